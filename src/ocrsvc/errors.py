@@ -1,0 +1,156 @@
+"""Everything that can go wrong for a caller, in one tree; HTTP status codes follow RFC 9110, bodies RFC 9457.
+
+    OcrError
+    ├── InvalidRequest 400        the request itself is malformed (JSON, base64, multipart, missing field)
+    │   └── EmptyInput 400        no bytes at all
+    ├── NotFound 404              no such path
+    ├── TooLarge 413              more bytes than the limit
+    ├── UnsupportedMedia 415      the bytes are no image or PDF that we read (sniffed, never the client's word)
+    ├── Unprocessable 422         the request is well-formed but cannot be answered
+    │   ├── UndecodableImage 422  looked like an image and did not decode
+    │   ├── TooManyPixels 422     more pixels than the limit
+    │   ├── TooManyPages 422      more pages than the limit
+    │   ├── UnknownModel 422
+    │   ├── UnknownFormat 422
+    │   ├── UnknownCharset 422
+    │   └── InvalidParameter 422  any other query or field value
+    ├── Unavailable 503           try again later (Retry-After)
+    │   ├── Saturated 503         the queue would not reach this request before its deadline
+    │   └── ShuttingDown 503
+    ├── DeadlineExceeded 504      accepted, but not read in time
+    └── EngineFailure 500         the recogniser failed on this line
+
+Messages are for people: what was wrong, what is allowed, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class OcrError(Exception):
+    """Base of all errors that a caller may see.
+
+    ``detail`` is one sentence for a person; ``extra`` holds machine-readable members of the problem document.
+    """
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.extra = extra
+
+
+class InvalidRequest(OcrError):
+    """The request is malformed."""
+
+    status, slug, title = 400, "invalid-request", "Invalid request"
+
+
+class EmptyInput(InvalidRequest):
+    """There were no bytes to read."""
+
+    slug, title = "empty-input", "Empty input"
+
+
+class NotFound(OcrError):
+    """There is nothing at this path."""
+
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class TooLarge(OcrError):
+    """More bytes than the limit."""
+
+    status, slug, title = 413, "too-large", "Too large"
+
+
+class UnsupportedMedia(OcrError):
+    """The bytes are not of a kind that we read."""
+
+    status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class Unprocessable(OcrError):
+    """Well-formed, but cannot be answered."""
+
+    status, slug, title = 422, "unprocessable", "Unprocessable"
+
+
+class UndecodableImage(Unprocessable):
+    """An image that did not decode."""
+
+    slug, title = "undecodable-image", "Image cannot be decoded"
+
+
+class TooManyPixels(Unprocessable):
+    """More pixels than the limit."""
+
+    slug, title = "too-many-pixels", "Too many pixels"
+
+
+class TooManyPages(Unprocessable):
+    """More pages than the limit."""
+
+    slug, title = "too-many-pages", "Too many pages"
+
+
+class UnknownModel(Unprocessable):
+    """No model of this name."""
+
+    slug, title = "unknown-model", "Unknown model"
+
+
+class UnknownFormat(Unprocessable):
+    """No output format of this name."""
+
+    slug, title = "unknown-format", "Unknown format"
+
+
+class UnknownCharset(Unprocessable):
+    """No character set of this name, or a set with nothing that the model can write."""
+
+    slug, title = "unknown-charset", "Unknown charset"
+
+
+class InvalidParameter(Unprocessable):
+    """Any other parameter with a value that is not allowed."""
+
+    slug, title = "invalid-parameter", "Invalid parameter"
+
+
+class Unavailable(OcrError):
+    """Not now: try again after ``retry_after_seconds``."""
+
+    status, slug, title = 503, "unavailable", "Service unavailable"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 1, **extra: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **extra)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Saturated(Unavailable):
+    """The queue would not reach this request before its deadline."""
+
+    slug, title = "saturated", "Service saturated"
+
+
+class ShuttingDown(Unavailable):
+    """The service is draining."""
+
+    slug, title = "shutting-down", "Shutting down"
+
+
+class DeadlineExceeded(OcrError):
+    """Accepted, but not read in time."""
+
+    status, slug, title = 504, "deadline-exceeded", "Deadline exceeded"
+
+
+class EngineFailure(OcrError):
+    """The recogniser failed on this input."""
+
+    status, slug, title = 500, "engine-failure", "Recogniser failed"
