@@ -1,0 +1,65 @@
+"""JSON: one object with everything that is known about a reading. The answer of POST /api/ocr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ocrsvc.formats.format import PLAIN, Format, Rendering
+from ocrsvc.results import Document, Line
+
+CONFIDENCE_DIGITS = 4
+PIXEL_DIGITS = 1  # finer than any detector's polygon is true
+MILLISECOND_DIGITS = 2
+
+
+def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, Any]:
+    """Return ``document`` as plain lists and dicts, ready for a JSON encoder."""
+    body: dict[str, Any] = {} if rendering.file is None else {"file": rendering.file}
+    body |= {
+        "text": document.text,
+        "lines": [_line(line, characters=rendering.characters) for line in document.lines],
+        "pages": [
+            {"number": page.number, "width": page.width, "height": page.height} for page in document.pages
+        ],
+        "model": {"name": document.model.name, "digest": document.model.digest},
+        "timing_ms": {
+            stage: round(float(spent), MILLISECOND_DIGITS) for stage, spent in document.timing_ms.items()
+        },
+    }
+    if rendering.request_id is not None:
+        body["request_id"] = rendering.request_id
+    return body
+
+
+def _line(line: Line, *, characters: bool) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "text": line.text,
+        "confidence": round(float(line.confidence), CONFIDENCE_DIGITS),
+        "polygon": [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in line.polygon],
+        "page": line.page,
+    }
+    if characters:
+        body["characters"] = [
+            {
+                "text": character.text,
+                "confidence": round(float(character.confidence), CONFIDENCE_DIGITS),
+                "start": round(float(character.start), CONFIDENCE_DIGITS),
+                "end": round(float(character.end), CONFIDENCE_DIGITS),
+            }
+            for character in line.characters
+        ]
+    return body
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """Return compact UTF-8 JSON on one line; ``allow_nan`` is off because NaN is not JSON."""
+    return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
+    """Return ``document`` as one JSON object."""
+    return encode(as_mapping(document, rendering)) + b"\n"
+
+
+FORMAT = Format("json", "application/json", ".json", render)
