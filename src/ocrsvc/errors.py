@@ -5,7 +5,7 @@
     │   └── EmptyInput 400        no bytes at all
     ├── NotFound 404              no such path
     ├── TooLarge 413              more bytes than the limit
-    ├── UnsupportedMedia 415      the bytes are no image or PDF that we read (sniffed, never the client's word)
+    ├── UnsupportedMedia 415      no image or PDF that we read (sniffed, never the client's word)
     ├── Unprocessable 422         the request is well-formed but cannot be answered
     │   ├── UndecodableImage 422  looked like an image and did not decode
     │   ├── TooManyPixels 422     more pixels than the limit
@@ -18,7 +18,8 @@
     │   ├── Saturated 503         the queue would not reach this request before its deadline
     │   └── ShuttingDown 503
     ├── DeadlineExceeded 504      accepted, but not read in time
-    └── EngineFailure 500         the recogniser failed on this line
+    ├── EngineFailure 500         the recogniser failed on this line
+    └── CorruptModel 500          a model folder that is not what its manifest says
 
 Messages are for people: what was wrong, what is allowed, what to do.
 """
@@ -154,3 +155,9 @@ class EngineFailure(OcrError):
     """The recogniser failed on this input."""
 
     status, slug, title = 500, "engine-failure", "Recogniser failed"
+
+
+class CorruptModel(OcrError):
+    """A model folder that is not what its manifest says: reinstall it."""
+
+    slug, title = "corrupt-model", "Corrupt model"

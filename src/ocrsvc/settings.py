@@ -17,29 +17,54 @@ Precision = Literal["auto", "int8", "fp32"]
 class Settings(BaseSettings):
     """Frozen configuration of one process; units are in the names."""
 
-    model_config = SettingsConfigDict(env_prefix="OCRSVC_", frozen=True, extra="forbid", protected_namespaces=())
+    model_config = SettingsConfigDict(
+        env_prefix="OCRSVC_", frozen=True, extra="forbid", protected_namespaces=()
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
 
     model: str = Field("crnn", description="Name of the default recogniser, or a path to a model folder.")
-    models_dir: Path | None = Field(None, description="Folder of models; default: the ones that ship with the package.")
-    precision: Precision = Field("auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped).")
+    models_dir: Path | None = Field(
+        None, description="Folder of models; default: the ones that ship with the package."
+    )
+    cache_dir: Path | None = Field(
+        None, description="Folder for converted models; default: the user's cache folder."
+    )
+    precision: Precision = Field(
+        "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."
+    )
 
-    workers: int | None = Field(None, ge=1, le=256, description="Threads that run models; default: effective cores.")
+    workers: int | None = Field(
+        None, ge=1, le=256, description="Threads that run models; default: effective cores."
+    )
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images and cut out lines.")
     max_batch: int = Field(32, ge=1, le=256, description="Most lines in one batch.")
     t_max_ms: float = Field(40.0, gt=0, le=10_000, description="Longest estimated time of one batch, in ms.")
-    max_wait_ms: float = Field(0.0, ge=0, le=1_000, description="Longest wait of an idle worker for company, in ms.")
-    stagger_ms: float = Field(5.0, ge=0, le=1_000, description="How far the next line of a page yields to others, in ms.")
+    max_wait_ms: float = Field(
+        0.0, ge=0, le=1_000, description="Longest wait of an idle worker for company, in ms."
+    )
+    stagger_ms: float = Field(
+        5.0, ge=0, le=1_000, description="How far the next line of a page yields to others, in ms."
+    )
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
-    deadline_seconds: float = Field(60.0, gt=0, le=3600, description="Longest time for one request, in seconds.")
-    drain_seconds: float = Field(25.0, ge=0, le=600, description="Longest time to finish accepted work at shutdown.")
+    deadline_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Longest time for one request, in seconds."
+    )
+    drain_seconds: float = Field(
+        25.0, ge=0, le=600, description="Longest time to finish accepted work at shutdown."
+    )
 
     max_body_bytes: int = Field(20 * 2**20, ge=1024, description="Largest request body, in bytes.")
-    max_image_pixels: int = Field(64_000_000, ge=1024, description="Most pixels of one picture or rendered page.")
+    max_image_pixels: int = Field(
+        64_000_000, ge=1024, description="Most pixels of one picture or rendered page."
+    )
     max_pages: int = Field(50, ge=1, le=10_000, description="Most pages of one PDF or TIFF.")
-    max_batch_files: int = Field(100, ge=1, le=10_000, description="Most files of one /api/ocr/batch request.")
+    max_batch_files: int = Field(
+        100, ge=1, le=10_000, description="Most files of one /api/ocr/batch request."
+    )
     pdf_dpi: int = Field(200, ge=36, le=600, description="Resolution at which PDF pages are drawn.")
 
-    detector_side_pixels: int = Field(960, ge=320, le=4096, description="Longer side of the detector's input.")
+    detector_side_pixels: int = Field(
+        960, ge=320, le=4096, description="Longer side of the detector's input."
+    )

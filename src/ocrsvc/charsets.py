@@ -1,0 +1,97 @@
+"""Character sets that a caller may force on a reading: ``digits``, ``latin,space``, ``plate``,
+``0123456789ABCDEF``.
+
+A constraint is a subset of the model's classes; the recogniser renormalises its probabilities over that
+subset, so that a plate's O becomes 0 where no O is allowed, instead of being dropped.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.errors import UnknownCharset
+
+_MAX_LENGTH = 2_000  # of one specification; a longer one only costs memory
+_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
+
+NAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "digits": string.digits,
+        "number": string.digits + "+-.,%",
+        "money": string.digits + "+-.,¥￥$€£元",
+        "date": string.digits + "-/.: 年月日时分秒",
+        "hex": string.digits + "abcdefABCDEF",
+        "upper": string.ascii_uppercase,
+        "lower": string.ascii_lowercase,
+        "letters": string.ascii_letters,
+        "alphanumeric": string.ascii_letters + string.digits,
+        "latin": string.ascii_letters + string.digits + string.punctuation + " ",
+        "plate": _PROVINCES + string.ascii_uppercase + string.digits + "·",
+        "space": " ",
+        "punctuation": string.punctuation + "，。、；：？！（）《》“”‘’【】—…·",
+    }
+)
+
+_WORD = re.compile(r"[a-z]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Charset:
+    """Classes of one model that a reading may use.
+
+    ``classes`` is ``int32 [n]``, ascending, and always begins with class 0, the CTC blank.
+    """
+
+    spec: str
+    characters: str
+    classes: NDArray[np.int32]
+
+
+def characters_of(spec: str) -> str:
+    """The characters that a specification names, without repeats.
+
+    It is a list of names separated by commas (``digits,space``), ``chars:`` and the characters themselves,
+    which takes all the rest (``digits,chars:abc,``), or anything that is no lower-case word, which stands for
+    its own characters (``0123456789X``). Raises UnknownCharset otherwise.
+    """
+    if not spec or len(spec) > _MAX_LENGTH:
+        raise UnknownCharset(f"A charset has 1 to {_MAX_LENGTH} characters. {_allowed()}", charset=spec[:80])
+    names, marker, literal = spec.partition("chars:")
+    if not marker and not _WORD.fullmatch(spec.partition(",")[0].strip()):
+        return "".join(dict.fromkeys(spec))
+    parts = [name.strip() for name in names.removesuffix(",").split(",")] if names else []
+    unknown = [name for name in parts if name not in NAMED]
+    if unknown or not (parts or literal):
+        raise UnknownCharset(
+            f"Unknown charset {', '.join(map(repr, unknown)) or repr(spec)}. {_allowed()}", charset=spec
+        )
+    return "".join(dict.fromkeys("".join(NAMED[name] for name in parts) + literal))
+
+
+def resolve(spec: str, alphabet: str) -> Charset:
+    """The charset of this specification for a model whose class i is ``alphabet[i - 1]``.
+
+    Characters that the model cannot write are left out; UnknownCharset if none is left.
+    """
+    wanted = set(characters_of(spec))
+    classes = [i for i, character in enumerate(alphabet, start=1) if character in wanted]
+    if not classes:
+        raise UnknownCharset(
+            f"The model can write none of the characters of {spec!r}. {_allowed()}", charset=spec
+        )
+    characters = "".join(alphabet[i - 1] for i in classes)
+    return Charset(spec, characters, np.array([0, *classes], dtype=np.int32))
+
+
+def _allowed() -> str:
+    return (
+        f"Use one or more of {', '.join(NAMED)} separated by commas, or the characters "
+        "themselves after 'chars:', for example 'digits,chars:Xx'."
+    )

@@ -1,0 +1,99 @@
+"""Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch.
+
+The most probable class of each time step is taken, repeats are merged, the blank (class 0) is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.results import Character, LineText
+
+BLANK = 0
+
+
+def decode(
+    best: NDArray[np.int32],
+    probability: NDArray[np.float32],
+    *,
+    widths: Sequence[int],
+    alphabet: str,
+    stride: int,
+    reach_pixels: int,
+) -> list[LineText]:
+    """The text of each row.
+
+    ``best`` and ``probability`` are ``[N,T]``: the top class of each time step and its probability.
+    ``widths`` are the N lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i;
+    ``stride`` the pixels of one time step. A character spans its time steps, widened half-way to its
+    neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width.
+    """
+    previous = np.pad(best[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
+    rows, starts = np.nonzero((best != previous) & (best != BLANK))
+    # A run ends before the next time step that holds another class.
+    changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
+    changes[:, 1:-1] = best[:, 1:] != best[:, :-1]
+    change_rows, change_steps = np.nonzero(changes)
+    order = np.searchsorted(_key(change_rows, change_steps), _key(rows, starts), side="right")
+    ends = change_steps[order]
+
+    classes = best[rows, starts]
+    peaks = _peaks(probability, rows, starts, ends)
+    lefts, rights = _spans(rows, starts * stride, ends * stride, reach_pixels)
+    own = np.asarray(widths, dtype=np.float64)[rows]
+    lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)
+
+    lines: list[LineText] = []
+    bounds = np.searchsorted(rows, np.arange(best.shape[0] + 1))
+    columns = zip(classes.tolist(), peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
+    characters = [Character(alphabet[c - 1], p, left, right) for c, p, left, right in columns]
+    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+        lines.append(line_of(characters[first:last]))
+    return lines
+
+
+def line_of(characters: Sequence[Character]) -> LineText:
+    """The line that these characters make, without spaces at its ends; confidence is the mean of theirs."""
+    first, last = 0, len(characters)
+    while first < last and characters[first].text.isspace():
+        first += 1
+    while last > first and characters[last - 1].text.isspace():
+        last -= 1
+    kept = tuple(characters[first:last])
+    mean = sum(c.confidence for c in kept) / len(kept) if kept else 0.0
+    return LineText("".join(c.text for c in kept), mean, kept)
+
+
+def _key(rows: NDArray[np.intp], steps: NDArray[np.intp]) -> NDArray[np.int64]:
+    """One ascending number for each (row, time step)."""
+    return rows.astype(np.int64) * (1 << 32) + steps
+
+
+def _peaks(
+    probability: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp], ends: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """The highest probability in each run [start, end)."""
+    if not len(rows):
+        return np.empty(0, dtype=np.float32)
+    steps = probability.shape[1]
+    # One spare element, because a run that ends with the last row's last step ends one past the array.
+    flat = np.append(probability.ravel(), np.float32(0))
+    edges = np.stack([rows * steps + starts, rows * steps + ends], axis=1).ravel()
+    return np.asarray(np.maximum.reduceat(flat, edges)[::2], dtype=np.float32)
+
+
+def _spans(
+    rows: NDArray[np.intp], lefts: NDArray[np.intp], rights: NDArray[np.intp], reach: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Runs in pixels widened half-way to their neighbours, because CTC peaks are narrower than characters."""
+    before = np.full(len(rows), float(reach))
+    after = np.full(len(rows), float(reach))
+    if len(rows) > 1:
+        same = rows[1:] == rows[:-1]
+        half = np.where(same, (lefts[1:] - rights[:-1]) / 2, reach)
+        before[1:] = np.minimum(half, reach)
+        after[:-1] = np.minimum(half, reach)
+    return lefts - before, rights + after

@@ -1,0 +1,145 @@
+"""ONNX Runtime: how sessions are made, and the recogniser that turns line images into text.
+
+One session is shared by all workers, each of which runs it with one thread: N concurrent runs scale better
+than one run with N threads (onnxruntime #22967, #16304), and a pool of one thread never spins.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ocrsvc import ctc
+from ocrsvc.buckets import stack
+from ocrsvc.charsets import Charset, resolve
+from ocrsvc.cpu import Cpu
+from ocrsvc.errors import CorruptModel
+from ocrsvc.manifest import Manifest, ModelFile
+from ocrsvc.results import LineText, ModelId
+from ocrsvc.settings import Precision
+
+_MAX_CHARSETS = 64  # constraints kept ready; one is V' x D floats, 0.1 MB for a plate
+
+
+def open_session(file: ModelFile, *, arena: bool = False) -> ort.InferenceSession:
+    """A session for the verified file: CPU, one thread per run, memory that stays flat over many shapes.
+
+    Without the arena, memory goes back to the allocator after each run instead of growing to the sum of the
+    largest shapes seen (onnxruntime #11627, #22271); memory patterns would keep one plan per shape.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = arena
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # LSTM states and activations decay into denormals, which are many times slower (onnxruntime #13968).
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        return ort.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
+    except CorruptModel:
+        raise
+    except Exception as error:  # ORT raises classes of its own, without a common base
+        raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
+
+
+class Recogniser:
+    """A recogniser ready to run; thread-safe, every method blocks."""
+
+    def __init__(
+        self, spec: Manifest, *, cpu: Cpu, precision: Precision = "auto", arena: bool = False
+    ) -> None:
+        self.spec = spec
+        self.file = spec.weights(precision, cpu)
+        self.id = ModelId(spec.name, self.file.digest)
+        self._session = open_session(self.file, arena=arena)
+        self._lock = threading.Lock()
+        self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
+        self._constraints: dict[str, tuple[Charset, NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def charset(self, spec: str) -> Charset:
+        """The character set of this specification for this model; UnknownCharset with what is allowed."""
+        return resolve(spec, self.spec.charset)
+
+    def run(
+        self, width: int, crops: Sequence[NDArray[np.uint8]], charset: Charset | None = None
+    ) -> list[LineText]:
+        """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one
+        batch.
+
+        With a charset only its characters are read. Answers in the order of ``crops``.
+        """
+        if not crops:
+            return []
+        shape = self.spec.input
+        pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
+        if charset is None:
+            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
+            best, probability = indices[:, :, 0], probabilities[:, :, 0]
+        else:
+            best, probability = self._constrained(pixels, charset)
+        return ctc.decode(
+            best,
+            probability,
+            widths=[crop.shape[1] for crop in crops],
+            alphabet=self.spec.charset,
+            stride=shape.width_stride,
+            reach_pixels=shape.height // 2,
+        )
+
+    def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
+        """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""
+        for width in reversed(self.spec.buckets.widths):
+            blank = np.full((self.spec.input.height, width, 3), self.spec.input.pad_value, dtype=np.uint8)
+            for count in sorted(rows, reverse=True):
+                started = time.perf_counter()
+                self.run(width, [blank] * count)
+                yield width, count, time.perf_counter() - started
+
+    def _constrained(
+        self, pixels: NDArray[np.uint8], charset: Charset
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Best class and its probability ``[N,T]`` among the charset's classes and the blank alone."""
+        _, weight, bias = self._constraint(charset)
+        (features,) = self._session.run(["features"], {"pixels": pixels})
+        logits = features @ weight + bias
+        position = logits.argmax(axis=-1)
+        peak = np.take_along_axis(logits, position[..., None], axis=-1)
+        probability = 1 / np.exp(logits - peak).sum(axis=-1)
+        return charset.classes[position], probability.astype(np.float32)
+
+    def _constraint(self, charset: Charset) -> tuple[Charset, NDArray[np.float32], NDArray[np.float32]]:
+        """The columns of the model's last layer that belong to the charset."""
+        with self._lock:
+            kept = self._constraints.get(charset.spec)
+            if kept is None:
+                if self._head is None:
+                    self._head = self._read_head()
+                weight, bias = self._head
+                columns = np.ascontiguousarray(weight[charset.classes].T.astype(np.float32))
+                kept = (charset, columns, bias[charset.classes])
+                if len(self._constraints) >= _MAX_CHARSETS:
+                    self._constraints.pop(next(iter(self._constraints)))
+                self._constraints[charset.spec] = kept
+            return kept
+
+    def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        if "head" not in self.spec.files:
+            raise CorruptModel(f"The model {self.spec.name!r} has no head file, which a charset needs.")
+        with np.load(io.BytesIO(self.spec.files["head"].read()), allow_pickle=False) as arrays:
+            weight, bias = arrays["weight"], arrays["bias"]
+        if weight.shape[0] != len(self.spec.charset) + 1 or bias.shape != weight.shape[:1]:
+            raise CorruptModel(
+                f"The head of {self.spec.name!r} has {weight.shape[0]} classes, not the charset's."
+            )
+        return weight, bias
