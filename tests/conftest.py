@@ -1,0 +1,80 @@
+"""Fixtures that every test may use: the font, drawn lines and pages, their bytes, a clean environment.
+
+A missing font or browser skips the tests that need it, with the package to install; where CI is ``true`` it
+fails them, because a check that nobody runs is no check.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import drawings
+import pytest
+from drawings import DrawnPage, Picture
+
+
+def missing(what: str) -> NoReturn:
+    """Skip the test for want of ``what``, or fail it in CI."""
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{what} (a failure because CI is set)", pytrace=False)
+    pytest.skip(what)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own OCRSVC_* variables must not change what is tested."""
+    for name in [name for name in os.environ if name.startswith("OCRSVC_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def font_path() -> Path:
+    """Noto Sans CJK of this machine."""
+    found = drawings.find_cjk_font()
+    if found is None:
+        missing("no Noto Sans CJK font: install fonts-noto-cjk")
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> Path:
+    """A Chromium of this machine, for the tests marked ``browser``."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        if found := shutil.which(name):
+            return Path(found)
+    missing("no Chromium: install chromium")
+
+
+@pytest.fixture(scope="session")
+def draw_line(font_path: Path) -> Callable[..., Picture]:
+    """``draw_line(text, size=36, margin=8, ink=RGB, paper=RGB)`` -> uint8 BGR [H, W, 3]."""
+    return lambda text, **options: drawings.line_image(text, font_path, **options)
+
+
+@pytest.fixture(scope="session")
+def draw_page(font_path: Path) -> Callable[..., DrawnPage]:
+    """``draw_page(lines=RECEIPT, size=34, angle=0.0, noise=0.0, ...)`` -> DrawnPage(image, lines, boxes)."""
+    return lambda *lines, **options: drawings.page_image(font_path, *lines, **options)
+
+
+@pytest.fixture(scope="session")
+def png() -> Callable[[Picture], bytes]:
+    """``png(image)`` -> the bytes of a PNG file."""
+    return lambda image: drawings.encode(image, ".png")
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Callable[..., bytes]:
+    """``jpeg(image, quality=92)`` -> the bytes of a JPEG file."""
+    return lambda image, quality=92: drawings.encode(image, ".jpg", quality)
+
+
+@pytest.fixture
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one during the test."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
