@@ -1,0 +1,67 @@
+# Everything runs in .venv with nothing but a Python >= 3.11 on the machine, and without root.
+#
+#   make serve     the service on http://127.0.0.1:8000        make setup    .venv with everything for development
+#   make test      all tests (see below)                       make lint     ruff and mypy
+#   make bench     the benchmarks in bench/                    make format   ruff, rewriting files
+#
+# `make serve SERVE="--port 9000"` and `make test TEST="-k batcher"` pass arguments on.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+SERVE  ?=
+TEST   ?=
+BENCH  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test lint format bench clean
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+# What the service needs to run. The stamps make a second call cost nothing.
+$(VENV)/.runtime: pyproject.toml | $(BIN)/python
+	@echo "Installing ocrsvc into $(VENV) (about a minute the first time) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+# And what its developers need. rapidocr only lends its weights, as the model to compare with; it asks for
+# opencv-python, which would overwrite the headless build, hence --no-deps.
+$(VENV)/.setup: pyproject.toml $(VENV)/.runtime
+	@echo "Installing the tools for development into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11'
+	@touch $@
+
+setup: $(VENV)/.setup
+
+serve: $(VENV)/.runtime
+	@exec $(BIN)/ocrsvc serve $(SERVE)
+
+# The tests want a Chromium and a Chinese font; the script installs them where it may and says so where it cannot.
+test: $(VENV)/.setup
+	@tests/system-packages
+	@$(BIN)/python -m pytest $(TEST)
+
+lint: $(VENV)/.setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.setup
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" $(BENCH) || exit 1; done
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
