@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 # Flags that decide something here: 8-bit dot products, wide vectors, half and brain floats.
-_NOTABLE = frozenset(
-    ("avx", "avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "fma")  # x86
-    + ("asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2")  # ARM
-)
+_X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
+_ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
 _INT8_DOT = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 
 
@@ -58,7 +56,7 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), affinity: int |
         affinity=available,
         quota=quota,
         effective=max(1, min(limits)),
-        flags=flags & _NOTABLE,
+        flags=flags & (_X86 | _ARM),
     )
 
 

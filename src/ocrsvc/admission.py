@@ -1,0 +1,55 @@
+"""The door of the scheduler: how much work is inside, and whether more may come in."""
+
+from __future__ import annotations
+
+import math
+
+from ocrsvc.errors import DeadlineExceeded, Saturated
+
+_MICRO = 1_000_000
+
+
+class Admission:
+    """Counts outstanding work, queued or running, in units of one estimated microsecond on one worker.
+
+    Whole numbers, so that the count returns to exactly zero.
+    """
+
+    __slots__ = ("_max_units", "_workers", "units")
+
+    def __init__(self, *, workers: int, max_queue_seconds: float) -> None:
+        self.units = 0
+        self._workers = workers
+        self._max_units = round(max_queue_seconds * workers * _MICRO)
+
+    @staticmethod
+    def units_of(seconds: float) -> int:
+        """The units of a line that will take this long."""
+        return max(1, round(seconds * _MICRO))
+
+    @property
+    def eta_seconds(self) -> float:
+        """Estimated time until all accepted work is done."""
+        return self._seconds(self.units)
+
+    def check(self, units: int, time_left: float, *, admitted: bool) -> None:
+        """Raise DeadlineExceeded or Saturated if this much more work must not come in.
+
+        Saturated says when to try again. ``admitted`` work is refused only if its deadline has passed. With
+        nothing to do everything is let in: only work corrects an estimate that is too high.
+        """
+        if time_left <= 0:
+            raise DeadlineExceeded("The request's deadline had passed before its lines could be queued.")
+        if admitted or not self.units:
+            return
+        excess = self._seconds(self.units + units - self._max_units)
+        late = self._seconds(self.units + units) - time_left
+        if excess > 0 or late > 0:
+            raise Saturated(
+                f"About {self.eta_seconds:.1f} s of work is queued already.",
+                retry_after_seconds=max(1, math.ceil(max(excess, late))),
+                queue_seconds=round(self.eta_seconds, 3),
+            )
+
+    def _seconds(self, units: int) -> float:
+        return units / self._workers / _MICRO

@@ -1,0 +1,100 @@
+"""Runs a batch on a worker thread and hands out the results; a line that breaks the engine fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Generic
+
+from ocrsvc.cost import CostModel
+from ocrsvc.errors import EngineFailure, OcrError
+from ocrsvc.lanes import Item, Lane, Payload, Result
+from ocrsvc.observer import BatchReport, Observer
+
+_log = logging.getLogger(__name__)
+
+
+class Runner(Generic[Payload, Result]):
+    """Calls ``run(lane, payloads)`` on the executor's threads, measures it and teaches the cost model."""
+
+    def __init__(
+        self,
+        run: Callable[[Lane, Sequence[Payload]], Sequence[Result]],
+        *,
+        executor: Executor,
+        cost: CostModel,
+        observer: Observer,
+        measure: Callable[[Payload], int] | None,
+        timer: Callable[[], float],
+    ) -> None:
+        self._run = run
+        self._executor = executor
+        self._cost = cost
+        self._observer = observer
+        self._measure = measure
+        self._timer = timer
+
+    async def execute(self, lane: Lane, batch: list[Item[Payload, Result]]) -> None:
+        """Run the batch; if that fails, its halves, until each line that breaks the engine stands alone.
+
+        Finding one such line among n takes at most 2 * ceil(log2 n) runs more.
+        """
+        parts = [batch]
+        while parts:
+            part = [item for item in parts.pop() if not item.future.done()]
+            if not part:
+                continue
+            try:
+                results = await self._attempt(lane, part)
+            except Exception as error:
+                if len(part) > 1:
+                    self._observer.split(len(part))
+                    middle = len(part) // 2
+                    parts += [part[middle:], part[:middle]]
+                else:
+                    fail(part[0].future, error)
+            else:
+                for item, result in zip(part, results, strict=True):
+                    if not item.future.done():
+                        item.future.set_result(result)
+
+    async def _attempt(self, lane: Lane, part: Sequence[Item[Payload, Result]]) -> Sequence[Result]:
+        payloads = [item.payload for item in part]
+        used = sum(map(self._measure, payloads)) if self._measure else lane.width * len(payloads)
+        seconds = math.nan
+
+        def work() -> Sequence[Result]:
+            # Timed on the thread: the event loop may be late to hear of the end.
+            nonlocal seconds
+            started = self._timer()
+            try:
+                return self._run(lane, payloads)
+            finally:
+                seconds = self._timer() - started
+
+        failed = True
+        try:
+            results = await asyncio.get_running_loop().run_in_executor(self._executor, work)
+            if len(results) != len(part):
+                raise EngineFailure(f"The engine gave {len(results)} results for {len(part)} lines.")
+            self._cost.learn(lane, len(part), seconds)
+            failed = False
+        finally:
+            self._observer.ran(BatchReport(lane.model, lane.width, len(part), used, seconds, failed))
+        return results
+
+
+def fail(future: asyncio.Future[Result], error: Exception) -> None:
+    """Give the error to whoever still waits; what is no OcrError becomes an EngineFailure without its text."""
+    if future.done():
+        return
+    if isinstance(error, OcrError):
+        future.set_exception(error)
+        return
+    _log.error("The engine failed on a line", exc_info=error)
+    failure = EngineFailure("The recogniser failed on this line.")
+    failure.__cause__ = error
+    future.set_exception(failure)
