@@ -1,0 +1,5 @@
+"""``python -m ocrsvc`` is ``ocrsvc``."""
+
+from ocrsvc.cli import main
+
+raise SystemExit(main())

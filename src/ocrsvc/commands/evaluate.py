@@ -1,0 +1,174 @@
+"""``ocrsvc evaluate``: how right and how fast a model reads a labelled data set."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrsvc.commands import configuration
+from ocrsvc.commands.ordered import IN_FLIGHT_PER_WORKER, ordered
+from ocrsvc.commands.output import message
+from ocrsvc.commands.progress import progress
+from ocrsvc.errors import OcrError
+from ocrsvc.results import Document
+
+if TYPE_CHECKING:
+    from ocrsvc.evaluation import Kind, Sample, Scores
+    from ocrsvc.settings import Settings
+
+EPILOG = """\
+DATA_DIR holds one folder a source, each with manifest.jsonl beside img/. A row of the manifest is
+  {"file": "img/0001.png", "text": "what it says"}
+and for pages also "boxes": [{"text": ..., "ignore": false}, ...] and "complete": whether all text is
+labelled.
+
+  lines  exact        share equal after NFKC, without white space and case
+         ned          1 - edit distance / longer length
+         strict       share equal with spaces and case, in sources whose labels carry both ("strict": true)
+  pages  line_recall  share of labelled lines found in the page's text
+         char_f1      F1 of the characters, on pages whose labels are complete
+MEAN is over sources. A picture that cannot be read counts as read wrong.
+
+examples:
+  ocrsvc evaluate data/lines --limit 300
+  ocrsvc evaluate data/lines --model ppocrv6-small --precision fp32 --json
+  ocrsvc evaluate data/pages --kind pages --predictions pages.jsonl
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one pass over a data set gave. ``documents`` by sample key; ``seconds`` without start and
+    warm-up.
+    """
+
+    documents: Mapping[str, Document]
+    failures: Mapping[str, str]
+    seconds: float
+
+    @property
+    def lines(self) -> int:
+        """How many lines of text were read."""
+        return sum(len(document.lines) for document in self.documents.values())
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add this command's arguments."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="score a model on labelled pictures",
+        description="Read a labelled data set and say how right that was, by source, and how fast.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("data", metavar="DATA_DIR", type=Path)
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="at most N pictures of each source, always the same"
+    )
+    parser.add_argument("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
+    parser.add_argument("--precision", choices=("auto", "int8", "fp32"), help="which weights (default: auto)")
+    parser.add_argument("--kind", choices=("lines", "pages"), help="default: pages if the labels have boxes")
+    parser.add_argument("--predictions", metavar="OUT.jsonl", type=Path, help="also write what was read")
+    parser.add_argument("--json", action="store_true", help="a JSON object instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the scores; 1 if any picture could not be read."""
+    from ocrsvc import evaluation
+
+    settings = configuration.load_offline(model=options.model, precision=options.precision)
+    found = evaluation.samples(options.data, options.limit)
+    kind: Kind = options.kind or evaluation.kind_of(found)
+    outcome = asyncio.run(_read(found, settings, kind))
+    if options.predictions:
+        _write_predictions(options.predictions, found, outcome)
+    texts = {key: document.text for key, document in outcome.documents.items()}
+    scores = evaluation.score(kind, found, texts)
+    if options.json:
+        print(json.dumps(_summary(kind, settings, scores, outcome), ensure_ascii=False, indent=2))
+    else:
+        _print_table(evaluation.METRICS[kind], scores)
+        print(
+            f"{len(found)} {kind}, {outcome.lines / outcome.seconds:.1f} lines/s, {outcome.seconds:.1f} s, "
+            f"model {settings.model}, precision {settings.precision}"
+        )
+    return 1 if outcome.failures else 0
+
+
+async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
+    from ocrsvc import cpu
+    from ocrsvc.reader import ReadOptions, open_reader
+
+    request = ReadOptions(mode="line" if kind == "lines" else "page")
+    workers = settings.workers or cpu.inspect().effective
+    reader = open_reader(settings)
+
+    async def ask(sample: Sample) -> Document | OcrError | OSError:
+        try:
+            return await reader.read(await asyncio.to_thread(sample.path.read_bytes), request)
+        except (OcrError, OSError) as error:
+            return error
+
+    documents, failures = {}, {}
+    await reader.start()
+    begun = time.perf_counter()
+    try:
+        with progress(len(found), kind) as step:
+            async for sample, answer in ordered(found, ask, in_flight=IN_FLIGHT_PER_WORKER * workers):
+                if isinstance(answer, Document):
+                    documents[sample.key] = answer
+                else:
+                    failures[sample.key] = message(answer)
+                    print(f"ocrsvc: {sample.path}: {failures[sample.key]}", file=sys.stderr)
+                step()
+    finally:
+        seconds = time.perf_counter() - begun
+        await reader.close()
+    return Run(documents, failures, seconds)
+
+
+def _write_predictions(path: Path, found: Sequence[Sample], outcome: Run) -> None:
+    with path.open("w", encoding="utf-8") as out:
+        for sample in found:
+            row: dict[str, Any] = {"file": sample.key}
+            if sample.key in outcome.documents:
+                document = outcome.documents[sample.key]
+                row["text"] = document.text
+                row["lines"] = [{"text": line.text, "confidence": line.confidence} for line in document.lines]
+            else:
+                row["error"] = {"detail": outcome.failures[sample.key]}
+            row["label"] = sample.row["text"]
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _summary(kind: Kind, settings: Settings, scores: Sequence[Scores], outcome: Run) -> dict[str, Any]:
+    *sources, mean = scores
+    return {
+        "kind": kind,
+        "model": settings.model,
+        "precision": settings.precision,
+        "sources": {row.source: {"images": row.images, **row.values} for row in sources},
+        "mean": dict(mean.values),
+        "images": mean.images,
+        "failed": len(outcome.failures),
+        "lines": outcome.lines,
+        "seconds": round(outcome.seconds, 3),
+        "lines_per_second": round(outcome.lines / outcome.seconds, 2),
+    }
+
+
+def _print_table(metrics: Sequence[str], scores: Sequence[Scores]) -> None:
+    width = max(20, *(len(row.source) for row in scores))
+    print("source".ljust(width), "images".rjust(6), *(name.rjust(12) for name in metrics))
+    for row in scores:
+        cells = [f"{row.values[name]:12.4f}" if name in row.values else "-".rjust(12) for name in metrics]
+        print(row.source.ljust(width), str(row.images).rjust(6), *cells)

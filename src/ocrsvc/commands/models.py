@@ -1,0 +1,86 @@
+"""``ocrsvc models``: which models there are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ocrsvc.commands import configuration
+
+if TYPE_CHECKING:
+    from ocrsvc.manifest import Manifest
+
+EPILOG = """\
+examples:
+  ocrsvc models
+  ocrsvc models --json | jq -r '.[].name'
+  OCRSVC_MODELS_DIR=/srv/models ocrsvc models
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add this command's arguments."""
+    parser = commands.add_parser(
+        "models",
+        help="list the models",
+        description="List the recognisers and detectors that this installation has; * marks the default.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--json", action="store_true", help="a JSON array instead of a table")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table, or the array."""
+    from ocrsvc.models import Registry
+
+    settings = configuration.load()
+    registry = Registry(settings)
+    manifests = registry.manifests("recogniser") + registry.manifests("detector")
+    if options.json:
+        rows = [describe(manifest, default=manifest.name == settings.model) for manifest in manifests]
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        _table(manifests, settings.model)
+    return 0
+
+
+def describe(manifest: Manifest, *, default: bool) -> dict[str, Any]:
+    """Return what a caller may want to know of a model, as JSON has it."""
+    return {
+        "name": manifest.name,
+        "kind": manifest.kind,
+        "default": default,
+        "architecture": manifest.architecture,
+        "characters": len(manifest.charset),
+        "files": {
+            key: {"sha256": file.sha256, "bytes": file.size} for key, file in sorted(manifest.files.items())
+        },
+        "licence": manifest.licence,
+        "origin": manifest.origin,
+        "scores": dict(manifest.scores),
+    }
+
+
+def _table(manifests: list[Manifest], default: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("name", "kind", "architecture", "characters", "weights", "licence"):
+        table.add_column(title, justify="right" if title == "characters" else "left", overflow="fold")
+    for manifest in manifests:
+        weights = ", ".join(f"{key} {manifest.files[key].size / 1e6:.1f} MB" for key in manifest.precisions)
+        table.add_row(
+            manifest.name + ("*" if manifest.name == default else ""),
+            manifest.kind,
+            manifest.architecture,
+            f"{len(manifest.charset):,}" if manifest.charset else "-",
+            weights,
+            manifest.licence,
+        )
+    Console(width=None if sys.stdout.isatty() else 200).print(table)  # a pipe has no width to fold to

@@ -1,0 +1,126 @@
+"""Where ``ocrsvc read`` puts its readings: on standard output in one stream, or in a folder, one file
+each.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from ocrsvc.commands.sources import Source, targets
+from ocrsvc.errors import OcrError
+from ocrsvc.formats import find, jsonl_format, render
+from ocrsvc.results import Document
+
+
+class Output(Protocol):
+    """Takes each source's reading, or its failure, in the order of the sources."""
+
+    def put(self, source: Source, document: Document) -> None:
+        """Write one reading; OSError where it cannot be written."""
+
+    def fail(self, source: Source, error: Exception) -> None:
+        """Note that this source has no reading."""
+
+    def close(self) -> None:
+        """Finish what was written."""
+
+
+def problem(error: Exception) -> dict[str, Any]:
+    """Return what went wrong with one file, with the members of an HTTP problem document (RFC 9457)."""
+    if isinstance(error, OcrError):
+        standard = {
+            "type": f"/problems/{error.slug}",
+            "title": error.title,
+            "status": error.status,
+            "detail": error.detail,
+        }
+        return standard | {key: value for key, value in error.extra.items() if key not in standard}
+    return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
+
+
+def message(error: Exception) -> str:
+    """Return what went wrong with one file in one line for a person."""
+    text = error.detail if isinstance(error, OcrError) else getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split())
+
+
+class Stream:
+    """All readings on standard output.
+
+    One file: exactly what the format writes. Several: text follows text (with the name above each on a
+    terminal), ``jsonl`` has one object a file, ``json`` becomes one array, ``tsv`` one table with the file in
+    its first column.
+    """
+
+    def __init__(self, format_name: str, *, several: bool) -> None:
+        self.format = format_name
+        self.several = several
+        self._begun = False
+        self._terminal = sys.stdout.isatty()
+
+    def put(self, source: Source, document: Document) -> None:
+        """Write one reading."""
+        content = render(self.format, document, file=source.name)
+        if self.several and self.format == "tsv":
+            content = _with_file_column(content.decode(), source.name, header=not self._begun).encode()
+        elif self.several and self.format == "text" and self._terminal:
+            content = f"==> {source.name} <==\n".encode() + content
+        self._write(content)
+
+    def fail(self, source: Source, error: Exception) -> None:
+        """Write the failure where the format has a place for it: json and jsonl."""
+        if self.format in ("json", "jsonl"):
+            self._write(jsonl_format.render_error(source.name, problem(error)))
+
+    def close(self) -> None:
+        """Close the array of ``json``."""
+        if self.several and self.format == "json":
+            self._print(b"\n]\n" if self._begun else b"[]\n")
+
+    def _write(self, content: bytes) -> None:
+        if self.several and self.format == "json":
+            self._print((b",\n" if self._begun else b"[\n") + content.rstrip(b"\n"))
+        else:
+            self._print(content)
+        self._begun = True
+
+    def _print(self, content: bytes) -> None:
+        if self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
+            sys.stdout.write(content.decode("utf-8", "replace"))
+        else:
+            sys.stdout.buffer.write(content)
+        sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
+
+
+class Folder:
+    """Each reading in its own file below a folder, which mirrors the folders that were read."""
+
+    def __init__(self, format_name: str, folder: Path, sources: Sequence[Source]) -> None:
+        self.format = format_name
+        places = targets(sources, find(format_name).suffix)
+        self._paths: Mapping[str, Path] = {
+            source.name: folder / place for source, place in zip(sources, places, strict=True)
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put(self, source: Source, document: Document) -> None:
+        """Write one file, and the folders above it."""
+        path = self._paths[source.name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(render(self.format, document, file=source.name))
+
+    def fail(self, source: Source, error: Exception) -> None:
+        """Leave no file behind that could pass for a reading of this source from an earlier run."""
+        self._paths[source.name].unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Nothing to finish: every file is complete."""
+
+
+def _with_file_column(table: str, name: str, *, header: bool) -> str:
+    head, *rows = table.splitlines(keepends=True)
+    cell = " ".join(name.split())
+    return ("file\t" + head if header else "") + "".join(f"{cell}\t{row}" for row in rows)

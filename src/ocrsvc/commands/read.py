@@ -1,0 +1,123 @@
+"""``ocrsvc read``: the text of files, in this process, without a server."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ocrsvc import formats
+from ocrsvc.commands import configuration
+from ocrsvc.commands.ordered import IN_FLIGHT_PER_WORKER, ordered
+from ocrsvc.commands.output import Folder, Output, Stream, message
+from ocrsvc.commands.progress import progress
+from ocrsvc.commands.sources import STDIN, Source, find, listed
+from ocrsvc.errors import OcrError
+from ocrsvc.results import Document
+
+if TYPE_CHECKING:
+    from ocrsvc.reader import ReadOptions
+    from ocrsvc.settings import Settings
+
+EPILOG = """\
+examples:
+  ocrsvc read receipt.jpg                          the text, line by line
+  ocrsvc read scans/ --format jsonl > out.jsonl    a folder and all below it, one JSON object a file
+  ocrsvc read 'scans/**/*.png' --output texts/     one .txt a picture, in the same folders
+  curl -s https://example.org/a.png | ocrsvc read -
+  find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
+  ocrsvc read plate.png --mode line --charset plate
+
+Readings come in the order of the files. A file that cannot be read is told on standard error (and, with json
+and jsonl, as {"file", "error"} in its place); the others are read all the same, and the exit status is 1.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Add this command's arguments."""
+    parser = commands.add_parser(
+        "read",
+        help="read files, folders or standard input",
+        description="Read the text of pictures and PDFs: files, folders, patterns, or - for standard input.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="file, folder, pattern, or - for standard input")
+    add("--files-from", metavar="LIST", help="read more names from this file (or -), one a line")
+    add(
+        "--mode",
+        choices=("auto", "line", "page"),
+        default="auto",
+        help="line: the picture is one line of text; page: find the lines; auto (default): by its shape",
+    )
+    add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
+    add("--format", choices=tuple(formats.FORMATS), default="text", help="what to write (default: text)")
+    add("--output", metavar="DIR", type=Path, help="write one file a picture below this folder")
+    add("--charset", metavar="SET", help="allow only these: digits, plate, latin,space, chars:0123X, ...")
+    add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
+    parser.set_defaults(run=run, error=parser.error)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read everything; 1 if any file could not be read."""
+    if [*options.paths, options.files_from].count(STDIN) > 1:
+        options.error("standard input (-) can only be read once")
+    names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
+    if not names:
+        options.error("nothing to read: name a file, a folder, or - for standard input")
+    sources = find(names)
+    if not sources:
+        print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
+        return 1
+    settings = configuration.load_offline(model=options.model)
+
+    from ocrsvc.reader import ReadOptions
+
+    request = ReadOptions(mode=options.mode, charset=options.charset, pages=options.pages)
+    output: Output
+    if options.output:
+        output = Folder(options.format, options.output, sources)
+    else:
+        several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
+        output = Stream(options.format, several=several)
+    failed = asyncio.run(_read(sources, settings, request, output))
+    if failed and len(sources) > 1:
+        print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
+    return 1 if failed else 0
+
+
+async def _read(sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output) -> int:
+    """Read every source into ``output``; return how many failed."""
+    from ocrsvc import cpu
+    from ocrsvc.reader import open_reader
+
+    workers = settings.workers or cpu.inspect().effective
+    reader = open_reader(settings)
+
+    async def ask(source: Source) -> Document | OcrError | OSError:
+        try:
+            return await reader.read(await asyncio.to_thread(source.read), request)
+        except (OcrError, OSError) as error:
+            return error
+
+    failed = 0
+    await reader.start()
+    try:
+        with progress(len(sources), "files") as step:
+            async for source, answer in ordered(sources, ask, in_flight=IN_FLIGHT_PER_WORKER * workers):
+                if isinstance(answer, Document):
+                    output.put(source, answer)
+                else:
+                    failed += 1
+                    output.fail(source, answer)
+                    print(f"ocrsvc: {source.name}: {message(answer)}", file=sys.stderr)
+                step()
+        output.close()
+    finally:
+        await reader.close()
+    return failed

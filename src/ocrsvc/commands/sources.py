@@ -1,0 +1,100 @@
+"""Which files ``ocrsvc read`` was asked to read: paths, folders, globs, lists and standard input, in that
+order.
+"""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+STDIN = "-"
+
+# A folder may hold anything; only these are taken from it. A file that is named is read whatever it is
+# called.
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thing to read. ``name`` is what the user knows it by; ``target`` its place below ``--output``."""
+
+    name: str
+    target: Path
+
+    def read(self) -> bytes:
+        """Return all its bytes; OSError if they cannot be had."""
+        return sys.stdin.buffer.read() if self.name == STDIN else Path(self.name).read_bytes()
+
+
+def find(arguments: Iterable[str]) -> list[Source]:
+    """Return every source behind the arguments, each once, in the order of the arguments.
+
+    A folder stands for the pictures and PDFs below it, sorted; a pattern (``*``, ``?``, ``[``, ``**``) for
+    the files that match it, for shells that do not expand it. A name that does not exist stays, so that its
+    error is told.
+    """
+    found: dict[str, Source] = {}
+    for argument in arguments:
+        for source in _expand(argument):
+            found.setdefault(source.name, source)
+    return list(found.values())
+
+
+def listed(path: str) -> list[str]:
+    """Return the names in a list of files, one a line (``-``: standard input); blank lines are skipped."""
+    if path == STDIN:
+        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+    else:
+        text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def targets(sources: Sequence[Source], suffix: str) -> list[Path]:
+    """Return the file below ``--output`` for each source, no two the same.
+
+    ``a.png`` becomes ``a.txt``; where ``a.jpg`` is read too, both keep their suffix: ``a.png.txt``,
+    ``a.jpg.txt``.
+    """
+    short = [source.target.with_suffix(suffix) for source in sources]
+    uses = Counter(short)
+    chosen: dict[Path, None] = {}
+    for source, target in zip(sources, short, strict=True):
+        if uses[target] > 1:
+            target = source.target.with_name(source.target.name + suffix)
+        number, stem = 1, target.stem
+        while target in chosen:
+            number += 1
+            target = target.with_name(f"{stem}-{number}{suffix}")
+        chosen[target] = None
+    return list(chosen)
+
+
+def _expand(argument: str) -> Iterator[Source]:
+    path = Path(argument)
+    if argument == STDIN:
+        yield Source(STDIN, Path("stdin"))
+    elif path.is_dir():
+        yield from _below(path)
+    elif path.exists() or not glob.has_magic(argument):
+        yield Source(argument, Path(path.name))
+    else:
+        matches = sorted(glob.glob(argument, recursive=True))
+        for match in matches:
+            if Path(match).is_file():
+                yield Source(match, Path(Path(match).name))
+        if not matches:
+            yield Source(argument, Path(path.name))
+
+
+def _below(folder: Path) -> Iterator[Source]:
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+            yield Source(str(path), relative)

@@ -1,0 +1,32 @@
+"""``ocrsvc train``: hands its arguments to the training pipeline, which needs the extra ``train``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+NEEDED = ("torch", "onnx")
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """List the command in the help; its arguments belong to ``ocrsvc.training.cli``."""
+    commands.add_parser(
+        "train", help="make a recogniser from scratch (needs the extra: train)", add_help=False
+    )
+
+
+def delegate(arguments: Sequence[str]) -> int:
+    """Run the training command line with these arguments."""
+    absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if absent:
+        print(
+            f"ocrsvc: training needs {' and '.join(absent)}; install them with: pip install 'ocrsvc[train]'",
+            file=sys.stderr,
+        )
+        return 1
+    training = importlib.import_module("ocrsvc.training.cli")
+    return int(training.main(list(arguments)) or 0)
