@@ -1,0 +1,79 @@
+"""PDF pages drawn with PDFium, one at a time, never larger than the pixel limit."""
+
+from __future__ import annotations
+
+import threading
+from math import ceil, sqrt
+
+import numpy as np
+import pypdfium2 as pdfium
+
+from ocrsvc.errors import TooManyPixels, UndecodableImage
+from ocrsvc.images import Limits, PageImage, select_pages
+
+_POINTS_PER_INCH = 72
+_LOWEST_DPI = 36  # below this no text is legible
+# PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
+_LOCK = threading.Lock()
+
+
+class PdfSource:
+    """An opened PDF; see ``images.Source``."""
+
+    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
+        self._limits = limits
+        with _LOCK:
+            try:
+                self._document = pdfium.PdfDocument(data)
+                count = len(self._document)
+            except pdfium.PdfiumError as error:
+                reason = "needs a password" if "assword" in str(error) else f"cannot be opened: {error}"
+                raise UndecodableImage(f"The PDF {reason}.") from error
+        if count < 1:
+            self.close()
+            raise UndecodableImage("The PDF has no pages.")
+        try:
+            self.numbers = select_pages(pages, count, limits.max_pages)
+        except Exception:
+            self.close()
+            raise
+
+    def page(self, number: int) -> PageImage:
+        """The page drawn at ``pdf_dpi``, or at less where that would be more than ``max_pixels``.
+
+        TooManyPixels where not even 36 dpi fit the limit, UndecodableImage for a damaged page.
+        """
+        with _LOCK:
+            try:
+                page = self._document[number - 1]
+                try:
+                    width, height = page.get_size()
+                    bitmap = page.render(scale=self._scale(number, width, height))
+                    # A copy, because the bitmap's memory goes when the page is closed.
+                    pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)
+                    bitmap.close()
+                finally:
+                    page.close()
+            except pdfium.PdfiumError as error:
+                raise UndecodableImage(f"Page {number} of the PDF cannot be drawn: {error}.") from error
+        return PageImage(number, pixels)
+
+    def close(self) -> None:
+        with _LOCK:
+            self._document.close()
+
+    def _scale(self, number: int, width: float, height: float) -> float:
+        if width <= 0 or height <= 0:
+            raise UndecodableImage(f"Page {number} of the PDF has no size.")
+        wanted = self._limits.pdf_dpi / _POINTS_PER_INCH
+        # One pixel is spared on each side because PDFium rounds sizes up.
+        fitting = sqrt(self._limits.max_pixels / ((width + 1) * (height + 1)))
+        scale = min(wanted, fitting)
+        if scale * _POINTS_PER_INCH < _LOWEST_DPI and ceil(width * wanted) * ceil(height * wanted) > (
+            self._limits.max_pixels
+        ):
+            raise TooManyPixels(
+                f"Page {number} of the PDF is {width / 72:.0f}x{height / 72:.0f} inches: too large to draw.",
+                max_pixels=self._limits.max_pixels,
+            )
+        return scale
