@@ -121,7 +121,7 @@ class Batcher(Generic[Payload, Result]):
 
     @property
     def alive(self) -> bool:
-        """Whether the loop runs; False before start, after close, and after a crash, which a restart mends."""
+        """Whether the loop runs; False before start, after close, after a crash (a restart mends it)."""
         return self._task is not None and not self._task.done() and not self._crashed
 
     @property
@@ -328,7 +328,7 @@ class Batcher(Generic[Payload, Result]):
     # --- the end ---
 
     async def close(self, grace_seconds: float) -> None:
-        """Refuse new work, finish what was accepted, fail with ShuttingDown what ``grace_seconds`` leave over.
+        """Refuse new work, finish what was accepted, fail what ``grace_seconds`` leave over (ShuttingDown).
 
         Returns after the grace and the batches that run then, with all threads ended; may be called again.
         """

@@ -15,6 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# A hairline of one by a million pixels must not become gigabytes; no real line has a thousand characters.
+_WIDEST = 65_536
+
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
@@ -41,8 +44,8 @@ class Buckets:
 
 
 def fitted_width(image_height: int, image_width: int, height: int) -> int:
-    """The width in pixels of an image of this size once it is ``height`` pixels high; at least 1."""
-    return max(1, round(image_width * height / image_height))
+    """The width in pixels of an image of this size once it is ``height`` pixels high, 1 to 65536."""
+    return max(1, min(round(image_width * height / image_height), _WIDEST))
 
 
 def fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:

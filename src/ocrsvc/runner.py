@@ -88,7 +88,7 @@ class Runner(Generic[Payload, Result]):
 
 
 def fail(future: asyncio.Future[Result], error: Exception) -> None:
-    """Give the error to whoever still waits; what is no OcrError becomes an EngineFailure without its text."""
+    """Give whoever waits the error; what is no OcrError becomes an EngineFailure without its text."""
     if future.done():
         return
     if isinstance(error, OcrError):
