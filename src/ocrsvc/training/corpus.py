@@ -1,0 +1,352 @@
+"""Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, rare characters.
+
+Sources are packages: jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual and the
+Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its weight.
+"""
+
+from __future__ import annotations
+
+import bisect
+import gzip
+import html
+import itertools
+import pydoc_data.topics
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import jieba
+import wordfreq
+from faker import Faker
+
+from ocrsvc.training.charset import canonical
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_CONFUSABLE = ["未末", "己已巳", "土士", "日曰", "大太犬", "人入八", "千干于", "戊戌戍成", "天夭", "未来", "莱菜", "鸣呜", "全金", "贝见", "侯候", "折拆", "晴睛", "辨辩辫", "园圆", "账帐", "做作", "的得地", "在再", "治冶", "免兔", "拔拨", "酒洒", "崇祟", "幻幼", "卷券", "斤斥", "刀力", "厂广", "今令", "壶壸", "萧肃", "祗祇", "0O", "1lI", "6b", "8B", "5S", "2Z", "9g", "O0Q", "vV", "cC", "sS", "xX", "zZ", "uU", "wW", "kK", "pP", "rn", "m", "nn", "vv", "w", "cl", "d", "，", ",", "。", ".", "：", ":", "；", ";", "（", "(", "）", ")"]
+_UNITS = ["元", "万元", "亿元", "吨", "公斤", "kg", "g", "mg", "mL", "L", "个", "台", "件", "箱", "盒", "℃", "%", "‰", "m²", "㎡", "km", "mm", "cm", "V", "A", "W", "kW", "Hz", "MHz", "MPa", "rpm", "Ω", "kΩ", "μF"]
+_DIGITS_ZH = "零壹贰叁肆伍陆柒捌玖"
+_PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
+_PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
+
+
+def running_text(folders: Sequence[Path]) -> list[str]:
+    """Lines of prose with Chinese in them from gzipped manual pages and HTML files below ``folders``."""
+    lines: list[str] = []
+    for file in itertools.chain.from_iterable(folder.rglob("*") for folder in folders):
+        if not file.is_file():
+            continue
+        if file.suffix == ".gz":
+            raw = gzip.decompress(file.read_bytes())
+        elif file.suffix == ".html":
+            raw = file.read_bytes()
+        else:
+            continue
+        text = raw.decode("utf-8", "ignore")
+        text = (
+            html.unescape(re.sub(r"<[^>]+>", " ", text))
+            if file.suffix == ".html"
+            else re.sub(r"\\f.|\\", "", text)
+        )
+        lines.extend(
+            canonical(line)
+            for line in text.splitlines()
+            if _HAN.search(line) and not line.startswith((".", "'"))
+        )
+    return [line for line in lines if len(line) >= 4]
+
+
+class Weighted:
+    """Draws items by their counts."""
+
+    def __init__(self, items: Sequence[str], counts: Sequence[float]) -> None:
+        self.items = items
+        self.sums = list(itertools.accumulate(counts))
+
+    def draw(self, rng: random.Random) -> str:
+        """One item."""
+        return self.items[bisect.bisect(self.sums, rng.random() * self.sums[-1])]
+
+
+class Corpus:
+    """Texts in the characters of ``charset``; deterministic for a seed."""
+
+    def __init__(self, charset: str, seed: int, folders: Sequence[Path] = ()) -> None:
+        self.rng = random.Random(seed)
+        self.allowed = frozenset(charset)
+        self.han = [c for c in charset if _HAN.match(c)]
+        words: list[str] = []
+        counts: list[float] = []
+        with jieba.get_dict_file() as file:
+            for row in file:
+                word, count = row.decode("utf-8").split(" ")[:2]
+                if set(word) <= self.allowed:
+                    words.append(word)
+                    counts.append(float(count) ** 0.75)
+        self.words = Weighted(words, counts)
+        english = [w for w in wordfreq.top_n_list("en", 60_000) if w.isascii()]
+        self.english = Weighted(english, [(rank + 20) ** -0.8 for rank in range(len(english))])
+        self.prose = running_text(folders)
+        manual = " ".join(" ".join(pydoc_data.topics.topics.values()).split())
+        self.manual = [
+            word for word in manual.split(" ") if "::" not in word and "*" not in word and len(word) < 20
+        ]
+        self.faker_zh, self.faker_en = Faker("zh_CN"), Faker("en_US")
+        self.faker_zh.seed_instance(seed)
+        self.faker_en.seed_instance(seed)
+        kinds: list[tuple[Callable[[], str], float]] = [
+            (self.chinese_prose, 16),
+            (self.chinese_words, 12),
+            (self.chinese_label, 10),
+            (self.mixed, 10),
+            (self.english_prose, 13),
+            (self.english_title, 6),
+            (self.english_word, 8),
+            (self.receipt, 7),
+            (self.numbers, 6),
+            (self.chinese_field, 8),
+            (self.part_number, 5),
+            (self.plate, 3),
+            (self.card, 3),
+            (self.rare, 8),
+            (self.confusable, 2),
+        ]
+        self.kinds = [kind for kind, _ in kinds]
+        self.shares = list(itertools.accumulate(share for _, share in kinds))
+
+    def line(self) -> str:
+        """One line of 1 to about 95 characters, canonical, all of them in the charset."""
+        while True:
+            kind = self.kinds[bisect.bisect(self.shares, self.rng.random() * self.shares[-1])]
+            text = "".join(c for c in canonical(kind()) if c in self.allowed)[:95].strip()
+            if text:
+                return text
+
+    def lines(self, count: int) -> Iterator[str]:
+        """``count`` lines."""
+        return (self.line() for _ in range(count))
+
+    def _length(self, mean: float = 11.0, most: int = 32) -> int:
+        return max(1, min(most, round(self.rng.lognormvariate(0, 0.65) * mean)))
+
+    def chinese_prose(self) -> str:
+        """A stretch of real running text (technical manuals), or of Faker's where none is installed."""
+        if not self.prose:
+            return str(self.faker_zh.text(60))[: self._length(14)]
+        text = self.rng.choice(self.prose)
+        start = self.rng.randrange(max(1, len(text) - 8))
+        return text[start : start + self._length(13)]
+
+    def chinese_words(self) -> str:
+        """Words by frequency, with the punctuation of running text."""
+        length, text = self._length(10), ""
+        while len(text) < length:
+            text += self.words.draw(self.rng)
+            if self.rng.random() < 0.18:
+                text += self.rng.choice("，，，。、；：？！（）《》…")
+        return text
+
+    def chinese_label(self) -> str:
+        """One to three words: signs, headings, table cells."""
+        return "".join(self.words.draw(self.rng) for _ in range(self.rng.choice((1, 1, 2, 2, 3))))
+
+    def mixed(self) -> str:
+        """Chinese with English words, numbers or units, with and without spaces at the joints."""
+        parts = []
+        for _ in range(self.rng.randint(2, 5)):
+            draw = self.rng.random()
+            if draw < 0.5:
+                parts.append("".join(self.words.draw(self.rng) for _ in range(self.rng.randint(1, 3))))
+            elif draw < 0.75:
+                parts.append(self._case(self.english.draw(self.rng)))
+            elif draw < 0.9:
+                parts.append(self._number() + self.rng.choice(("", self.rng.choice(_UNITS))))
+            else:
+                parts.append(self.part_number())
+        return self.rng.choice(("", "", " ")).join(parts)
+
+    def _case(self, word: str) -> str:
+        return self.rng.choice((word, word, word.capitalize(), word.capitalize(), word.upper()))
+
+    def english_prose(self) -> str:
+        """Words of running English with its punctuation; from a manual or from word frequencies."""
+        count = self.rng.randint(7, 15) if self.rng.random() < 0.25 else self.rng.randint(2, 7)
+        if self.rng.random() < 0.45:
+            start = self.rng.randrange(len(self.manual) - count)
+            return " ".join(self.manual[start : start + count])
+        words = [self.english.draw(self.rng) for _ in range(count)]
+        words = [w + self.rng.choice(",,,.;:?!") if self.rng.random() < 0.12 else w for w in words]
+        if self.rng.random() < 0.4:
+            words[0] = words[0].capitalize()
+        if self.rng.random() < 0.25:
+            at = self.rng.randrange(len(words))
+            words[at] = self.rng.choice(
+                (f'"{words[at]}"', f"({words[at]})", f"{words[at]}'s", f"“{words[at]}”")
+            )
+        if self.rng.random() < 0.15:
+            words.insert(self.rng.randrange(len(words) + 1), self._number())
+        return " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
+
+    def english_title(self) -> str:
+        """Headings, names, addresses, companies in title case or capitals."""
+        draw = self.rng.random()
+        if draw < 0.5:
+            words = [self.english.draw(self.rng) for _ in range(self.rng.randint(1, 5))]
+            text = " ".join(words)
+            return text.title() if self.rng.random() < 0.5 else text.upper()
+        source = self.rng.choice(
+            (self.faker_en.name, self.faker_en.company, self.faker_en.street_address, self.faker_en.job)
+        )
+        text = str(source())
+        return text.upper() if self.rng.random() < 0.4 else text
+
+    def english_word(self) -> str:
+        """One word as on signs and in tables."""
+        word = self._case(self.english.draw(self.rng))
+        if self.rng.random() < 0.15:
+            word += self.rng.choice((".", ",", ":", "!", "?", "'s", "&", "®"))
+        return word
+
+    def receipt(self) -> str:
+        """A line of a till receipt."""
+        rng = self.rng
+        amount = f"{rng.randint(0, 999)}.{rng.randint(0, 99):02d}"
+        name = " ".join(self.english.draw(rng).upper() for _ in range(rng.randint(1, 3)))
+        return rng.choice(
+            (
+                amount,
+                f"RM{amount}",
+                f"RM {amount}",
+                f"${amount}",
+                f"{rng.choice(('TOTAL', 'Total', 'CASH', 'Change', 'Sub Total', 'GST 6%', 'Rounding', 'Qty'))}: {amount}",
+                f"{rng.randint(1, 12)} X {amount}",
+                f"{name} {amount}",
+                f"TEL: {rng.randint(10, 99)}-{rng.randint(1000000, 9999999)}",
+                f"{rng.randint(1, 31):02d}/{rng.randint(1, 12):02d}/{rng.randint(2009, 2027)} "
+                f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 59):02d} {rng.choice(('', 'AM', 'PM'))}",
+                f"INVOICE NO : {rng.choice('ABCINV')}{rng.randint(1000, 9999999)}",
+                f"(GST ID NO: {rng.randint(10**11, 10**12 - 1)})",
+                f"NO. {rng.randint(1, 99)}, JALAN {self.english.draw(rng).upper()} {rng.randint(1, 20)}/{rng.randint(1, 9)},",
+                f"{name} SDN BHD",
+                f"THANK YOU FOR {name}!",
+            )
+        )
+
+    def _number(self) -> str:
+        rng = self.rng
+        return rng.choice(
+            (
+                str(rng.randint(0, 9999)),
+                f"{rng.randint(0, 9999999):,}",
+                f"{rng.uniform(0, 1000):.{rng.randint(1, 3)}f}",
+                f"{rng.randint(1, 100)}%",
+                f"-{rng.randint(1, 999)}",
+                f"{rng.randint(1, 99)}-{rng.randint(1, 99)}",
+            )
+        )
+
+    def numbers(self) -> str:
+        """Numbers, dates, times, phones, ranges."""
+        rng = self.rng
+        return rng.choice(
+            (
+                self._number(),
+                f"{rng.randint(1990, 2030)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",
+                f"{rng.randint(1990, 2030)}/{rng.randint(1, 12)}/{rng.randint(1, 28)}",
+                f"{rng.randint(1990, 2030)}.{rng.randint(1, 12):02d}.{rng.randint(1, 28):02d}",
+                f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}",
+                f"1{rng.randint(3, 9)}{rng.randint(10**8, 10**9 - 1)}",
+                f"0{rng.randint(10, 999)}-{rng.randint(10**6, 10**8 - 1)}",
+                f"￥{rng.uniform(0, 99999):,.2f}",
+                f"({rng.randint(1, 30)})",
+                f"#{rng.randint(1, 99):02d}-{rng.randint(1, 99):02d}",
+                f"±{rng.random():.{rng.randint(1, 3)}f}",
+                f"{rng.randint(1, 90)}×{rng.randint(1, 90)}",
+                f"{rng.randint(1, 12)}.{rng.randint(1, 20)} {self.english.draw(rng)}",
+                "".join(rng.choices("0123456789", k=rng.randint(4, 20))),
+            )
+        )
+
+    def capital_amount(self) -> str:
+        """A sum of money in the capital numerals of Chinese invoices (大写金额)."""
+        digits = str(self.rng.randint(1, 10 ** self.rng.randint(1, 8)))
+        places = ("", "拾", "佰", "仟", "万", "拾", "佰", "仟", "亿")
+        text = "".join(
+            _DIGITS_ZH[int(d)] + (places[len(digits) - 1 - i] if d != "0" else "")
+            for i, d in enumerate(digits)
+        )
+        text = re.sub("零+", "零", text).rstrip("零")
+        return text + self.rng.choice(
+            ("元整", "圆整", f"元{self.rng.choice(_DIGITS_ZH[1:])}角{self.rng.choice(_DIGITS_ZH[1:])}分")
+        )
+
+    def chinese_field(self) -> str:
+        """Fields of Chinese forms and invoices: names, addresses, companies, ids, dates, sums."""
+        rng, zh = self.rng, self.faker_zh
+        key = rng.choice(
+            ["姓名", "地址", "电话", "单位", "名称", "日期", "编号", "金额", "税号", "开户行", "账号", "备注", "数量", "单价", "合计", "规格型号", "纳税人识别号", "发票号码", "收款人", "复核"]
+        )
+        value = rng.choice(
+            (
+                lambda: str(zh.name()),
+                lambda: str(zh.address()),
+                lambda: str(zh.company()),
+                lambda: str(zh.job()),
+                self.capital_amount,
+                lambda: f"{rng.randint(2000, 2030)}年{rng.randint(1, 12)}月{rng.randint(1, 28)}日",
+                lambda: "".join(rng.choices("0123456789ABCDEFGHJKLMNPQRTUWXY", k=18)),
+                lambda: str(zh.ssn()),
+                lambda: str(rng.randint(10**7, 10**20)),
+                lambda: f"{self._number()}{rng.choice(_UNITS)}",
+                lambda: f"{self.words.draw(rng)}{rng.choice(_UNITS)}",
+            )
+        )()
+        return rng.choice(
+            (value, value, f"{key}：{value}", f"{key}:{value}", f"{key}: {value}", f"{key} {value}")
+        )
+
+    def part_number(self) -> str:
+        """Part numbers, cable labels, versions, paths, addresses of the net."""
+        rng = self.rng
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+        block = lambda: "".join(rng.choices(letters + "0123456789" * 2, k=rng.randint(1, 6)))  # noqa: E731
+        return rng.choice(
+            (
+                "-".join(block() for _ in range(rng.randint(1, 4))),
+                "_".join(block() for _ in range(2)),
+                f"{rng.choice(letters)}{rng.randint(1, 9999)}{rng.choice(letters)}{rng.randint(0, 99)}",
+                f"{rng.randint(1, 99)}{rng.choice(letters)}{rng.randint(0, 99):02d}",
+                f"{rng.choice(letters)}{rng.randint(0, 99)}.{rng.randint(0, 9)}",
+                f"{rng.randint(1, 48)}V_{rng.choice(('DI', 'DO', 'AI', 'L', 'M'))}{rng.randint(0, 99):02d}",
+                f"M{rng.randint(2, 24)}×{rng.randint(4, 120)}",
+                f"φ{rng.randint(1, 200)}",
+                f"www.{self.english.draw(rng)}.{rng.choice(('com', 'cn', 'org', 'com.cn'))}",
+                f"{self.english.draw(rng)}@{self.english.draw(rng)}.com",
+                f"v{rng.randint(0, 9)}.{rng.randint(0, 30)}.{rng.randint(0, 9)}",
+                f"{rng.randint(1, 255)}.{rng.randint(0, 255)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}",
+            )
+        )
+
+    def plate(self) -> str:
+        """A Chinese registration number, as it is registered: without the stud that the plate shows."""
+        tail = "".join(self.rng.choices(_PLATE, k=self.rng.choice((5, 5, 5, 6))))
+        return self.rng.choice(_PROVINCES) + self.rng.choice(_PLATE[:24]) + tail
+
+    def card(self) -> str:
+        """Groups of a bank card number."""
+        groups = [
+            "".join(self.rng.choices("0123456789", k=self.rng.choice((3, 4, 4, 4))))
+            for _ in range(self.rng.choice((1, 1, 1, 2, 4)))
+        ]
+        return " ".join(groups)
+
+    def rare(self) -> str:
+        """Characters drawn evenly from the whole charset, so that rare ones are seen as often as common ones."""
+        return "".join(self.rng.choice(self.han) for _ in range(self.rng.randint(1, 9)))
+
+    def confusable(self) -> str:
+        """Look-alikes beside each other and inside words."""
+        parts = [self.rng.choice(self.rng.choice(_CONFUSABLE)) for _ in range(self.rng.randint(2, 8))]
+        if self.rng.random() < 0.5:
+            parts.insert(self.rng.randrange(len(parts)), self.words.draw(self.rng))
+        return "".join(parts)

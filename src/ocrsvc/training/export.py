@@ -1,0 +1,97 @@
+"""Turns trained weights into the one ONNX graph that serving runs: uint8 pixels in, top-k classes out."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from ocrsvc.training.net import Crnn, Shape
+
+TOP_K = 8
+OPSET = 18
+TINY = 1e-30  # weights below this turn into denormals in the LSTM's products and cost time, not accuracy
+
+
+class Serving(nn.Module):
+    """A ``Crnn`` with normalisation before it and the softmax over the charset's top-k behind it."""
+
+    def __init__(self, net: Crnn, top_k: int = TOP_K) -> None:
+        super().__init__()
+        self.net = net
+        self.top_k = top_k
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """uint8 [N,48,W,3] -> indices int32 [N,T,K], probabilities float32 [N,T,K], features [N,T,120]."""
+        images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
+        features = self.net.neck(self.net.backbone(images))
+        logits = self.net.head(features)
+        # exp(x - logsumexp) of the k best only: no [N,T,classes] softmax is ever written to memory twice.
+        values, indices = logits.topk(self.top_k, dim=-1)
+        peak = values[..., :1]
+        total = (logits - peak).exp().sum(-1, keepdim=True)
+        return indices.to(torch.int32), (values - peak).exp() / total, features
+
+
+def load(checkpoint: Path) -> tuple[Crnn, str]:
+    """The averaged weights of a checkpoint as one net in eval mode, and its charset."""
+    content = torch.load(checkpoint, weights_only=True)
+    charset: str = content["charset"]
+    recipe = content["recipe"]
+    net = Crnn(Shape(len(charset) + 1, recipe["width"], recipe["hidden"]))
+    if "average_net" in content:
+        net.load_state_dict(content["average_net"])
+    else:
+        from ocrsvc.training.teacher import load_backbone
+
+        net.backbone = load_backbone()
+        net.neck.load_state_dict(content["average_neck"])
+        net.head.load_state_dict(content["average_head"])
+    return net.eval(), charset
+
+
+def to_onnx(net: Crnn, path: Path) -> None:
+    """Writes ``path`` with dynamic batch and width, denormal weights flushed to zero; checks it against PyTorch."""
+    serving = Serving(net).eval()
+    pixels = torch.randint(0, 256, (2, 48, 160, 3), dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            serving,
+            (pixels,),
+            str(path),
+            input_names=["pixels"],
+            output_names=["indices", "probabilities", "features"],
+            dynamic_axes={
+                "pixels": {0: "N", 2: "W"},
+                "indices": {0: "N", 1: "T"},
+                "probabilities": {0: "N", 1: "T"},
+                "features": {0: "N", 1: "T"},
+            },
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32 and np.any((np.abs(array) < TINY) & (array != 0)):
+            tensor.CopyFrom(
+                numpy_helper.from_array(
+                    np.where(np.abs(array) < TINY, 0, array).astype(np.float32), tensor.name
+                )
+            )
+    onnx.save(model, path)
+
+
+def save_head(net: Crnn, path: Path) -> None:
+    """The head alone, for readings that allow some classes only: weight float16 [classes,120], bias float32."""
+    np.savez(
+        path,
+        weight=net.head.weight.detach().numpy().astype(np.float16),
+        bias=net.head.bias.detach().numpy().astype(np.float32),
+    )

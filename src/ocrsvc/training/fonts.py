@@ -1,0 +1,170 @@
+"""Typefaces that lines are drawn with: found on the machine, sorted by script, checked by their cmap.
+
+Debian packages give the scalable families; brush and handwriting come as npm packages (``@fontsource``), whose
+``.woff2`` files are unpacked into TrueType once. A face draws a text only if its cmap has every character.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from fontTools.ttLib import TTCollection, TTFont
+from PIL import ImageFont
+
+DEBIAN_PACKAGES = ["fonts-noto-cjk", "fonts-noto-cjk-extra", "fonts-wqy-microhei", "fonts-wqy-zenhei", "fonts-arphic-ukai", "fonts-arphic-uming", "fonts-arphic-gbsn00lp", "fonts-arphic-gkai00mp", "fonts-cwtex-fs", "fonts-cwtex-kai", "fonts-lxgw-wenkai", "fonts-smiley-sans", "fonts-dejavu", "fonts-liberation", "fonts-freefont-ttf", "fonts-open-sans", "fonts-roboto", "fonts-hack", "fonts-lato", "fonts-crosextra-carlito", "fonts-crosextra-caladea", "fonts-inconsolata", "fonts-courier-prime", "fonts-comfortaa", "fonts-cantarell", "fonts-firacode", "fonts-jetbrains-mono", "fonts-dseg"]
+NPM_PACKAGES = tuple(
+    f"@fontsource/{name}"
+    for name in (
+        "ma-shan-zheng",
+        "liu-jian-mao-cao",
+        "long-cang",
+        "zhi-mang-xing",
+        "zcool-xiaowei",
+        "zcool-kuaile",
+        "zcool-qingke-huangyou",
+    )
+)
+
+# (substring of the file name, weight): how often a family is drawn; common print faces dominate real documents.
+_CJK = {
+    "NotoSansCJK-Regular": 5.0,
+    "NotoSansCJK-Bold": 3.0,
+    "NotoSansCJK-Medium": 2.0,
+    "NotoSansCJK-Light": 1.0,
+    "NotoSansCJK-Black": 1.0,
+    "NotoSansCJK-Thin": 0.4,
+    "NotoSerifCJK-Regular": 4.0,
+    "NotoSerifCJK-Bold": 2.0,
+    "NotoSerifCJK-Light": 1.0,
+    "NotoSerifCJK-Black": 0.7,
+    "wqy-microhei": 3.0,
+    "wqy-zenhei": 3.0,
+    "uming": 3.0,
+    "ukai": 2.0,
+    "gbsn00lp": 3.0,
+    "gkai00mp": 2.0,
+    "LXGWWenKai-Regular": 2.0,
+    "LXGWWenKaiMono": 0.5,
+    "LXGWWenKai-Bold": 1.0,
+    "SmileySans": 1.5,
+    "cwTeX": 0.7,
+    "ma-shan-zheng": 0.8,
+    "liu-jian-mao-cao": 0.4,
+    "long-cang": 0.6,
+    "zhi-mang-xing": 0.4,
+    "zcool-xiaowei": 1.2,
+    "zcool-kuaile": 0.8,
+    "zcool-qingke-huangyou": 0.8,
+}
+_LATIN = {
+    "LiberationSans": 4.0,
+    "LiberationSerif": 4.0,
+    "LiberationMono": 3.0,
+    "DejaVuSans": 1.0,
+    "DejaVuSerif": 1.0,
+    "DejaVuSansMono": 1.5,
+    "FreeSans": 1.5,
+    "FreeSerif": 1.5,
+    "FreeMono": 2.0,
+    "OpenSans": 1.0,
+    "Roboto": 1.5,
+    "Hack": 0.7,
+    "Lato": 1.0,
+    "Carlito": 2.0,
+    "Caladea": 1.5,
+    "Inconsolata": 1.0,
+    "Courier": 2.5,
+    "Comfortaa": 0.6,
+    "Cantarell": 0.7,
+    "FiraCode": 0.7,
+    "JetBrainsMono": 0.7,
+}
+_SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
+_ROOTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+
+
+@dataclass(frozen=True)
+class Face:
+    """One typeface file: where it is, how often it is drawn, which code points it has."""
+
+    path: Path
+    index: int
+    weight: float
+    coverage: frozenset[int] = field(repr=False)
+
+    def covers(self, text: str) -> bool:
+        """Whether every character of ``text`` has a glyph (spaces need none)."""
+        return all(ord(character) in self.coverage for character in text if character != " ")
+
+    def at(self, size_pixels: int) -> ImageFont.FreeTypeFont:
+        """The face at a size, for drawing with Pillow."""
+        return _load(str(self.path), self.index, size_pixels)
+
+
+@lru_cache(maxsize=2048)
+def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, size_pixels, index=index)
+
+
+@dataclass(frozen=True)
+class Library:
+    """All faces by use: ``cjk`` draw Chinese, ``latin`` everything of ASCII, ``segment`` seven-segment digits."""
+
+    cjk: tuple[Face, ...]
+    latin: tuple[Face, ...]
+    segment: tuple[Face, ...]
+
+
+def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
+    """Faces of npm ``@fontsource`` archives (``npm pack``) as TrueType files in ``folder``; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for archive in archives:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                name = Path(member.name).name
+                if not name.endswith("-chinese-simplified-400-normal.woff2"):
+                    continue
+                target = folder / f"{name.removesuffix('.woff2')}.ttf"
+                if not target.exists() and (source := tar.extractfile(member)) is not None:
+                    with source:
+                        font = TTFont(source)
+                        font.flavor = None
+                        font.save(target)
+    return folder
+
+
+def _coverage(path: Path) -> tuple[int, frozenset[int]]:
+    """Collection index (the simplified Chinese member where there are several) and the code points."""
+    if path.suffix == ".ttc":
+        members = TTCollection(path, lazy=True).fonts
+        names = [str(font["name"].getDebugName(1) or "") for font in members]
+        index = next((i for i, name in enumerate(names) if " SC" in name or name.endswith("CN")), 0)
+        return index, frozenset(members[index].getBestCmap())
+    return 0, frozenset(TTFont(path, lazy=True).getBestCmap() or {})
+
+
+def discover(extra: Sequence[Path] = ()) -> Library:
+    """Every known face that is installed, plus those in ``extra`` folders; FileNotFoundError without any CJK face."""
+    files = sorted(
+        file
+        for root in (*_ROOTS, *extra)
+        for pattern in ("*.ttf", "*.otf", "*.ttc")
+        for file in root.rglob(pattern)
+    )
+    chosen: dict[str, list[Face]] = {"cjk": [], "latin": [], "segment": []}
+    for kind, wanted in (("cjk", _CJK), ("latin", _LATIN), ("segment", _SEGMENT)):
+        for name, weight in wanted.items():
+            found = [file for file in files if name in file.stem and "Emoji" not in file.stem]
+            if kind != "cjk":
+                found = [file for file in found if "CJK" not in file.stem and "Math" not in file.stem][:6]
+            for file in found:
+                index, coverage = _coverage(file)
+                if kind == "segment" or ord("a") in coverage or kind == "cjk":
+                    chosen[kind].append(Face(file, index, weight / len(found), coverage))
+    if not chosen["cjk"]:
+        raise FileNotFoundError("no Chinese typeface found: apt-get install " + " ".join(DEBIAN_PACKAGES[:4]))
+    return Library(tuple(chosen["cjk"]), tuple(chosen["latin"]), tuple(chosen["segment"]))

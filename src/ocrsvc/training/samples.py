@@ -1,0 +1,120 @@
+"""Lines to learn from: drawn ones with their truth, real crops with or without one, and how crops are varied."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.training.charset import canonical
+from ocrsvc.training.corpus import Corpus
+from ocrsvc.training.synth import Bgr, Synthesiser
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line image uint8 BGR [H,W,3]; ``text`` is its truth, None where only the teacher can tell.
+
+    ``case_folded``: the truth does not know upper from lower case (receipt labels are all capitals).
+    """
+
+    image: Bgr
+    text: str | None
+    source: str
+    case_folded: bool = False
+
+
+def drawn(corpus: Corpus, synthesiser: Synthesiser, count: int) -> Iterator[Sample]:
+    """``count`` freshly drawn lines."""
+    made = 0
+    while made < count:
+        text = corpus.line()
+        image = synthesiser.draw(text)
+        if image is not None:
+            made += 1
+            yield Sample(image, text, "drawn")
+
+
+def labelled(folder: Path, held_out: int) -> list[Sample]:
+    """Real crops of a source folder (``manifest.jsonl`` beside ``img/``) without those that scoring samples.
+
+    ``held_out`` is the scoring limit: the same ``random.Random(0).sample`` is taken away first.
+    """
+    rows = [
+        json.loads(row) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines() if row.strip()
+    ]
+    scored = {
+        row["file"] for row in (random.Random(0).sample(rows, held_out) if len(rows) > held_out else rows)
+    }
+    samples = []
+    for row in rows:
+        image = cv2.imread(str(folder / row["file"])) if row["file"] not in scored else None
+        if image is not None and image.size:
+            samples.append(
+                Sample(
+                    np.asarray(image, np.uint8),
+                    canonical(row["text"]),
+                    folder.name,
+                    bool(row.get("case_insensitive")),
+                )
+            )
+    return samples
+
+
+def crops(folder: Path) -> list[Sample]:
+    """Unlabelled crops, one image file each."""
+    samples = []
+    for file in sorted(folder.rglob("*.png")):
+        image = cv2.imread(str(file))
+        if image is not None and image.size:
+            samples.append(Sample(np.asarray(image, np.uint8), None, folder.name))
+    return samples
+
+
+def vary(sample: Sample, rng: random.Random) -> Sample:
+    """The crop as another camera and another detector would have delivered it; the text stays readable."""
+    image: NDArray[np.uint8] = sample.image
+    height, width = image.shape[:2]
+    noise = np.random.default_rng(rng.getrandbits(32))
+    if rng.random() < 0.6:  # detector jitter: a little wider with replicated edges, or a hair tighter
+        top, bottom, left, right = (round(height * rng.uniform(-0.04, 0.14)) for _ in range(4))
+        image = cv2.copyMakeBorder(
+            image, *(max(0, v) for v in (top, bottom, left, right)), cv2.BORDER_REPLICATE
+        )
+        cut_top, cut_bottom = max(0, -top), max(0, -bottom)
+        image = image[cut_top : image.shape[0] - cut_bottom]
+    if rng.random() < 0.35:
+        height, width = image.shape[:2]
+        source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        reach = height * 0.08
+        matrix = cv2.getPerspectiveTransform(
+            source, source + noise.uniform(-reach, reach, (4, 2)).astype(np.float32)
+        )
+        image = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < 0.3 and image.shape[0] > 24:  # lower resolution
+        scale = rng.uniform(max(0.45, 16 / image.shape[0]), 1)
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if rng.random() < 0.25:
+        image = cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1)
+    if rng.random() < 0.2:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
+    if rng.random() < 0.5:
+        gain, offset = rng.uniform(0.6, 1.3), rng.uniform(-30, 30)
+        tint = noise.normal(0, 6, 3)
+        image = np.clip((image.astype(np.float32) - 128) * gain + 128 + offset + tint, 0, 255).astype(
+            np.uint8
+        )
+    if rng.random() < 0.15:
+        image = 255 - image
+    if rng.random() < 0.2:
+        image = np.clip(image + noise.normal(0, rng.uniform(2, 10), image.shape), 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(30, 90)])[1]
+        image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+    return Sample(np.asarray(image, np.uint8), sample.text, sample.source, sample.case_folded)
