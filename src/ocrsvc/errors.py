@@ -4,12 +4,15 @@
     ├── InvalidRequest 400        the request itself is malformed (JSON, base64, multipart, missing field)
     │   └── EmptyInput 400        no bytes at all
     ├── NotFound 404              no such path
+    ├── NotAcceptable 406         the Accept header names no format that we write
+    ├── RequestTimeout 408        the body stopped coming
     ├── TooLarge 413              more bytes than the limit
     ├── UnsupportedMedia 415      no image or PDF that we read (sniffed, never the client's word)
     ├── Unprocessable 422         the request is well-formed but cannot be answered
     │   ├── UndecodableImage 422  looked like an image and did not decode
     │   ├── TooManyPixels 422     more pixels than the limit
     │   ├── TooManyPages 422      more pages than the limit
+    │   ├── TooManyFiles 422      more files in one request than the limit
     │   ├── UnknownModel 422
     │   ├── UnknownFormat 422
     │   ├── UnknownCharset 422
@@ -63,6 +66,18 @@ class NotFound(OcrError):
     status, slug, title = 404, "not-found", "Not found"
 
 
+class NotAcceptable(OcrError):
+    """The Accept header names no format that we write."""
+
+    status, slug, title = 406, "not-acceptable", "Not acceptable"
+
+
+class RequestTimeout(OcrError):
+    """The body stopped coming."""
+
+    status, slug, title = 408, "request-timeout", "Request timeout"
+
+
 class TooLarge(OcrError):
     """More bytes than the limit."""
 
@@ -97,6 +112,12 @@ class TooManyPages(Unprocessable):
     """More pages than the limit."""
 
     slug, title = "too-many-pages", "Too many pages"
+
+
+class TooManyFiles(Unprocessable):
+    """More files in one request than the limit."""
+
+    slug, title = "too-many-files", "Too many files"
 
 
 class UnknownModel(Unprocessable):

@@ -1,0 +1,53 @@
+"""The FastAPI application, built once from its settings; nothing is global."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from ocrsvc import __version__
+from ocrsvc.reader import open_reader
+from ocrsvc.service import assets, problems, schemas
+from ocrsvc.service.middleware import RequestContext
+from ocrsvc.service.openapi import add_shapes
+from ocrsvc.service.routes import router
+from ocrsvc.service.state import ReaderFactory, Service
+from ocrsvc.settings import Settings
+
+DESCRIPTION = (
+    "Reads mixed Chinese and English text in pictures and PDFs. Errors are RFC 9457 problem documents; every "
+    "answer has an X-Request-ID, which the log and the error name too."
+)
+
+
+def create_app(settings: Settings, reader_factory: ReaderFactory = open_reader) -> FastAPI:
+    """Return the application; its lifespan loads the models while /livez and /readyz already answer."""
+    service = Service(settings, reader_factory)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = FastAPI(
+        title="ocrsvc",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        separate_input_output_schemas=False,
+    )
+    app.state.service = service
+    problems.install(app)
+    app.include_router(router)
+    assets.install(app)
+    add_shapes(app, schemas.ProblemShape, schemas.BatchLineShape)
+    app.add_middleware(RequestContext, metrics=service.metrics)
+    return app

@@ -1,0 +1,121 @@
+"""The page at ``/`` and the interactive description at ``/docs``: local files, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ocrsvc.errors import NotFound
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
+    "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# Swagger UI styles its elements inline and draws its icons from data URIs.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+_DOCS_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ocrsvc: interface</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</body>
+</html>
+"""
+# A file of its own because the policy allows no inline script.
+_DOCS_START = """window.ui = SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  displayRequestDuration: true,
+  tryItOutEnabled: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});
+"""
+
+
+def web_folder() -> Path:
+    """Return the folder of the page: inside an installed package, or ``web/`` of the checkout."""
+    packaged = Path(__file__).parents[1] / "_assets" / "web"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "web"
+
+
+def swagger_folder() -> Path | None:
+    """Return the folder of Swagger UI's files inside the fastapi-offline wheel, which is not imported."""
+    spec = importlib.util.find_spec("fastapi_offline")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "static"
+
+
+class _Headers:
+    """Adds headers to every answer of ``app``."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self._app = app
+        self._headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self._headers)
+            await send(message)
+
+        await self._app(scope, receive, add)
+
+
+def install(app: FastAPI) -> None:
+    """Serve the page and the description."""
+    web, swagger = web_folder(), swagger_folder()
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    async def page() -> Response:
+        index = web / "index.html"
+        if not index.is_file():
+            raise NotFound("This installation has no page; the interface is at /docs.")
+        headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+        return FileResponse(index, headers=headers, media_type="text/html; charset=utf-8")
+
+    @router.get("/favicon.ico")
+    async def favicon() -> Response:
+        icon = web / "favicon.svg"
+        if icon.is_file():
+            return FileResponse(icon, media_type="image/svg+xml")
+        return Response(status_code=204)
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        if swagger is None:
+            raise NotFound("Swagger UI (fastapi-offline) is not installed; see /openapi.json.")
+        return HTMLResponse(_DOCS_PAGE, headers={"Content-Security-Policy": DOCS_POLICY})
+
+    @router.get("/docs/start.js")
+    async def start() -> Response:
+        return Response(_DOCS_START, media_type="text/javascript")
+
+    app.include_router(router)
+    if web.is_dir():
+        policy = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+        app.mount("/static", _Headers(StaticFiles(directory=web), policy), name="static")
+    if swagger is not None:
+        kept = {"Cache-Control": "public, max-age=86400"}
+        app.mount("/docs/assets", _Headers(StaticFiles(directory=swagger), kept), name="docs-assets")

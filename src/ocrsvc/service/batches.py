@@ -1,0 +1,101 @@
+"""POST /api/ocr/batch: many files, one JSON line each, as they finish; a bad file spoils only itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from ocrsvc.errors import Saturated
+from ocrsvc.formats import Rendering, json_format
+from ocrsvc.results import Document
+from ocrsvc.service.problems import describe
+from ocrsvc.service.record import RequestRecord
+from ocrsvc.service.uploads import Picture
+
+MEDIA_TYPE = "application/jsonl"
+
+ReadOne = Callable[[Picture], Awaitable[Document]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReading:
+    """The reading of the files of one request.
+
+    ``concurrency`` files are read at the same time: enough to keep the workers busy, few enough to be held
+    decoded. ``patience_seconds`` is how long a file is tried again while the scheduler is saturated: the
+    request was let in as a whole and must not fail half-way.
+    """
+
+    read: ReadOne
+    pictures: tuple[Picture, ...]
+    rendering: Rendering
+    record: RequestRecord
+    instance: str
+    concurrency: int
+    patience_seconds: float
+
+    async def lines(self) -> AsyncGenerator[bytes, None]:
+        """Yield one JSON line for each file as they finish; closing it cancels the rest."""
+        waiting = list(enumerate(self.pictures))[::-1]
+        running: set[asyncio.Task[bytes]] = set()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.concurrency:
+                    running.add(asyncio.create_task(self._line(*waiting.pop())))
+                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    yield task.result()
+        finally:
+            for task in running:
+                task.cancel()
+
+    async def _line(self, index: int, picture: Picture) -> bytes:
+        head: dict[str, Any] = {"file": picture.name, "index": index}
+        try:
+            document = await self._patiently(picture)
+            line = json_format.encode(head | json_format.as_mapping(document, self.rendering))
+        except Exception as error:
+            problem = describe(error)
+            self.record.failed_files += 1
+            self.record.fail(problem.slug, error)
+            body = problem.body(instance=self.instance, request_id=self.record.request_id)
+            line = json_format.encode(head | {"error": body})
+        else:
+            self.record.add(document)
+        finally:
+            await picture.close()
+        return line + b"\n"
+
+    async def _patiently(self, picture: Picture) -> Document:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.patience_seconds
+        while True:
+            try:
+                return await self.read(picture)
+            except Saturated as error:
+                if loop.time() + error.retry_after_seconds >= until:
+                    raise
+                await asyncio.sleep(error.retry_after_seconds)
+
+
+class BatchResponse(StreamingResponse):
+    """Streams the lines; lets go of ``resources`` at its end, even if no line was ever asked for."""
+
+    def __init__(self, lines: AsyncGenerator[bytes, None], resources: AsyncExitStack) -> None:
+        # Nginx and its like would hold the lines back until all are there.
+        super().__init__(lines, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
+        self._resources = resources
+        self._lines = lines
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._lines.aclose()
+            await self._resources.aclose()

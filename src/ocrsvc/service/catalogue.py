@@ -1,0 +1,69 @@
+"""What this service offers, for GET /api/models and GET /api/options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ocrsvc import __version__
+from ocrsvc.charsets import NAMED
+from ocrsvc.formats import FORMATS
+from ocrsvc.manifest import Manifest
+from ocrsvc.service.parameters import DEFAULT_FORMAT, DEFAULT_MODE, MODES
+from ocrsvc.settings import Settings
+
+# Media type and suffixes of each kind that ocrsvc.images reads; a test compares the two.
+ACCEPTED = {
+    "JPEG": ("image/jpeg", (".jpg", ".jpeg")),
+    "PNG": ("image/png", (".png",)),
+    "WebP": ("image/webp", (".webp",)),
+    "BMP": ("image/bmp", (".bmp",)),
+    "GIF": ("image/gif", (".gif",)),
+    "TIFF": ("image/tiff", (".tif", ".tiff")),
+    "PDF": ("application/pdf", (".pdf",)),
+}
+
+
+def models(manifests: list[Manifest], default: str) -> dict[str, Any]:
+    """Return the answer of GET /api/models."""
+    return {"models": [_model(manifest, default) for manifest in manifests]}
+
+
+def _model(manifest: Manifest, default: str) -> dict[str, Any]:
+    return {
+        "name": manifest.name,
+        "default": manifest.name == default,
+        "architecture": manifest.architecture,
+        "characters": len(manifest.charset),
+        "weights": {
+            precision: {"digest": manifest.files[precision].digest, "bytes": manifest.files[precision].size}
+            for precision in manifest.precisions
+        },
+        "licence": manifest.licence,
+        "origin": manifest.origin,
+        "scores": dict(manifest.scores),
+    }
+
+
+def options(settings: Settings, manifests: list[Manifest], default: str) -> dict[str, Any]:
+    """Return the answer of GET /api/options."""
+    return {
+        "version": __version__,
+        "modes": list(MODES),
+        "models": [manifest.name for manifest in manifests],
+        "formats": [
+            {"name": each.name, "media_type": each.media_type, "suffix": each.suffix}
+            for each in FORMATS.values()
+        ],
+        "charsets": [{"name": name, "characters": characters} for name, characters in NAMED.items()],
+        "accepted_types": [media_type for media_type, _ in ACCEPTED.values()],
+        "accepted_suffixes": [suffix for _, suffixes in ACCEPTED.values() for suffix in suffixes],
+        "limits": {
+            "max_body_bytes": settings.max_body_bytes,
+            "max_batch_bytes": settings.max_batch_bytes,
+            "max_batch_files": settings.max_batch_files,
+            "max_image_pixels": settings.max_image_pixels,
+            "max_pages": settings.max_pages,
+            "deadline_seconds": settings.deadline_seconds,
+        },
+        "defaults": {"mode": DEFAULT_MODE, "model": default, "format": DEFAULT_FORMAT},
+    }

@@ -1,0 +1,115 @@
+"""Prometheus figures of one process. A registry of its own, so that two services in one process do not clash.
+
+Labels are few and closed (route patterns, stages, status codes); never a path, a file name or a client.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+
+import onnxruntime
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.registry import Collector
+
+from ocrsvc import __version__
+from ocrsvc.service.record import RequestRecord
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+class Metrics:
+    """All collectors of the service itself; those of the scheduler are added with ``watch``."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "ocrsvc_requests_total",
+            "Requests by route and status.",
+            ("route", "code"),
+            registry=self.registry,
+        )
+        self._request_seconds = Histogram(
+            "ocrsvc_request_duration_seconds",
+            "Time from the request's head to the end of its answer.",
+            ("route",),
+            buckets=_REQUEST_SECONDS,
+            registry=self.registry,
+        )
+        self._stage_seconds = Histogram(
+            "ocrsvc_stage_duration_seconds",
+            "Time of a document in each stage.",
+            ("stage",),
+            buckets=_STAGE_SECONDS,
+            registry=self.registry,
+        )
+        self._rejected = Counter(
+            "ocrsvc_rejected_total", "Requests refused, by problem.", ("reason",), registry=self.registry
+        )
+        self._lines = Counter("ocrsvc_document_lines_total", "Lines in the answers.", registry=self.registry)
+        self._pixels = Counter(
+            "ocrsvc_document_pixels_total", "Pixels of the pages read.", registry=self.registry
+        )
+        self._body_bytes = Counter(
+            "ocrsvc_body_bytes_total", "Bytes of request bodies.", registry=self.registry
+        )
+        self._lag = Histogram(
+            "ocrsvc_event_loop_lag_seconds",
+            "How late the event loop wakes up.",
+            buckets=_LAG_SECONDS,
+            registry=self.registry,
+        )
+        self.requests_inside = Gauge(
+            "ocrsvc_requests_inside",
+            "Requests let in and not answered.",
+            registry=self.registry,
+        )
+        self.body_bytes_held = Gauge(
+            "ocrsvc_body_bytes_held", "Bytes of request bodies in memory.", registry=self.registry
+        )
+        self.ready = Gauge("ocrsvc_ready", "1 while /readyz says yes.", registry=self.registry)
+        self._build = Gauge(
+            "ocrsvc_build_info",
+            "Always 1; the labels say what runs.",
+            ("version", "onnxruntime", "machine", "model"),
+            registry=self.registry,
+        )
+        self._cpus = Gauge(
+            "ocrsvc_effective_cpus", "Processors that the process may use.", registry=self.registry
+        )
+
+    def describe_build(self, *, model: str, cpus: int) -> None:
+        """Publish what runs."""
+        self._build.labels(__version__, onnxruntime.__version__, platform.machine(), model).set(1)
+        self._cpus.set(cpus)
+
+    def watch(self, collector: Collector) -> None:
+        """Publish another collector's figures too."""
+        self.registry.register(collector)
+
+    def request_ended(self, route: str, status: int, spent_seconds: float, record: RequestRecord) -> None:
+        """Count one request; status 499 is a client who left."""
+        self._requests.labels(route, str(status)).inc()
+        self._request_seconds.labels(route).observe(spent_seconds)
+        if record.problem and status >= 400:
+            self._rejected.labels(record.problem).inc()
+        self._lines.inc(record.lines)
+        self._pixels.inc(record.pixels)
+        self._body_bytes.inc(record.body_bytes)
+
+    def document_read(self, stages_ms: Mapping[str, float]) -> None:
+        """Count the stages of one document."""
+        for stage, spent_ms in stages_ms.items():
+            self._stage_seconds.labels(stage).observe(spent_ms / 1000)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """Note how late the event loop was."""
+        self._lag.observe(seconds)
+
+    def render(self) -> bytes:
+        """Return the text exposition format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,136 @@
+"""Around every request: an id, one log line, the time of each stage, the last safety net. Pure ASGI.
+
+Starlette's BaseHTTPMiddleware is not used because it hides a client's leaving from the route
+(github.com/encode/starlette/discussions/2094).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ocrsvc.service import problems
+from ocrsvc.service.connection import CLIENT_GONE_STATUS, ClientGone
+from ocrsvc.service.metrics import Metrics
+from ocrsvc.service.record import RequestRecord, open_record
+
+logger = logging.getLogger("ocrsvc.access")
+
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+_PERMANENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+class RequestContext:
+    """Gives each request its record, and writes it down when the request has ended, however it ended."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = open_record(Headers(scope=scope))
+        scope.setdefault("state", {})["record"] = record
+        exchange = _Exchange(record, send)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except (ClientGone, ClientDisconnect):
+            exchange.status = CLIENT_GONE_STATUS
+        except asyncio.CancelledError:
+            exchange.status = CLIENT_GONE_STATUS
+            raise
+        except Exception as error:
+            # The only place for a traceback: a bug of ours. Re-raised, the server would print it again.
+            record.fail(problems.describe(error).slug, error)
+            logger.exception("unexpected failure", extra={"request_id": record.request_id})
+            if exchange.status is None:
+                answer = problems.response(error, instance=scope["path"], request_id=record.request_id)
+                await answer(scope, receive, exchange.send)
+        finally:
+            if not exchange.complete:
+                exchange.status = CLIENT_GONE_STATUS
+            self._write_down(scope, exchange)
+
+    def _write_down(self, scope: Scope, exchange: _Exchange) -> None:
+        route = _route(scope)
+        status = exchange.status or CLIENT_GONE_STATUS
+        spent_seconds = time.perf_counter() - exchange.started
+        self._metrics.request_ended(route, status, spent_seconds, exchange.record)
+        if route in QUIET_ROUTES and status < 400:
+            return
+        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
+        logger.log(level, "request", extra=_fields(scope, route, status, spent_seconds, exchange.record))
+
+
+class _Exchange:
+    """Watches the answer go by (its status, its end) and adds the headers that every answer has."""
+
+    def __init__(self, record: RequestRecord, send: Send) -> None:
+        self.record = record
+        self.status: int | None = None
+        self.complete = False
+        self.started = time.perf_counter()
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self._add_headers(MutableHeaders(scope=message))
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
+        await self._send(message)
+
+    def _add_headers(self, headers: MutableHeaders) -> None:
+        headers["X-Request-ID"] = self.record.request_id
+        for name, value in _PERMANENT_HEADERS.items():
+            headers.setdefault(name, value)
+        stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}
+        headers["Server-Timing"] = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
+
+
+def _token(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+
+
+def _route(scope: Scope) -> str:
+    """Return the pattern that matched, never the raw path: labels of metrics must be few."""
+    path = getattr(scope.get("route"), "path", None)
+    if isinstance(path, str):
+        return path
+    return "/static" if scope["path"].startswith("/static/") else "unmatched"
+
+
+def _fields(
+    scope: Scope, route: str, status: int, spent_seconds: float, record: RequestRecord
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "request_id": record.request_id,
+        "method": scope["method"],
+        "route": route,
+        "status": status,
+        "ms": round(spent_seconds * 1000, 1),
+        "bytes": record.body_bytes,
+    }
+    if record.files or record.failed_files:
+        fields |= {
+            "files": record.files + record.failed_files,
+            "pixels": record.pixels,
+            "lines": record.lines,
+        }
+    if record.failed_files:
+        fields["failed_files"] = record.failed_files
+    if record.stages_ms:
+        fields["stages_ms"] = {stage: round(ms, 1) for stage, ms in record.stages_ms.items()}
+    if record.problem:
+        fields["problem"] = record.problem
+        if status >= 500:
+            fields["cause"] = str(record.cause)
+    return fields

@@ -1,0 +1,138 @@
+"""What a caller may ask for beside the picture: from the query, the form fields or the JSON members."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from ocrsvc import formats
+from ocrsvc.charsets import characters_of
+from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
+from ocrsvc.formats import Format
+from ocrsvc.reader import ReadOptions
+
+Mode = Literal["auto", "line", "page"]
+MODES: tuple[str, ...] = get_args(Mode)
+NAMES = ("mode", "model", "format", "charset", "pages", "characters")
+DEFAULT_MODE = "auto"
+DEFAULT_FORMAT = "json"
+TIMEOUT_HEADER = "x-request-timeout"
+
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_ALIASES = {
+    "application/x-ndjson": "jsonl",
+    "application/x-jsonlines": "jsonl",
+    "application/json-lines": "jsonl",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """One request's wishes, checked."""
+
+    options: ReadOptions
+    format: Format
+    characters: bool
+
+
+def parse(
+    query: Mapping[str, str],
+    fields: Mapping[str, str],
+    headers: Mapping[str, str],
+    *,
+    models: Collection[str],
+    deadline_seconds: float,
+) -> Parameters:
+    """Return the parameters; a field of the body wins over the query, an empty value counts as none.
+
+    ``models`` are the names that may be asked for; ``deadline_seconds`` may be shortened by the header
+    X-Request-Timeout (seconds), never lengthened. UnknownModel, UnknownFormat, UnknownCharset,
+    InvalidParameter or NotAcceptable say what is allowed.
+    """
+    given = {
+        name: value.strip() for name in NAMES if (value := fields.get(name) or query.get(name) or "").strip()
+    }
+    mode = given.get("mode", DEFAULT_MODE).lower()
+    if mode not in MODES:
+        raise InvalidParameter(
+            f"There is no mode {mode[:40]!r}; use one of {', '.join(MODES)}.", allowed=MODES
+        )
+    model = given.get("model")
+    if model is not None and model not in models:
+        # Checked here and not only by the reader: a name from outside must never become a path.
+        raise UnknownModel(
+            f"There is no model {model[:80]!r}; there are {', '.join(sorted(models))}.",
+            allowed=sorted(models),
+        )
+    charset = given.get("charset")
+    if charset is not None:
+        characters_of(charset)
+    options = ReadOptions(
+        mode=cast(Mode, mode),
+        model=model,
+        charset=charset,
+        pages=given.get("pages"),
+        deadline_seconds=_deadline(headers.get(TIMEOUT_HEADER), deadline_seconds),
+    )
+    chosen = (
+        formats.find(given["format"].lower()) if "format" in given else negotiate(headers.get("accept", ""))
+    )
+    return Parameters(options, chosen, _flag("characters", given.get("characters")))
+
+
+def negotiate(accept: str) -> Format:
+    """Return the format that an Accept header prefers (RFC 9110, 12.5.1), JSON where it does not care."""
+    wishes = sorted(_wishes(accept), key=lambda wish: -wish[1])
+    for media_type, quality in wishes:
+        if quality <= 0:
+            continue
+        if media_type in ("*/*", "application/*"):
+            return formats.FORMATS[DEFAULT_FORMAT]
+        if media_type in _ALIASES:
+            return formats.FORMATS[_ALIASES[media_type]]
+        for each in formats.FORMATS.values():
+            own = each.media_type.partition(";")[0]
+            if media_type in (own, own.partition("/")[0] + "/*"):
+                return each
+    if not wishes:
+        return formats.FORMATS[DEFAULT_FORMAT]
+    offered = [each.media_type.partition(";")[0] for each in formats.FORMATS.values()]
+    raise NotAcceptable(f"The Accept header names none of {', '.join(offered)}.", allowed=offered)
+
+
+def _wishes(accept: str) -> list[tuple[str, float]]:
+    wishes = []
+    for part in accept.split(","):
+        media_type, *attributes = (piece.strip().lower() for piece in part.split(";"))
+        if not media_type:
+            continue
+        quality = 1.0
+        for attribute in attributes:
+            if attribute.startswith("q="):
+                try:
+                    quality = float(attribute[2:])
+                except ValueError:
+                    quality = 0.0
+        wishes.append((media_type, quality))
+    return wishes
+
+
+def _deadline(asked: str | None, limit_seconds: float) -> float:
+    if not asked:
+        return limit_seconds
+    try:
+        seconds = float(asked)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise InvalidParameter(f"{TIMEOUT_HEADER} must be a number of seconds above 0, not {asked[:40]!r}.")
+    return min(seconds, limit_seconds)
+
+
+def _flag(name: str, value: str | None) -> bool:
+    if value is None or value.lower() in _FALSE:
+        return False
+    if value.lower() in _TRUE:
+        return True
+    raise InvalidParameter(f"{name!r} must be true or false, not {value[:40]!r}.", allowed=["true", "false"])

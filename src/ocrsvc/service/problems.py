@@ -1,0 +1,135 @@
+"""The one place where an exception becomes an answer: RFC 9457 ``application/problem+json``.
+
+The shape is pinned by tests/test_service_problems.py: ``type title status detail instance request_id``, then
+the extra members of the error. ``type`` is relative and leads to a description at this very service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocrsvc.errors import InvalidParameter, NotFound, OcrError, Unavailable, UnsupportedMedia
+from ocrsvc.service.record import record_of
+
+MEDIA_TYPE = "application/problem+json"
+ACCEPTED_TYPES = "image/*, application/pdf, multipart/form-data, application/json"
+_OPAQUE = "The service failed on this request. Its log tells why, under this request_id."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a caller is told. ``extra`` never replaces one of the standard members."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self, *, instance: str, request_id: str) -> dict[str, Any]:
+        """Return the problem document of one occurrence."""
+        standard = {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "instance": instance,
+            "request_id": request_id,
+        }
+        return standard | {key: value for key, value in self.extra.items() if key not in standard}
+
+
+def describe(error: Exception) -> Problem:
+    """Return what the caller may know about ``error``; of a failure of ours (500) nothing but its kind."""
+    if isinstance(error, OcrError):
+        if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Problem(error.status, error.slug, error.title, _OPAQUE)
+        return Problem(error.status, error.slug, error.title, error.detail, error.extra, _headers(error))
+    if isinstance(error, RequestValidationError):
+        return _invalid(error)
+    if isinstance(error, HTTPException):
+        return _http(error)
+    return Problem(OcrError.status, OcrError.slug, OcrError.title, _OPAQUE)
+
+
+def response(error: Exception, *, instance: str, request_id: str) -> Response:
+    """Return the answer to a request that ended with ``error``."""
+    problem = describe(error)
+    body = problem.body(instance=instance, request_id=request_id)
+    content = json.dumps(body, ensure_ascii=False, default=str).encode()
+    return Response(content, problem.status, dict(problem.headers), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception that a route of ``app`` lets out with a problem document."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        record = record_of(request.scope)
+        record.fail(describe(error).slug, error)
+        return response(error, instance=request.url.path, request_id=record.request_id)
+
+    for kind in (OcrError, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, handle)
+
+
+def catalogue() -> dict[str, type[OcrError]]:
+    """Return every kind of problem by its slug, in the order of the tree."""
+    return {kind.slug: kind for kind in _tree(OcrError)}
+
+
+def _tree(kind: type[OcrError]) -> Iterator[type[OcrError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _tree(child)
+
+
+def _headers(error: OcrError) -> dict[str, str]:
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(max(1, error.retry_after_seconds))}
+    if isinstance(error, UnsupportedMedia):
+        return {"Accept": ACCEPTED_TYPES}  # RFC 9110, section 15.5.16
+    return {}
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    faults = [
+        {"where": ".".join(map(str, fault.get("loc", ()))), "what": str(fault.get("msg", ""))}
+        for fault in error.errors()
+    ]
+    detail = (
+        "; ".join(f"{fault['where']}: {fault['what']}" for fault in faults) or "The request is not valid."
+    )
+    kind = InvalidParameter
+    return Problem(kind.status, kind.slug, kind.title, detail, {"errors": faults})
+
+
+def _http(error: HTTPException) -> Problem:
+    """Routing failures (404, 405) and whatever a framework raises, named by the status's phrase."""
+    if error.status_code == NotFound.status:
+        return Problem(
+            NotFound.status,
+            NotFound.slug,
+            NotFound.title,
+            "There is nothing here; the interface is at /docs.",
+        )
+    try:
+        status = HTTPStatus(error.status_code)
+    except ValueError:
+        return Problem(error.status_code, "error", "Error", str(error.detail))
+    title = status.phrase.capitalize()
+    headers = dict(error.headers or {})
+    detail = str(error.detail)
+    if status is HTTPStatus.METHOD_NOT_ALLOWED and "Allow" in headers:
+        detail = f"This method is not allowed here; use {headers['Allow']}."
+    return Problem(status, status.phrase.lower().replace(" ", "-"), title, detail, {}, headers)

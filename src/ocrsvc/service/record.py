@@ -1,0 +1,56 @@
+"""What is known about one request while it is answered: its id and the figures for its log line."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.types import Scope
+
+from ocrsvc.results import Document
+
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """Filled in by the route, written down by the middleware. Never holds image bytes or text."""
+
+    request_id: str
+    body_bytes: int = 0
+    pixels: int = 0
+    lines: int = 0
+    files: int = 0
+    failed_files: int = 0
+    stages_ms: dict[str, float] = field(default_factory=dict)
+    problem: str | None = None
+    cause: Exception | None = None
+
+    def add(self, document: Document) -> None:
+        """Count one document that was read."""
+        self.files += 1
+        self.lines += len(document.lines)
+        self.pixels += sum(page.width * page.height for page in document.pages)
+        for stage, spent_ms in document.timing_ms.items():
+            self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent_ms
+
+    def fail(self, slug: str, cause: Exception) -> None:
+        """Note why the request, or its last bad file, was refused."""
+        self.problem, self.cause = slug, cause
+
+
+def open_record(headers: Mapping[str, str]) -> RequestRecord:
+    """Return a new record; the client's ``X-Request-ID`` is kept if it is harmless in a log and a header."""
+    offered = headers.get("x-request-id", "")
+    return RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """Return the record of the request in ``scope``; made here where no middleware has made one."""
+    state = scope.setdefault("state", {})
+    if "record" not in state:
+        state["record"] = open_record({})
+    return cast(RequestRecord, state["record"])

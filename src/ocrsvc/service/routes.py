@@ -1,0 +1,179 @@
+"""The interface under /api, the probes and /metrics. Every route is short; the work is elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ocrsvc.errors import NotFound
+from ocrsvc.formats import Rendering
+from ocrsvc.results import Document
+from ocrsvc.service import catalogue, metrics, openapi, parameters, problems, schemas, uploads
+from ocrsvc.service.batches import BatchReading, BatchResponse
+from ocrsvc.service.connection import unless_given_up, unless_gone
+from ocrsvc.service.record import record_of
+from ocrsvc.service.state import Service, service_of
+from ocrsvc.service.uploads import Picture, Upload
+
+router = APIRouter()
+
+_SMALL_LINES = 64  # what may be written down on the event loop: well under a millisecond
+
+
+def _wishes(request: Request, service: Service, upload: Upload) -> parameters.Parameters:
+    return parameters.parse(
+        request.query_params,
+        upload.fields,
+        request.headers,
+        models=service.model_names(),
+        deadline_seconds=service.settings.deadline_seconds,
+    )
+
+
+@router.post(
+    "/api/ocr",
+    tags=["reading"],
+    operation_id="read",
+    summary="Read the text of one picture or PDF",
+    openapi_extra=openapi.one_picture(),
+    responses=openapi.reading_responses(),
+)
+async def read(request: Request) -> Response:
+    """Send the picture as a form field `image`, as base64 in JSON, or as the raw body.
+
+    ```
+    curl -F image=@receipt.jpg http://localhost:8000/api/ocr
+    curl --data-binary @receipt.jpg -H 'Content-Type: image/jpeg' 'http://localhost:8000/api/ocr?format=text'
+    curl -H 'Content-Type: application/json' -d '{"image": "iVBORw0..."}' http://localhost:8000/api/ocr
+    ```
+    """
+    service = service_of(request)
+    service.check_ready()
+    record = record_of(request.scope)
+    with service.door.enter() as visit:
+        upload = await uploads.receive(
+            request, names=uploads.ONE, limits=service.one_file, visit=visit, pool=service.pool
+        )
+        try:
+            wishes = _wishes(request, service, upload)
+            work = service.read(upload.pictures[0], wishes.options)
+            document = await unless_gone(work, request.receive, service.giving_up)
+        finally:
+            await upload.close()
+        record.add(document)
+        rendering = Rendering(characters=wishes.characters, request_id=record.request_id)
+        if len(document.lines) <= _SMALL_LINES:
+            content = wishes.format.render(document, rendering)
+        else:
+            loop = asyncio.get_running_loop()
+            content = await loop.run_in_executor(service.pool, wishes.format.render, document, rendering)
+    return Response(content, media_type=wishes.format.media_type)
+
+
+@router.post(
+    "/api/ocr/batch",
+    tags=["reading"],
+    operation_id="readMany",
+    summary="Read many pictures: one JSON line each, as they finish",
+    openapi_extra=openapi.many_pictures(),
+    responses=openapi.batch_responses(),
+)
+async def read_many(request: Request) -> Response:
+    """Send the files as form fields `images`. A file that cannot be read has `error` instead of `text`.
+
+    ```
+    curl -N -F images=@a.jpg -F images=@b.png http://localhost:8000/api/ocr/batch
+    ```
+    """
+    service = service_of(request)
+    service.check_ready()
+    record = record_of(request.scope)
+    async with AsyncExitStack() as resources:
+        visit = resources.enter_context(service.door.enter())
+        upload = await uploads.receive(
+            request, names=uploads.MANY, limits=service.many_files, visit=visit, pool=service.pool
+        )
+        resources.push_async_callback(upload.close)
+        wishes = _wishes(request, service, upload)
+
+        async def read_one(picture: Picture) -> Document:
+            return await unless_given_up(service.read(picture, wishes.options), service.giving_up)
+
+        reading = BatchReading(
+            read=read_one,
+            pictures=upload.pictures,
+            rendering=Rendering(characters=wishes.characters),
+            record=record,
+            instance=request.url.path,
+            concurrency=service.batch_concurrency,
+            patience_seconds=service.settings.deadline_seconds,
+        )
+        return BatchResponse(reading.lines(), resources.pop_all())
+
+
+@router.get("/api/models", tags=["about"], operation_id="models", response_model=schemas.ModelsShape)
+async def models(request: Request) -> Any:
+    """The recognisers that a request may name."""
+    service = service_of(request)
+    return catalogue.models(service.reader.models(), service.default_model)
+
+
+@router.get("/api/options", tags=["about"], operation_id="options", response_model=schemas.OptionsShape)
+async def options(request: Request) -> Any:
+    """Everything that a client needs to build a form from."""
+    service = service_of(request)
+    return catalogue.options(service.settings, service.reader.models(), service.default_model)
+
+
+@router.get(
+    "/problems/{slug}",
+    tags=["about"],
+    operation_id="problem",
+    response_model=schemas.ProblemKindShape,
+    responses=openapi.problems(404),
+)
+async def problem(slug: str) -> Any:
+    """What a kind of problem means: where the `type` of an error leads."""
+    kind = problems.catalogue().get(slug)
+    if kind is None:
+        raise NotFound(f"There is no kind of problem called {slug[:40]!r}.")
+    meaning = (kind.__doc__ or "").strip()
+    return {"type": f"/problems/{slug}", "title": kind.title, "status": kind.status, "description": meaning}
+
+
+@router.get(
+    "/livez",
+    tags=["probes"],
+    operation_id="live",
+    response_model=schemas.HealthShape,
+    responses=openapi.problems(503),
+)
+async def live(request: Request) -> Any:
+    """200 as long as a restart would not help. Never depends on load."""
+    service = service_of(request)
+    service.health.check_alive(engine_alive=service.engine_alive)
+    return {"status": "alive"}
+
+
+@router.get(
+    "/readyz",
+    tags=["probes"],
+    operation_id="ready",
+    response_model=schemas.HealthShape,
+    responses=openapi.problems(503),
+)
+async def ready(request: Request) -> Any:
+    """200 once every model is loaded and warm, until a shutdown begins."""
+    service_of(request).check_ready()
+    return {"status": "ready"}
+
+
+@router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
+async def prometheus(request: Request) -> Response:
+    """Figures in Prometheus' text format."""
+    return Response(service_of(request).metrics.render(), media_type=metrics.CONTENT_TYPE)

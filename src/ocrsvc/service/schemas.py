@@ -1,0 +1,199 @@
+"""The shapes of the answers, for the interface's description. A test checks real answers against them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Shape(BaseModel):
+    """Base of all shapes: nothing undocumented may be in an answer."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class CharacterShape(Shape):
+    """One character of a line."""
+
+    text: str
+    confidence: float = Field(ge=0, le=1)
+    start: float = Field(description="Where it begins, as a fraction of the line's length.")
+    end: float = Field(description="Where it ends, as a fraction of the line's length.")
+
+
+class LineShape(Shape):
+    """One line of text."""
+
+    text: str
+    confidence: float = Field(ge=0, le=1, description="Mean probability of its characters.")
+    polygon: list[tuple[float, float]] = Field(
+        min_length=4,
+        max_length=4,
+        description="Corners in pixels of the upright picture, clockwise from the text's top left.",
+    )
+    page: int = Field(ge=1)
+    characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
+
+
+class PageShape(Shape):
+    """One page of the input."""
+
+    number: int = Field(ge=1)
+    width: int
+    height: int
+
+
+class ModelIdShape(Shape):
+    """Which weights answered."""
+
+    name: str
+    digest: str = Field(description="SHA-256 of the weights.")
+
+
+class ReadingShape(Shape):
+    """The answer of POST /api/ocr in the format json."""
+
+    text: str = Field(description="The lines in reading order, separated by newlines.")
+    lines: list[LineShape]
+    pages: list[PageShape]
+    model: ModelIdShape
+    timing_ms: dict[str, float] = Field(description="Time of each stage in milliseconds.")
+    request_id: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "text": "发票号码 No. 24417",
+                    "lines": [
+                        {
+                            "text": "发票号码 No. 24417",
+                            "confidence": 0.9871,
+                            "polygon": [[12, 8], [311, 9], [311, 41], [12, 40]],
+                            "page": 1,
+                        }
+                    ],
+                    "pages": [{"number": 1, "width": 640, "height": 480}],
+                    "model": {"name": "crnn", "digest": "sha256:5f0c..."},
+                    "timing_ms": {"decode": 3.1, "detect": 88.2, "queue": 0.4, "recognise": 12.9},
+                    "request_id": "4be1a0c2d97f3e55",
+                }
+            ]
+        }
+    )
+
+
+class ProblemShape(BaseModel):
+    """RFC 9457. Further members depend on the problem: max_bytes, allowed, retry_after_seconds ..."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["/problems/undecodable-image"])
+    title: str = Field(examples=["Image cannot be decoded"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What was wrong, for a person.")
+    instance: str = Field(examples=["/api/ocr"])
+    request_id: str
+
+
+class BatchLineShape(Shape):
+    """One line of POST /api/ocr/batch: a reading, or an error."""
+
+    file: str
+    index: int = Field(ge=0, description="Position of the file in the request.")
+    text: str | None = None
+    lines: list[LineShape] | None = None
+    pages: list[PageShape] | None = None
+    model: ModelIdShape | None = None
+    timing_ms: dict[str, float] | None = None
+    error: ProblemShape | None = None
+
+
+class WeightsShape(Shape):
+    """One file of weights."""
+
+    digest: str
+    bytes: int
+
+
+class ModelShape(Shape):
+    """One recogniser."""
+
+    name: str
+    default: bool
+    architecture: str
+    weights: dict[str, WeightsShape] = Field(description="By precision: int8, fp32.")
+    characters: int = Field(description="How many different characters it can write.")
+    licence: str
+    origin: str
+    scores: dict[str, Any]
+
+
+class ModelsShape(Shape):
+    """The answer of GET /api/models."""
+
+    models: list[ModelShape]
+
+
+class FormatShape(Shape):
+    """One output format."""
+
+    name: str
+    media_type: str
+    suffix: str
+
+
+class CharsetShape(Shape):
+    """One named set of characters."""
+
+    name: str
+    characters: str
+
+
+class LimitsShape(Shape):
+    """What a request may bring at most."""
+
+    max_body_bytes: int
+    max_batch_bytes: int
+    max_batch_files: int
+    max_image_pixels: int
+    max_pages: int
+    deadline_seconds: float
+
+
+class DefaultsShape(Shape):
+    """What holds where a request says nothing."""
+
+    mode: str
+    model: str
+    format: str
+
+
+class OptionsShape(Shape):
+    """The answer of GET /api/options: enough to build a form from."""
+
+    version: str
+    modes: list[str]
+    models: list[str]
+    formats: list[FormatShape]
+    charsets: list[CharsetShape]
+    accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
+    accepted_suffixes: list[str]
+    limits: LimitsShape
+    defaults: DefaultsShape
+
+
+class ProblemKindShape(Shape):
+    """The answer of GET /problems/{slug}."""
+
+    type: str
+    title: str
+    status: int
+    description: str
+
+
+class HealthShape(Shape):
+    """The answer of the probes when all is well."""
+
+    status: str

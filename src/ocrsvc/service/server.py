@@ -1,0 +1,85 @@
+"""``ocrsvc serve``: uvicorn around the application, with a shutdown that answers what it has accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import uvicorn
+
+from ocrsvc.errors import Unavailable
+from ocrsvc.service.app import create_app
+from ocrsvc.service.logs import configuration
+from ocrsvc.service.state import Service
+from ocrsvc.settings import Settings
+
+# Longer than the 60 s of common load balancers: the one that closes an idle connection must not be us, or a
+# request on its way is lost (a 502 at the client).
+KEEP_ALIVE_SECONDS = 75
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, finish what was accepted, return.
+
+    Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened. A second
+    SIGINT does not wait for anything.
+    """
+    app = create_app(settings)
+    service: Service = app.state.service
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=configuration(),
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+            ws="none",
+        ),
+        service,
+    )
+    server.run()
+    if service.health.failure is not None:
+        raise Unavailable(f"The models could not be loaded: {service.health.failure}")
+
+
+class _Server(uvicorn.Server):
+    """Tells the service at once when a shutdown begins, and ends with status 0 after one."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        # A process without models is of no use: end, so that whoever supervises it sees that and why.
+        if self._service.health.phase == "failed":
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, except that no signal is raised again at the end: a clean shutdown is status 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        self._loop = asyncio.get_running_loop()
+        previous = {each: signal.signal(each, self.handle_exit) for each in _SIGNALS}
+        try:
+            yield
+        finally:
+            for each, handler in previous.items():
+                signal.signal(each, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._service.drain)
+        super().handle_exit(sig, frame)

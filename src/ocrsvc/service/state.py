@@ -1,0 +1,152 @@
+"""What lives as long as the service: the reader, its health, the door, a pool for blocking odds and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from ocrsvc import cpu
+from ocrsvc.errors import Unavailable
+from ocrsvc.reader import Reader, ReadOptions
+from ocrsvc.results import Document
+from ocrsvc.service.door import Door
+from ocrsvc.service.health import Health
+from ocrsvc.service.metrics import Metrics
+from ocrsvc.service.uploads import Limits, Picture
+from ocrsvc.settings import Settings
+
+logger = logging.getLogger("ocrsvc.service")
+
+ReaderFactory = Callable[[Settings], Reader]
+
+_LAG_SAMPLE_SECONDS = 0.5
+_GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answers
+
+
+class Service:
+    """One per application. ``start`` returns at once; the models load while the port already listens."""
+
+    def __init__(self, settings: Settings, reader_factory: ReaderFactory) -> None:
+        self.settings = settings
+        self.health = Health()
+        self.metrics = Metrics()
+        self.door = Door(max_requests=settings.max_requests, max_bytes=settings.max_inflight_bytes)
+        self.metrics.requests_inside.set_function(lambda: self.door.requests)
+        self.metrics.body_bytes_held.set_function(lambda: self.door.held_bytes)
+        self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
+        self.giving_up = asyncio.Event()
+        self._cpus = cpu.inspect(cores=settings.workers).effective
+        self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
+        self._reader_factory = reader_factory
+        self._reader: Reader | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def reader(self) -> Reader:
+        """The reader; Unavailable while there is none."""
+        if self._reader is None:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        return self._reader
+
+    @property
+    def engine_alive(self) -> bool:
+        """Whether the scheduler behind the reader still runs."""
+        return self._reader is not None and self._reader.alive
+
+    @property
+    def one_file(self) -> Limits:
+        """What a request with one picture may bring."""
+        return Limits(self.settings.max_body_bytes, self.settings.max_body_bytes, 1)
+
+    @property
+    def many_files(self) -> Limits:
+        """What a request with many pictures may bring."""
+        return Limits(
+            self.settings.max_body_bytes, self.settings.max_batch_bytes, self.settings.max_batch_files
+        )
+
+    @property
+    def batch_concurrency(self) -> int:
+        """How many files of one batch are read at the same time."""
+        return max(4, 2 * self._cpus)
+
+    @property
+    def default_model(self) -> str:
+        """The name of the model that reads where a request names none; the setting may be a path."""
+        return Path(self.settings.model).name
+
+    def model_names(self) -> list[str]:
+        """The recognisers that a request may name."""
+        return [manifest.name for manifest in self.reader.models()]
+
+    def check_ready(self) -> None:
+        """Raise Unavailable unless a request that comes now would be answered."""
+        self.health.check_ready(engine_alive=self.engine_alive)
+
+    async def read(self, picture: Picture, options: ReadOptions) -> Document:
+        """Return the reading of one file; raises OcrError."""
+        data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
+        document = await self.reader.read(data, options)
+        self.metrics.document_read(document.timing_ms)
+        return document
+
+    async def start(self) -> None:
+        """Begin to load the models."""
+        self._keep(self._load())
+        self._keep(self._sample_lag())
+
+    async def stop(self) -> None:
+        """Finish and let go; the server has answered, or cut off, every request by now."""
+        self.health.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._reader is not None:
+            await self._reader.close()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def drain(self) -> None:
+        """Take no new requests; answer 503 to what is not done shortly before the drain time is over."""
+        self.health.drain()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self.giving_up.set)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.add(asyncio.create_task(work))
+
+    async def _load(self) -> None:
+        began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        try:
+            # Opening a reader touches files; the loop must answer /livez meanwhile.
+            reader = await loop.run_in_executor(self.pool, self._reader_factory, self.settings)
+            self._reader = reader
+            await reader.start()
+        except Exception as error:
+            self.health.failed(error)
+            logger.exception("the models could not be loaded")
+            return
+        self.metrics.describe_build(model=self.settings.model, cpus=self._cpus)
+        self.health.became_ready()
+        logger.info(
+            "ready", extra={"model": self.settings.model, "seconds": round(time.perf_counter() - began, 2)}
+        )
+
+    async def _sample_lag(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _LAG_SAMPLE_SECONDS
+            await asyncio.sleep(_LAG_SAMPLE_SECONDS)
+            self.metrics.loop_lagged(max(0.0, loop.time() - due))
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that answers ``request``."""
+    return cast(Service, request.app.state.service)
