@@ -56,9 +56,13 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: int = Field(20 * 2**20, ge=1024, description="Largest request body, in bytes.")
-    max_batch_bytes: int = Field(200 * 2**20, ge=1024, description="Largest multipart body of /api/ocr/batch, in bytes.")
+    max_batch_bytes: int = Field(
+        200 * 2**20, ge=1024, description="Largest multipart body of /api/ocr/batch, in bytes."
+    )
     max_inflight_bytes: int = Field(2**30, ge=1024, description="Most bytes of request bodies held at once.")
-    max_requests: int = Field(256, ge=1, le=100_000, description="Most requests in work at once; more are refused.")
+    max_requests: int = Field(
+        256, ge=1, le=100_000, description="Most requests in work at once; more are refused."
+    )
     max_image_pixels: int = Field(
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."
     )
