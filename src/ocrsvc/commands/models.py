@@ -42,28 +42,19 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry(settings)
     manifests = registry.manifests("recogniser") + registry.manifests("detector")
     if options.json:
-        rows = [describe(manifest, default=manifest.name == settings.model) for manifest in manifests]
+        rows = [describe(manifest, default=settings.model) for manifest in manifests]
         print(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
         _table(manifests, settings.model)
     return 0
 
 
-def describe(manifest: Manifest, *, default: bool) -> dict[str, Any]:
-    """Return what a caller may want to know of a model, as JSON has it."""
-    return {
-        "name": manifest.name,
-        "kind": manifest.kind,
-        "default": default,
-        "architecture": manifest.architecture,
-        "characters": len(manifest.charset),
-        "files": {
-            key: {"sha256": file.sha256, "bytes": file.size} for key, file in sorted(manifest.files.items())
-        },
-        "licence": manifest.licence,
-        "origin": manifest.origin,
-        "scores": dict(manifest.scores),
-    }
+def describe(manifest: Manifest, *, default: str) -> dict[str, Any]:
+    """Return what GET /api/models says of a model, and its kind: that route lists recognisers only."""
+    from ocrsvc.service import catalogue
+
+    said: dict[str, Any] = catalogue.models([manifest], default)["models"][0]
+    return {"kind": manifest.kind, **said}
 
 
 def _table(manifests: list[Manifest], default: str) -> None:
