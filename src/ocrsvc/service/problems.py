@@ -124,12 +124,11 @@ def _http(error: HTTPException) -> Problem:
             "There is nothing here; the interface is at /docs.",
         )
     try:
-        status = HTTPStatus(error.status_code)
+        title = HTTPStatus(error.status_code).phrase.capitalize()
     except ValueError:
-        return Problem(error.status_code, "error", "Error", str(error.detail))
-    title = status.phrase.capitalize()
+        title = "Error"
     headers = dict(error.headers or {})
     detail = str(error.detail)
-    if status is HTTPStatus.METHOD_NOT_ALLOWED and "Allow" in headers:
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "Allow" in headers:
         detail = f"This method is not allowed here; use {headers['Allow']}."
-    return Problem(status, status.phrase.lower().replace(" ", "-"), title, detail, {}, headers)
+    return Problem(error.status_code, title.lower().replace(" ", "-"), title, detail, {}, headers)
