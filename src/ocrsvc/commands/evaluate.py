@@ -8,15 +8,14 @@ import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.commands import configuration
-from ocrsvc.commands.ordered import IN_FLIGHT_PER_WORKER, ordered
 from ocrsvc.commands.output import message
-from ocrsvc.commands.progress import progress
-from ocrsvc.errors import OcrError
+from ocrsvc.commands.readings import opened, readings
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
@@ -105,35 +104,26 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
-    from ocrsvc import cpu
-    from ocrsvc.reader import ReadOptions, open_reader
+    from ocrsvc.reader import ReadOptions
 
     request = ReadOptions(mode="line" if kind == "lines" else "page")
-    workers = settings.workers or cpu.inspect().effective
-    reader = open_reader(settings)
-
-    async def ask(sample: Sample) -> Document | OcrError | OSError:
-        try:
-            return await reader.read(await asyncio.to_thread(sample.path.read_bytes), request)
-        except (OcrError, OSError) as error:
-            return error
-
     documents, failures = {}, {}
-    await reader.start()
-    begun = time.perf_counter()
-    try:
-        with progress(len(found), kind) as step:
-            async for sample, answer in ordered(found, ask, in_flight=IN_FLIGHT_PER_WORKER * workers):
+    async with opened(settings) as reader:
+        begun = time.perf_counter()
+        answers = readings(reader, found, _load, request, settings=settings, unit=kind)
+        async with aclosing(answers):
+            async for sample, answer in answers:
                 if isinstance(answer, Document):
                     documents[sample.key] = answer
                 else:
                     failures[sample.key] = message(answer)
                     print(f"ocrsvc: {sample.path}: {failures[sample.key]}", file=sys.stderr)
-                step()
-    finally:
         seconds = time.perf_counter() - begun
-        await reader.close()
     return Run(documents, failures, seconds)
+
+
+def _load(sample: Sample) -> bytes:
+    return sample.path.read_bytes()
 
 
 def _write_predictions(path: Path, found: Sequence[Sample], outcome: Run) -> None:

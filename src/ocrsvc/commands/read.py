@@ -6,16 +6,15 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc import formats
 from ocrsvc.commands import configuration
-from ocrsvc.commands.ordered import IN_FLIGHT_PER_WORKER, ordered
 from ocrsvc.commands.output import Folder, Output, Stream, message
-from ocrsvc.commands.progress import progress
+from ocrsvc.commands.readings import opened, readings
 from ocrsvc.commands.sources import STDIN, Source, find, listed
-from ocrsvc.errors import OcrError
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
@@ -93,31 +92,16 @@ def run(options: argparse.Namespace) -> int:
 
 async def _read(sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output) -> int:
     """Read every source into ``output``; return how many failed."""
-    from ocrsvc import cpu
-    from ocrsvc.reader import open_reader
-
-    workers = settings.workers or cpu.inspect().effective
-    reader = open_reader(settings)
-
-    async def ask(source: Source) -> Document | OcrError | OSError:
-        try:
-            return await reader.read(await asyncio.to_thread(source.read), request)
-        except (OcrError, OSError) as error:
-            return error
-
     failed = 0
-    await reader.start()
-    try:
-        with progress(len(sources), "files") as step:
-            async for source, answer in ordered(sources, ask, in_flight=IN_FLIGHT_PER_WORKER * workers):
+    async with opened(settings) as reader:
+        answers = readings(reader, sources, Source.read, request, settings=settings, unit="files")
+        async with aclosing(answers):
+            async for source, answer in answers:
                 if isinstance(answer, Document):
                     output.put(source, answer)
                 else:
                     failed += 1
                     output.fail(source, answer)
                     print(f"ocrsvc: {source.name}: {message(answer)}", file=sys.stderr)
-                step()
         output.close()
-    finally:
-        await reader.close()
     return failed

@@ -8,7 +8,7 @@ import glob
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 STDIN = "-"
@@ -26,10 +26,11 @@ class Source:
 
     name: str
     target: Path
+    content: bytes | None = field(default=None, repr=False)
 
     def read(self) -> bytes:
         """Return all its bytes; OSError if they cannot be had."""
-        return sys.stdin.buffer.read() if self.name == STDIN else Path(self.name).read_bytes()
+        return Path(self.name).read_bytes() if self.content is None else self.content
 
 
 def find(arguments: Iterable[str]) -> list[Source]:
@@ -78,7 +79,8 @@ def targets(sources: Sequence[Source], suffix: str) -> list[Path]:
 def _expand(argument: str) -> Iterator[Source]:
     path = Path(argument)
     if argument == STDIN:
-        yield Source(STDIN, Path("stdin"))
+        # Here and not in a thread: Ctrl-C cannot interrupt a thread that waits for a keyboard.
+        yield Source(STDIN, Path("stdin"), sys.stdin.buffer.read())
     elif path.is_dir():
         yield from _below(path)
     elif path.exists() or not glob.has_magic(argument):

@@ -1,0 +1,95 @@
+"""Many files through one Reader: several at a time, so that no core rests, told in the order they were named."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ocrsvc import cpu
+from ocrsvc.commands.progress import progress
+from ocrsvc.errors import OcrError
+from ocrsvc.results import Document
+
+if TYPE_CHECKING:
+    from ocrsvc.reader import Reader, ReadOptions
+    from ocrsvc.settings import Settings
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+# Enough that short lines find company in a batch and that one slow page does not stop the files behind it.
+IN_FLIGHT_PER_WORKER = 8
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Reader]:
+    """A Reader that is ready, closed at the end whatever happens."""
+    from ocrsvc.reader import open_reader
+
+    reader = open_reader(settings)
+    try:
+        await reader.start()
+        yield reader
+    finally:
+        await reader.close()
+
+
+async def readings(
+    reader: Reader,
+    questions: Sequence[Question],
+    load: Callable[[Question], bytes],
+    request: ReadOptions,
+    *,
+    settings: Settings,
+    unit: str,
+) -> AsyncGenerator[tuple[Question, Document | OcrError | OSError], None]:
+    """Yield each question in order with its reading, or with what went wrong.
+
+    ``load`` fetches a question's bytes, in a thread; ``unit`` names the questions on the progress bar.
+    """
+
+    async def ask(question: Question) -> Document | OcrError | OSError:
+        try:
+            return await reader.read(await asyncio.to_thread(load, question), request)
+        except (OcrError, OSError) as error:
+            return error
+
+    workers = settings.workers or cpu.inspect().effective
+    answers = ordered(questions, ask, in_flight=IN_FLIGHT_PER_WORKER * workers)
+    with progress(len(questions), unit) as step:
+        async with aclosing(answers):
+            async for question, answer in answers:
+                yield question, answer
+                step()
+
+
+async def ordered(
+    questions: Iterable[Question], ask: Callable[[Question], Awaitable[Answer]], *, in_flight: int
+) -> AsyncGenerator[tuple[Question, Answer], None]:
+    """Yield each question with its answer, in order, while up to ``in_flight`` are being answered.
+
+    An exception of ``ask`` is raised at its turn. Whatever still runs when the generator is closed is cancelled.
+    """
+    running: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+    try:
+        for question in questions:
+            running.append((question, asyncio.ensure_future(ask(question))))
+            if len(running) == in_flight:
+                yield await _first(running)
+        while running:
+            yield await _first(running)
+    finally:
+        for _, answer in running:
+            answer.cancel()
+        await asyncio.gather(*(answer for _, answer in running), return_exceptions=True)
+
+
+async def _first(running: deque[tuple[Question, asyncio.Future[Answer]]]) -> tuple[Question, Answer]:
+    """Wait for the oldest answer, which stays in ``running`` until it is there."""
+    question, answer = running[0]
+    result = await answer
+    running.popleft()
+    return question, result
