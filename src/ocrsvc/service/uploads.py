@@ -24,12 +24,14 @@ from ocrsvc.errors import (
 )
 from ocrsvc.service import base64_image, body
 from ocrsvc.service.door import Visit
+from ocrsvc.service.record import record_of
 
 ONE = ("image", "file")
 MANY = ("images", "image", "files", "file")
 _RAW_TYPES = ("application/pdf", "application/octet-stream", "")
 _MAX_FIELDS = 32  # all parameters together are fewer than ten
 _SMALL_BYTES = 64 * 1024  # what may be decoded on the event loop: well under a millisecond
+_NO_BODY = "The request has no body; send a picture."
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -100,7 +102,7 @@ async def receive(
         return await _multipart(request, names, limits, visit)
     content = await body.whole(request, limit_bytes=limits.body_bytes, visit=visit)
     if not content:
-        raise EmptyInput("The request has no body; send a picture.")
+        raise EmptyInput(_NO_BODY)
     if media_type == "application/json" or media_type.endswith("+json"):
         if len(content) <= _SMALL_BYTES:
             return _json(content, names, limits)
@@ -134,6 +136,8 @@ async def _multipart(request: Request, names: Sequence[str], limits: Limits, vis
         raise InvalidRequest(f"Wrong multipart body: {error.message}") from error
     finally:
         await stream.aclose()
+    if not record_of(request.scope).body_bytes:
+        raise EmptyInput(_NO_BODY)
     try:
         return _from_form(form, names, limits.files)
     except BaseException:
