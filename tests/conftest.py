@@ -10,18 +10,11 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import drawings
 import pytest
+from available import missing
 from drawings import DrawnPage, Picture
-
-
-def missing(what: str) -> NoReturn:
-    """Skip the test for want of ``what``, or fail it in CI."""
-    if os.environ.get("CI", "").lower() in ("true", "1"):
-        pytest.fail(f"{what} (a failure because CI is set)", pytrace=False)
-    pytest.skip(what)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,58 @@
+"""The documentation names every setting, with its default, and links to files that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ocrsvc.errors import OcrError
+from ocrsvc.formats import FORMATS
+from ocrsvc.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+
+
+def shown(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_each_setting_is_documented_with_its_default(name: str) -> None:
+    variable, default = f"OCRSVC_{name.upper()}", shown(Settings.model_fields[name].default)
+    cell = f" `{default}` " if default else " "
+    assert f"| `{variable}` |{cell}|" in (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert f"\n#{variable}={default}\n" in (ROOT / ".env.example").read_text("utf-8")
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    known = {f"OCRSVC_{name.upper()}" for name in Settings.model_fields}
+    for page in [*PAGES, ROOT / ".env.example"]:
+        assert set(re.findall(r"\bOCRSVC_[A-Z_]+\b", page.read_text("utf-8"))) <= known, page.name
+
+
+def test_the_example_file_holds_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in (ROOT / ".env.example").read_text("utf-8").splitlines():
+        if line.startswith("#OCRSVC_") and not line.endswith("="):
+            monkeypatch.setenv(*line[1:].split("=", 1))
+    assert Settings().model_dump() == Settings.model_construct().model_dump()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith(("http", "#"))]
+    missing = [link for link in links if not (page.parent / link.partition("#")[0]).exists()]
+    assert not missing
+
+
+def test_the_interface_page_names_every_status_and_format() -> None:
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+    kinds, todo = set(), [OcrError]
+    while todo:
+        kinds.add((kind := todo.pop()).status)
+        todo += kind.__subclasses__()
+    assert {int(status) for status in re.findall(r"^\| (\d{3}) \|", text, re.MULTILINE)} == kinds | {405}
+    assert all(f"`{name}`" in text for name in FORMATS)
