@@ -1,0 +1,82 @@
+/** The service's HTTP interface: the options it offers, one file in, one reading out, problems as RFC 9457 has them. */
+
+const AGAIN_LATER = new Set([429, 502, 503, 504]);
+
+/** Why a file was not read. `slug` is the last part of the problem's type; words are the server's where it gave any. */
+export class Problem extends Error {
+  constructor({ slug, status = 0, title = "", detail = "", requestId = "", retryAfterSeconds = 0 }) {
+    super(detail || title || slug);
+    Object.assign(this, { slug, status, title, detail, requestId, retryAfterSeconds });
+  }
+
+  /** The server is there but has no room now: worth asking again without bothering anybody. */
+  get isBusy() {
+    return this.status === 503 || this.status === 429;
+  }
+
+  /** Asking again may help. */
+  get isTemporary() {
+    return this.slug === "network" || AGAIN_LATER.has(this.status);
+  }
+}
+
+/** What GET /api/options says: modes, models, formats, charsets, limits. */
+export async function fetchOptions() {
+  const answer = await send("api/options", {});
+  return answer.json();
+}
+
+/** Read one file. Returns the JSON document; raises Problem, or AbortError if `signal` was aborted. */
+export async function readFile(file, choices, signal) {
+  const answer = await send(address({ ...choices, format: "json", characters: "true" }), {
+    method: "POST",
+    body: form(file),
+    signal,
+  });
+  return answer.json();
+}
+
+/** Read one file into any of the service's formats. Returns a Blob; raises as readFile does. */
+export async function renderFile(file, choices, format) {
+  const answer = await send(address({ ...choices, format }), {
+    method: "POST",
+    body: form(file),
+    headers: { Accept: "*/*" },
+  });
+  return answer.blob();
+}
+
+function address(choices) {
+  const query = new URLSearchParams(Object.entries(choices).filter(([, value]) => value));
+  return `api/ocr?${query}`;
+}
+
+function form(file) {
+  const body = new FormData();
+  body.append("image", file, file.name);
+  return body;
+}
+
+async function send(url, request) {
+  let answer;
+  try {
+    answer = await fetch(url, { headers: { Accept: "application/json" }, ...request });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({ slug: "network" });
+  }
+  if (!answer.ok) throw await problemOf(answer);
+  return answer;
+}
+
+async function problemOf(answer) {
+  const body = await answer.json().catch(() => ({}));
+  return new Problem({
+    slug: String(body.type ?? "").split("/").pop() || "http",
+    status: answer.status,
+    title: body.title ?? "",
+    detail: body.detail ?? "",
+    requestId: body.request_id ?? answer.headers.get("X-Request-ID") ?? "",
+    retryAfterSeconds: Number(answer.headers.get("Retry-After") ?? body.retry_after_seconds) || 0,
+  });
+}

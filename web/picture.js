@@ -1,0 +1,214 @@
+/** One page of a file with a box around every line, in the page's own pixels; scales, scrolls, points and chooses. */
+
+import { element, svgElement } from "./element.js";
+
+const STEP = 1.25;
+const SMALLEST = 0.05;
+const LARGEST = 8;
+const LARGEST_FIT = 2; // a cut-out line need not be blown up until its pixels show
+
+export class Picture {
+  #item = null;
+  #page = null;
+  #boxes = new Map(); // index of the line in the reading -> polygon
+  #scale = null; // null: fit to the pane
+  #isDoubtful = () => false;
+
+  /** `stage` is the element to fill; `selection` is shared with the text; `onscale(scale)` hears the zoom. */
+  constructor(stage, selection, onscale) {
+    this.stage = stage;
+    this.selection = selection;
+    this.onscale = onscale;
+    this.showsBoxes = true;
+    this.showsText = false;
+    this.image = null;
+    selection.addEventListener("hover", () => this.#mark());
+    selection.addEventListener("select", (event) => {
+      this.#mark();
+      if (event.detail.origin !== "picture") this.#reveal();
+    });
+    stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    new ResizeObserver(() => this.#resize()).observe(stage);
+  }
+
+  /** Show page `number` of `item`. `isDoubtful(line)` decides on the colour; `onpreview(shown)` hears whether the browser can show the file. */
+  show(item, number, isDoubtful, onpreview) {
+    const sameSheet = item === this.#item && number === this.#page?.number && this.sheet;
+    this.#isDoubtful = isDoubtful;
+    this.#item = item;
+    this.#page = item?.reading?.pages?.find((page) => page.number === number) ?? null;
+    if (!item) {
+      this.stage.replaceChildren();
+      this.sheet = null;
+      this.image = null;
+      return;
+    }
+    if (!sameSheet) this.#lay(item, number, onpreview);
+    this.#draw();
+    this.#resize();
+  }
+
+  /** Refresh colours after the threshold has moved, and words after a correction. */
+  refresh(isDoubtful) {
+    this.#isDoubtful = isDoubtful;
+    this.#draw();
+  }
+
+  zoom(direction) {
+    this.#zoomTo(this.#shownScale() * STEP ** direction);
+  }
+
+  fit() {
+    this.#scale = null;
+    this.#resize();
+  }
+
+  /** The page's size in pixels: the server's word, or until that comes the browser's. */
+  get #size() {
+    if (this.#page) return this.#page;
+    if (this.image?.naturalWidth) return { width: this.image.naturalWidth, height: this.image.naturalHeight };
+    return null;
+  }
+
+  #lay(item, number, onpreview) {
+    this.#scale = null;
+    this.image = null;
+    this.sheet = element("div", { class: "sheet" });
+    this.svg = null;
+    this.stage.replaceChildren(this.sheet);
+    // The browser shows the first page of what it can show at all; PDFs and TIFFs it does not.
+    if (number === 1 && item.showable !== false) {
+      const image = element("img", { alt: "", draggable: "false" });
+      image.addEventListener("load", () => this.#loaded(item, image, true, onpreview));
+      image.addEventListener("error", () => this.#loaded(item, image, false, onpreview));
+      image.src = item.url;
+      this.sheet.append(image);
+    } else {
+      onpreview(false);
+    }
+  }
+
+  #loaded(item, image, shown, onpreview) {
+    item.showable = shown;
+    if (!image.isConnected) return;
+    if (shown) this.image = image;
+    else image.remove();
+    this.#draw();
+    this.#resize();
+    onpreview(shown);
+  }
+
+  #draw() {
+    this.svg?.remove();
+    this.svg = null;
+    this.#boxes.clear();
+    if (!this.sheet) return;
+    this.sheet.classList.toggle("blank", !this.image);
+    if (!this.#page) return;
+    const { width, height } = this.#page;
+    this.svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+    this.svg.classList.toggle("no-boxes", !this.showsBoxes);
+    const showsText = this.showsText || !this.image;
+    this.svg.classList.toggle("with-text", showsText);
+    this.#item.reading.lines.forEach((line, index) => {
+      if (line.page !== this.#page.number) return;
+      const box = svgElement("polygon", { points: line.polygon.map((point) => point.join(",")).join(" "), "data-line": index });
+      box.classList.toggle("doubtful", this.#isDoubtful(line));
+      box.addEventListener("pointerenter", () => this.selection.hover(index));
+      box.addEventListener("pointerleave", () => this.selection.hover(null));
+      box.addEventListener("click", () => this.selection.select(index, "picture"));
+      this.#boxes.set(index, box);
+      this.svg.append(box);
+      if (showsText) this.svg.append(words(line));
+    });
+    this.sheet.append(this.svg);
+    this.#mark();
+  }
+
+  #mark() {
+    for (const [index, box] of this.#boxes) {
+      box.classList.toggle("hovered", index === this.selection.hovered);
+      box.classList.toggle("selected", index === this.selection.selected);
+    }
+  }
+
+  #reveal() {
+    const box = this.#boxes.get(this.selection.selected);
+    if (!box) return;
+    const seen = this.stage.getBoundingClientRect();
+    const wanted = box.getBoundingClientRect();
+    const margin = 24;
+    const fits = (low, high, from, to) => low >= from + margin && high <= to - margin;
+    const across = fits(wanted.left, wanted.right, seen.left, seen.right);
+    const down = fits(wanted.top, wanted.bottom, seen.top, seen.bottom);
+    if (across && down) return;
+    this.stage.scrollBy({
+      left: across ? 0 : Math.min(wanted.left - seen.left - margin, (wanted.left + wanted.right - seen.left - seen.right) / 2),
+      top: down ? 0 : (wanted.top + wanted.bottom - seen.top - seen.bottom) / 2,
+      behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+    });
+  }
+
+  #wheel(event) {
+    if (!event.ctrlKey && !event.metaKey) return;
+    event.preventDefault();
+    this.#zoomTo(this.#shownScale() * (event.deltaY < 0 ? 1.1 : 1 / 1.1), event);
+  }
+
+  #zoomTo(scale, at = null) {
+    const before = this.#shownScale();
+    this.#scale = Math.min(LARGEST, Math.max(SMALLEST, scale));
+    const frame = this.stage.getBoundingClientRect();
+    const x = at ? at.clientX - frame.left : frame.width / 2;
+    const y = at ? at.clientY - frame.top : frame.height / 2;
+    const ratio = this.#scale / before;
+    const [left, top] = [(this.stage.scrollLeft + x) * ratio - x, (this.stage.scrollTop + y) * ratio - y];
+    this.#resize();
+    this.stage.scrollTo({ left, top, behavior: "instant" });
+  }
+
+  #shownScale() {
+    return this.#scale ?? this.#fitScale();
+  }
+
+  #fitScale() {
+    const size = this.#size;
+    if (!size) return 1;
+    const style = getComputedStyle(this.stage);
+    const across = this.stage.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    const down = this.stage.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+    const byWidth = Math.min(across / size.width, LARGEST_FIT);
+    const whole = Math.min(byWidth, down / size.height);
+    // A long receipt shown whole would be a thread: then fill the width and scroll.
+    return Math.max(whole < byWidth / 2 ? byWidth : whole, 0.01);
+  }
+
+  #resize() {
+    const size = this.#size;
+    if (!this.sheet) return;
+    this.sheet.hidden = !size;
+    if (!size) return;
+    const scale = this.#shownScale();
+    this.sheet.style.width = `${Math.round(size.width * scale)}px`;
+    this.sheet.style.height = `${Math.round(size.height * scale)}px`;
+    this.onscale(scale);
+  }
+}
+
+/** The text of a line, stretched to its box and turned with it. */
+function words(line) {
+  const [a, b, , d] = line.polygon;
+  const width = Math.hypot(b[0] - a[0], b[1] - a[1]);
+  const height = Math.hypot(d[0] - a[0], d[1] - a[1]);
+  const angle = (Math.atan2(b[1] - a[1], b[0] - a[0]) * 180) / Math.PI;
+  const text = svgElement("text", {
+    transform: `translate(${a[0]} ${a[1]}) rotate(${angle})`,
+    x: height * 0.1,
+    y: height * 0.76,
+    "font-size": height * 0.72,
+    textLength: Math.max(1, width - height * 0.2),
+    lengthAdjust: "spacingAndGlyphs",
+  });
+  text.textContent = line.text;
+  return text;
+}

@@ -1,0 +1,150 @@
+/** The files of this visit, in the order they came, a few of them being read at any time. Nothing outlives the page. */
+
+import { Problem } from "./api.js";
+
+const AT_ONCE = 2; // enough to hide the upload behind the reading; more would only wait on the server
+const MOST_TRIES = 5; // of a file that the server had no room for
+
+let lastId = 0;
+
+/** One file and what has become of it. `state`: waiting, reading, done or failed. */
+class Item {
+  constructor(file, name, choices) {
+    this.id = ++lastId;
+    this.file = file;
+    this.name = name;
+    this.choices = choices;
+    this.url = URL.createObjectURL(file);
+    this.page = 1;
+    this.showable = null; // whether the browser can show it: known once it has tried
+    this.selected = null; // index of the line that was looked at last
+    this.reset();
+  }
+
+  reset() {
+    this.state = "waiting";
+    this.reading = null;
+    this.problem = null;
+    this.tries = 0;
+    this.wakesAt = 0;
+    this.spentMs = 0;
+    this.selected = null;
+  }
+}
+
+/** Dispatches "change" with `detail` an Item (its state changed) or null (the list changed). */
+export class Queue extends EventTarget {
+  #read;
+  #abort = new Map();
+  #alarms = new Map();
+
+  /** `read(file, choices, signal)` resolves to a reading; `refuse(file)` returns a Problem or null before any upload. */
+  constructor(read, refuse) {
+    super();
+    this.#read = read;
+    this.refuse = refuse;
+    this.items = [];
+  }
+
+  /** Append files, as {file, name}, to be read with `choices`; returns their items. */
+  add(files, choices) {
+    const added = files.map(({ file, name }) => new Item(file, name ?? file.name, choices));
+    this.items.push(...added);
+    this.#tell(null);
+    this.#next();
+    return added;
+  }
+
+  /** Forget an item, its picture, and its reading if that is under way. */
+  remove(item) {
+    this.#stop(item);
+    URL.revokeObjectURL(item.url);
+    this.items = this.items.filter((other) => other !== item);
+    this.#tell(null);
+    this.#next();
+  }
+
+  clear() {
+    for (const item of this.items) {
+      this.#stop(item);
+      URL.revokeObjectURL(item.url);
+    }
+    this.items = [];
+    this.#tell(null);
+  }
+
+  /** Read an item again, with other choices. */
+  again(item, choices) {
+    this.#stop(item);
+    item.reset();
+    item.choices = choices;
+    this.#tell(item);
+    this.#next();
+  }
+
+  get finished() {
+    return this.items.filter((item) => item.state === "done" || item.state === "failed");
+  }
+
+  #tell(item) {
+    this.dispatchEvent(new CustomEvent("change", { detail: item }));
+  }
+
+  #stop(item) {
+    this.#abort.get(item)?.abort();
+    this.#abort.delete(item);
+    clearTimeout(this.#alarms.get(item));
+    this.#alarms.delete(item);
+  }
+
+  #next() {
+    for (const item of this.items) {
+      if (this.#abort.size >= AT_ONCE) return;
+      if (item.state === "waiting" && !this.#alarms.has(item)) this.#start(item);
+    }
+  }
+
+  async #start(item) {
+    const refused = this.refuse(item.file);
+    if (refused) {
+      this.#end(item, "failed", { problem: refused });
+      return;
+    }
+    const abort = new AbortController();
+    this.#abort.set(item, abort);
+    item.state = "reading";
+    item.tries += 1;
+    this.#tell(item);
+    const started = performance.now();
+    let outcome;
+    try {
+      outcome = { reading: await this.#read(item.file, item.choices, abort.signal) };
+    } catch (error) {
+      outcome = { problem: error instanceof Problem ? error : new Problem({ slug: "network", detail: String(error) }) };
+    }
+    if (this.#abort.get(item) !== abort) return; // removed, or begun anew, in the meantime
+    this.#abort.delete(item);
+    item.spentMs = performance.now() - started;
+    if (outcome.problem?.isBusy && item.tries < MOST_TRIES) this.#later(item, outcome.problem);
+    else this.#end(item, outcome.reading ? "done" : "failed", outcome);
+    this.#next();
+  }
+
+  #later(item, problem) {
+    const seconds = Math.min(30, Math.max(1, problem.retryAfterSeconds || 2 ** item.tries));
+    item.state = "waiting";
+    item.wakesAt = Date.now() + seconds * 1000;
+    const wake = () => {
+      this.#alarms.delete(item);
+      item.wakesAt = 0;
+      this.#next();
+    };
+    this.#alarms.set(item, setTimeout(wake, seconds * 1000));
+    this.#tell(item);
+  }
+
+  #end(item, state, outcome) {
+    Object.assign(item, { state, reading: outcome.reading ?? null, problem: outcome.problem ?? null });
+    this.#tell(item);
+  }
+}
