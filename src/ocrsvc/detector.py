@@ -1,0 +1,246 @@
+"""Where the lines of text are: PP-OCR's segmentation network and the DB post-processing behind it.
+
+Follows "Real-time Scene Text Detection with Differentiable Binarization" (arXiv:1911.08947) with RapidOCR's
+parameters: pixels above 0.3 are grouped, each group becomes its smallest rectangle, and that grows by its
+area over its perimeter, because the network is trained to mark shrunken text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, sqrt
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.cpu import Cpu
+from ocrsvc.engine import open_session
+from ocrsvc.manifest import Manifest
+from ocrsvc.results import ModelId, Polygon
+from ocrsvc.settings import Precision
+
+_PIXEL_THRESHOLD = 0.3
+_BOX_THRESHOLD = 0.5
+_UNCLIP_RATIO = 1.6
+_MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
+_MAX_CANDIDATES = 1000
+_STRIDE = 32  # sides of the input are multiples of this
+_COARSE_STRIDE = 64  # ... and of this above _COARSE_FROM, so that there are few shapes
+_COARSE_FROM = 320
+_MIN_INPUT_PIXELS = 64  # shorter sides are padded: text at the very border of a tiny input is missed
+
+# A strip is cut into tiles when fitting it whole would shrink it below this scale.
+_TILE_BELOW_SCALE = 0.6
+_TILE_ASPECT = 3.0
+_TILE_OVERLAP = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a picture (left, top, width, height in its pixels) and the size at which the network sees it."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    input_width: int
+    input_height: int
+
+    @property
+    def padding(self) -> tuple[int, int, int, int]:
+        """Pixels that are added above, below, at the left and at the right because the part is too small."""
+        across = max(0, _MIN_INPUT_PIXELS - self.width)
+        down = max(0, _MIN_INPUT_PIXELS - self.height)
+        return down // 2, down - down // 2, across // 2, across - across // 2
+
+    def pixels(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The network's input ``uint8 [input_height,input_width,3]`` for this part of the picture."""
+        part = image[self.top : self.top + self.height, self.left : self.left + self.width]
+        if any(self.padding):
+            part = np.asarray(cv2.copyMakeBorder(part, *self.padding, cv2.BORDER_REPLICATE), dtype=np.uint8)
+        size = (self.input_width, self.input_height)
+        if size == part.shape[1::-1]:
+            return np.ascontiguousarray(part)
+        # Shrinking by more than 2 skips pixels unless they are averaged, and thin strokes with them.
+        shrinks = part.shape[1] > 2 * self.input_width or part.shape[0] > 2 * self.input_height
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(part, size, interpolation=method), dtype=np.uint8)
+
+    def on_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Corners ``float32 [N,4,2]`` in pixels of the input as pixels of the picture."""
+        above, below, before, after = self.padding
+        scale = (
+            (self.width + before + after) / self.input_width,
+            (self.height + above + below) / self.input_height,
+        )
+        offset = (self.left - before, self.top - above)
+        return boxes * np.array(scale, np.float32) + np.array(offset, np.float32)
+
+
+class Detector:
+    """A detector ready to run; thread-safe, every method blocks.
+
+    ``side_pixels`` bounds the input: a picture of more than ``0.75 * side_pixels**2`` pixels is shrunk to that
+    area, smaller ones keep their size.
+    """
+
+    def __init__(self, spec: Manifest, *, cpu: Cpu, side_pixels: int, precision: Precision = "auto") -> None:
+        self.spec = spec
+        self.file = spec.weights(precision, cpu)
+        self.id = ModelId(spec.name, self.file.digest)
+        self.side_pixels = side_pixels
+        self._session = open_session(self.file)
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:
+        """The lines on ``image`` uint8 [H,W,3] BGR: four corners each in its pixels, the top left one first.
+
+        Not in reading order (see layout.py). Corners are within the picture.
+        """
+        parts = self.tiles(image)
+        return polygons(image, parts, [self.run(tile.pixels(image)) for tile in parts])
+
+    def tiles(self, image: NDArray[np.uint8]) -> list[Tile]:
+        """The parts of a picture that are to be run one by one; most pictures have one."""
+        return tiles(image.shape[1], image.shape[0], self.side_pixels)
+
+    def run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The boxes on one input ``uint8 [H,W,3]``, sides multiples of 32: ``float32 [N,4,2]`` in its pixels."""
+        return boxes_of(self.probability(pixels))
+
+    def probability(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's own answer for one input ``uint8 [H,W,3]``: ``float32 [H,W]``, how sure it is of text."""
+        (output,) = self._session.run(["probability"], {"pixels": pixels[np.newaxis]})
+        return np.asarray(output[0, 0], dtype=np.float32)
+
+
+def polygons(
+    image: NDArray[np.uint8], parts: Sequence[Tile], boxes: Sequence[NDArray[np.float32]]
+) -> list[Polygon]:
+    """The lines of the whole picture from the boxes on each of its parts; corners are within the picture."""
+    found = [tile.on_picture(each) for tile, each in zip(parts, boxes, strict=True)]
+    merged = merge(found) if len(found) > 1 else found[0]
+    limits = np.array((image.shape[1], image.shape[0]), np.float32)
+    return [_polygon(corners) for corners in np.clip(merged, 0, limits).tolist()]
+
+
+def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
+    """How a picture is shown to the network: whole, or cut along its longer side where it is a long strip."""
+    budget = 0.75 * side_pixels * side_pixels
+    padded_width, padded_height = max(width, _MIN_INPUT_PIXELS), max(height, _MIN_INPUT_PIXELS)
+    scale = min(1.0, sqrt(budget / (padded_width * padded_height)))
+    longer, shorter = max(width, height), min(width, height)
+    if scale >= _TILE_BELOW_SCALE or longer < _TILE_ASPECT * shorter:
+        size = (_rounded(padded_width * scale), _rounded(padded_height * scale))
+        return [Tile(0, 0, width, height, *size)]
+    scale = min(1.0, 0.75 * side_pixels / max(shorter, _MIN_INPUT_PIXELS))
+    length = min(longer, round(budget / (max(shorter, _MIN_INPUT_PIXELS) * scale) / scale))
+    step = max(1, round(length * (1 - _TILE_OVERLAP)))
+    count = ceil((longer - length) / step) + 1
+    # Spread evenly, so that all tiles have one size and the last does not lie almost wholly on its neighbour.
+    starts = [round(i * (longer - length) / max(1, count - 1)) for i in range(count)]
+    size = (_rounded(max(shorter, _MIN_INPUT_PIXELS) * scale), _rounded(length * scale))
+    if height >= width:
+        return [Tile(0, start, width, length, *size) for start in starts]
+    return [Tile(start, 0, length, height, *size[::-1]) for start in starts]
+
+
+def boxes_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rectangles around text in the network's answer ``float32 [H,W]``: ``float32 [N,4,2]`` in its pixels.
+
+    Corners go clockwise from the top left one. What DB does with polygon clipping is done in closed form: a
+    rectangle offset by d is the rectangle with d more on each side.
+    """
+    mask = (probability > _PIXEL_THRESHOLD).astype(np.uint8)
+    mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)), dtype=np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
+    found: list[NDArray[np.float32]] = []
+    for contour in contours[:_MAX_CANDIDATES]:
+        center, (width, height), angle = cv2.minAreaRect(contour)
+        if min(width, height) < _MIN_SIDE_PIXELS:
+            continue
+        box = np.asarray(cv2.boxPoints((center, (width, height), angle)), np.float32)
+        if _score(probability, box) < _BOX_THRESHOLD:
+            continue
+        grow = (
+            width * height * _UNCLIP_RATIO / (width + height)
+        )  # twice the distance: the perimeter is 2(w+h)
+        found.append(np.asarray(cv2.boxPoints((center, (width + grow, height + grow), angle)), np.float32))
+    if not found:
+        return np.empty((0, 4, 2), np.float32)
+    return clockwise(np.asarray(found, dtype=np.float32))
+
+
+def clockwise(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners ``[N,4,2]`` put in order: top left, top right, bottom right, bottom left.
+
+    Of the two leftmost corners the upper one comes first, as PaddleOCR has it.
+    """
+    by_x = np.take_along_axis(boxes, np.argsort(boxes[:, :, 0], axis=1, kind="stable")[:, :, None], axis=1)
+    left, right = by_x[:, :2], by_x[:, 2:]
+    left = np.take_along_axis(left, np.argsort(left[:, :, 1], axis=1, kind="stable")[:, :, None], axis=1)
+    right = np.take_along_axis(right, np.argsort(right[:, :, 1], axis=1, kind="stable")[:, :, None], axis=1)
+    return np.stack([left[:, 0], right[:, 0], right[:, 1], left[:, 1]], axis=1)
+
+
+def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The boxes ``[N,4,2]`` of overlapping tiles, each line once.
+
+    Of two boxes that share most of the smaller one's area, the larger stays: the other is the same line, cut by
+    its tile's edge. Two pieces of a row that overlap less become one box.
+    """
+    kept = parts[0]
+    for boxes in parts[1:]:
+        lows, highs = kept.min(axis=1), kept.max(axis=1)
+        fresh: list[NDArray[np.float32]] = []
+        kept = kept.copy()
+        for box in boxes:
+            touching = np.all((lows < box.max(axis=0)) & (highs > box.min(axis=0)), axis=1)
+            for i in np.flatnonzero(touching):
+                if (joined := _joined(kept[i], box)) is not None:
+                    kept[i] = joined
+                    break
+            else:
+                fresh.append(box)
+        kept = np.concatenate([kept, np.asarray(fresh, np.float32).reshape(-1, 4, 2)])
+    return kept
+
+
+def warm_sizes(side_pixels: int) -> Iterator[tuple[int, int]]:
+    """A few (width, height) of inputs, the largest first: what is allocated for them serves all others."""
+    for width, height in ((4, 3), (3, 4), (1, 1), (2, 1)):
+        scale = sqrt(0.75 * side_pixels * side_pixels / (width * height))
+        yield _rounded(width * scale), _rounded(height * scale)
+
+
+def _rounded(length: float) -> int:
+    step = _COARSE_STRIDE if length > _COARSE_FROM else _STRIDE
+    return max(_MIN_INPUT_PIXELS, round(length / step) * step)
+
+
+def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
+    """The mean probability inside a box."""
+    height, width = probability.shape
+    left, top = np.clip(np.floor(box.min(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
+    right, bottom = np.clip(np.ceil(box.max(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
+    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
+    cv2.fillPoly(mask, [(box - (left, top)).astype(np.int32)], 1)
+    return float(cv2.mean(probability[top : bottom + 1, left : right + 1], mask)[0])
+
+
+def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """One box for two that show the same line, None if they do not."""
+    shared = cv2.intersectConvexConvex(a, b)[0] / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))
+    if shared > 0.5:
+        return a if cv2.contourArea(a) >= cv2.contourArea(b) else b
+    common = min(a[:, 1].max(), b[:, 1].max()) - max(a[:, 1].min(), b[:, 1].min())
+    if shared > 0.1 and common > 0.6 * min(np.ptp(a[:, 1]), np.ptp(b[:, 1])):
+        around = cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b])))
+        return clockwise(np.asarray(around, np.float32)[np.newaxis])[0]
+    return None
+
+
+def _polygon(corners: list[list[float]]) -> Polygon:
+    a, b, c, d = ((x, y) for x, y in corners)
+    return (a, b, c, d)

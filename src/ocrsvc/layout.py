@@ -1,0 +1,180 @@
+"""Reading order: rows from left to right, columns of text one after the other.
+
+Rows are groups of boxes that overlap vertically. A gutter splits a page into columns only where both sides are
+running text, that is, rows that are long, without holes, and fill their column; the cells of a table or the prices
+of a receipt are not, and read row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.results import Polygon
+
+_ROW_OVERLAP = 0.5  # of the lower box's height
+_GUTTER_HEIGHTS = 0.8  # narrowest gutter, in line heights
+_MIN_ROWS = 3  # of running text on either side of a gutter
+_MIN_ASPECT = 6.0  # width of such a row over its height
+_MIN_FILL = 0.65  # ... over the width of its column
+_MIN_DENSITY = 0.8  # share of such a row that its boxes cover
+_TEXT_SHARE = 0.6  # of a side's rows that must be running text
+_TALL_ASPECT = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Bounds of one line on the straightened page."""
+
+    index: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def middle(self) -> float:
+        return (self.top + self.bottom) / 2
+
+
+def order(polygons: Sequence[Polygon]) -> list[int]:
+    """The indices of ``polygons`` (corners clockwise from the top left) in reading order."""
+    return [box.index for row in order_rows(polygons) for box in row]
+
+
+def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
+    """The lines in reading order, those that stand side by side in one row together."""
+    if not polygons:
+        return []
+    points = _straightened(np.asarray(polygons, dtype=np.float64))
+    lows, highs = points.min(axis=1), points.max(axis=1)
+    boxes = [
+        _Box(i, *low, *high) for i, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
+    ]
+    return _ordered(boxes)
+
+
+def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
+    """Boxes grouped into rows, top to bottom, each from left to right.
+
+    A box belongs to a row if it overlaps the nearest box of that row by half of the lower one's height: nearest,
+    because the rows of a crumpled receipt bend.
+    """
+    found: list[list[_Box]] = []
+    for box in sorted(boxes, key=lambda b: b.middle):
+        best, best_overlap = None, _ROW_OVERLAP
+        for row in found[-8:]:
+            near = min(row, key=lambda b: max(b.left - box.right, box.left - b.right))
+            overlap = min(near.bottom, box.bottom) - max(near.top, box.top)
+            share = overlap / max(1e-6, min(near.height, box.height))
+            beside = min(near.right, box.right) - max(near.left, box.left)
+            if share > best_overlap and beside < 0.5 * min(near.right - near.left, box.right - box.left):
+                best, best_overlap = row, share
+        if best is None:
+            found.append([box])
+        else:
+            best.append(box)
+    found.sort(key=lambda row: sum(b.middle for b in row) / len(row))
+    return [sorted(row, key=lambda b: b.left) for row in found]
+
+
+def _ordered(boxes: Sequence[_Box]) -> list[list[_Box]]:
+    gutter = _gutter(boxes)
+    if gutter is None:
+        return rows(boxes)
+    spanning = sorted((b for b in boxes if b.left < gutter < b.right), key=lambda b: b.middle)
+    middles = np.array([b.middle for b in spanning])
+    result: list[list[_Box]] = []
+    aside = [b for b in boxes if not b.left < gutter < b.right]
+    band_of = {b.index: int(np.searchsorted(middles, b.middle)) for b in aside}
+    # What spans the gutter (a headline, a wide figure's caption) separates the columns above from those below.
+    bands = {
+        key: list(group)
+        for key, group in groupby(sorted(aside, key=lambda b: band_of[b.index]), lambda b: band_of[b.index])
+    }
+    for band in range(len(spanning) + 1):
+        inside = bands.get(band, [])
+        for side in ([b for b in inside if b.right <= gutter], [b for b in inside if b.left >= gutter]):
+            if side:
+                result += _ordered(side)
+        if band < len(spanning):
+            result.append([spanning[band]])
+    return result
+
+
+def _gutter(boxes: Sequence[_Box]) -> float | None:
+    """The x of the best gutter between two columns of running text, or None."""
+    if len(boxes) < 2 * _MIN_ROWS:
+        return None
+    lefts, rights = np.array([b.left for b in boxes]), np.array([b.right for b in boxes])
+    narrowest = _GUTTER_HEIGHTS * float(np.median([b.height for b in boxes]))
+    best: tuple[int, float, float] | None = None
+    for x in np.unique(lefts).tolist():
+        # The gutter ends where a box begins and starts at the last box that ends before that.
+        before = rights[rights <= x]
+        if before.size < _MIN_ROWS or (lefts >= x).sum() < _MIN_ROWS:
+            continue
+        start = float(before.max())
+        crossing = int(((lefts < x) & (rights > x)).sum())
+        rank = (-crossing, x - start, (x + start) / 2)
+        if x - start >= narrowest and (best is None or rank > best) and _two_columns(boxes, rank[2]):
+            best = rank
+    return None if best is None else best[2]
+
+
+def _two_columns(boxes: Sequence[_Box], gutter: float) -> bool:
+    left = [b for b in boxes if b.right <= gutter]
+    right = [b for b in boxes if b.left >= gutter]
+    if not (_is_text(left) and _is_text(right)):
+        return False
+    top = max(min(b.top for b in left), min(b.top for b in right))
+    bottom = min(max(b.bottom for b in left), max(b.bottom for b in right))
+    shorter = min(max(b.bottom for b in side) - min(b.top for b in side) for side in (left, right))
+    return bottom - top > 0.5 * shorter
+
+
+def _is_text(column: Sequence[_Box]) -> bool:
+    """Whether these boxes are the rows of running text (or several columns of it)."""
+    found = rows(column)
+    if len(found) < _MIN_ROWS:
+        return False
+    width = max(b.right for b in column) - min(b.left for b in column)
+    good = 0
+    for row in found:
+        extent = row[-1].right - row[0].left
+        covered = sum(b.right - b.left for b in row)
+        height = max(b.height for b in row)
+        good += (
+            extent >= _MIN_FILL * width
+            and covered >= _MIN_DENSITY * extent
+            and extent >= _MIN_ASPECT * height
+        )
+    return good >= _TEXT_SHARE * len(found)
+
+
+def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Corners ``[N,4,2]`` turned so that most lines are horizontal."""
+    across = points[:, 1] - points[:, 0]
+    down = points[:, 3] - points[:, 0]
+    widths, heights = np.linalg.norm(across, axis=1), np.linalg.norm(down, axis=1)
+    tall = heights >= _TALL_ASPECT * widths
+    if tall.sum() > 0.5 * len(points):
+        # Lines that run downwards, the first at the right: turned counter-clockwise they are ordinary rows.
+        points = np.stack([points[:, :, 1], -points[:, :, 0]], axis=2)
+        points = points[:, [1, 2, 3, 0]]
+        across = points[:, 1] - points[:, 0]
+        widths, heights = heights, widths
+    wide = widths > 2 * heights
+    if not wide.any():
+        return points
+    angle = float(np.median(np.arctan2(across[wide, 1], across[wide, 0])))
+    cosine, sine = np.cos(-angle), np.sin(-angle)
+    return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))

@@ -1,0 +1,369 @@
+"""The whole way from bytes to a Document, and the only place that knows it.
+
+Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting.
+Detection and recognition share the batcher's workers: both are the same kind of work, one thread of a core at a
+time, and two pools would oversubscribe the cores whenever both are busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from math import inf
+from typing import Literal, TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc import cpu, images, layout, segments
+from ocrsvc.batcher import Batcher, Lane
+from ocrsvc.buckets import fit
+from ocrsvc.charsets import Charset
+from ocrsvc.cost import CostModel
+from ocrsvc.crops import Crop, cut
+from ocrsvc.detector import Detector, polygons, warm_sizes
+from ocrsvc.engine import Recogniser
+from ocrsvc.errors import CorruptModel, DeadlineExceeded, OcrError, ShuttingDown, Unavailable
+from ocrsvc.images import Limits, PageImage, Source
+from ocrsvc.manifest import Manifest
+from ocrsvc.models import Registry
+from ocrsvc.observer import Observer
+from ocrsvc.results import Document, Line, LineText, Page, Polygon
+from ocrsvc.settings import Settings
+
+Mode = Literal["auto", "line", "page"]
+Pixels = NDArray[np.uint8]
+Answer = LineText | NDArray[np.float32]
+T = TypeVar("T")
+
+DETECTOR = "ppocrv6-det-small"
+_LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
+_DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
+_PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
+_MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read one input.
+
+    ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
+    ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
+    model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
+    """
+
+    mode: Mode = "auto"
+    model: str | None = None
+    charset: str | None = None
+    pages: str | None = None
+    deadline_seconds: float | None = None
+
+
+@dataclass(slots=True)
+class _Request:
+    """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
+
+    options: ReadOptions
+    recogniser: Recogniser
+    charset: Charset | None
+    deadline: float
+    page_count: int = 1
+    lines: int = 0
+    admitted: bool = False
+    spent_ms: dict[str, float] = field(
+        default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _LineImage:
+    """One line at the model's height, in the pieces that are read one by one."""
+
+    polygon: Polygon
+    parts: tuple[segments.Segment, ...]
+    pixels: tuple[Pixels, ...]
+
+
+class Reader:
+    """Reads pictures and documents; made by ``open_reader``. All methods belong to one event loop."""
+
+    def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
+        self.settings = settings
+        self.registry = Registry(settings)
+        self.cpu = cpu.inspect(cores=settings.workers)
+        self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
+        self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._recognisers: dict[str, Recogniser] = {}
+        self._opening = asyncio.Lock()
+        self._detector: Detector | None = None
+        self._ready = False
+        self._closed = False
+        self.batcher: Batcher[Pixels, Answer] = Batcher(
+            self._run,
+            workers=settings.workers or self.cpu.effective,
+            max_batch=settings.max_batch,
+            t_max_ms=settings.t_max_ms,
+            max_wait_ms=settings.max_wait_ms,
+            stagger_ms=settings.stagger_ms,
+            max_queue_seconds=settings.max_queue_seconds,
+            cost=CostModel(),
+            observer=observer,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether the models are loaded and warm and the reader is not closed."""
+        return self._ready and not self._closed
+
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler runs: False before ``start``, after ``close`` and after a crash."""
+        return self.batcher.alive
+
+    def models(self) -> list[Manifest]:
+        """The recognisers that a reading may name."""
+        return self.registry.manifests()
+
+    async def start(self, *, warm: bool = True) -> None:
+        """Load the default recogniser and the detector and run every shape once, the largest first.
+
+        CorruptModel or UnknownModel if one of them is missing, broken, or gives no sane answer.
+        """
+        images.quieten()
+        cv2.setNumThreads(1)  # parallelism is across lines and pages; OpenCV's pool would fight the workers
+        recogniser = await self._recogniser(self.settings.model)
+        detector = await self._in_pool(self._load_detector)
+        if warm:
+            for lane, rows, seconds in await self._in_pool(_warm, recogniser, detector):
+                self.batcher.cost.learn(lane, rows, seconds)
+        await self.batcher.start()
+        self._ready = True
+
+    async def read(self, data: bytes, options: ReadOptions | None = None) -> Document:
+        """The text of a picture or document given as bytes; raises subclasses of OcrError.
+
+        Cancelling the task that awaits this takes back its lines that are still queued.
+        """
+        options = options or ReadOptions()
+        if self._closed:
+            raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
+        if not self._ready:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        begun = time.perf_counter()
+        seconds = min(options.deadline_seconds or inf, self.settings.deadline_seconds)
+        try:
+            async with asyncio.timeout(seconds) as limit:
+                recogniser = await self._recogniser(options.model or self.settings.model)
+                charset = recogniser.charset(options.charset) if options.charset else None
+                request = _Request(options, recogniser, charset, deadline=cast(float, limit.when()))
+                results = await self._read_pages(data, request)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
+        spent = {**request.spent_ms, "total": (time.perf_counter() - begun) * 1000}
+        return Document(
+            lines=tuple(line for _, lines in results for line in lines),
+            pages=tuple(page for page, _ in results),
+            model=recogniser.id,
+            timing_ms=spent,
+        )
+
+    async def close(self, grace_seconds: float | None = None) -> None:
+        """Refuse new readings, finish what is queued (default: within ``drain_seconds``), end all threads."""
+        self._closed = True
+        await self.batcher.close(self.settings.drain_seconds if grace_seconds is None else grace_seconds)
+        self._decode_pool.shutdown(wait=False, cancel_futures=True)
+
+    # --- pages ---
+
+    async def _read_pages(self, data: bytes, request: _Request) -> list[tuple[Page, list[Line]]]:
+        async with _Timer(request, "decode"):
+            source = await self._in_pool(images.open_source, data, self._limits, request.options.pages)
+        try:
+            request.page_count = len(source.numbers)
+            if request.page_count == 1:
+                return [await self._read_page(source, source.numbers[0], request)]
+            gate = asyncio.Semaphore(_LOOK_AHEAD_PAGES)
+
+            async def one(number: int) -> tuple[Page, list[Line]]:
+                async with gate:
+                    return await self._read_page(source, number, request)
+
+            return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
+        finally:
+            # Not in the pool, which may be busy: a picture only lets go of its bytes.
+            source.close()
+
+    async def _read_page(self, source: Source, number: int, request: _Request) -> tuple[Page, list[Line]]:
+        async with _Timer(request, "decode"):
+            picture: PageImage = await self._in_pool(source.page, number)
+        height, width = picture.pixels.shape[:2]
+        mode = request.options.mode
+        alone = mode == "line" or (
+            mode == "auto" and request.page_count == 1 and looks_like_line(picture.pixels)
+        )
+        found: list[Polygon] | None = None if alone else await self._detect(picture.pixels, request)
+        async with _Timer(request, "recognise"):
+            lines = await self._in_pool(_prepare, picture.pixels, found, request.recogniser.spec)
+            del picture  # a page of 64 megapixels need not stay while its lines wait
+            texts = await self._recognise(lines, request)
+        read = [
+            Line(text.text, text.confidence, line.polygon, number, text.characters)
+            for line, text in zip(lines, texts, strict=True)
+            if alone or (text.text and text.confidence >= _MIN_CONFIDENCE)
+        ]
+        return Page(number, width, height), read
+
+    async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
+        detector = cast(Detector, self._detector)
+        async with _Timer(request, "detect"):
+            tiles = detector.tiles(pixels)
+            inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
+            items = [(_detector_lane(detector, each), each) for each in inputs]
+            boxes = await self._submit(items, request, behind=_DETECTION_LINES)
+            return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
+
+    async def _recognise(self, lines: Sequence[_LineImage], request: _Request) -> list[LineText]:
+        spec = request.recogniser.spec
+        charset = request.charset.spec if request.charset else ""
+        items = [
+            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset), part)
+            for line in lines
+            for part in line.pixels
+        ]
+        answers = iter(cast("list[LineText]", await self._submit(items, request)))
+        return [
+            segments.join(line.parts, [next(answers) for _ in line.parts], spec.input.height)
+            for line in lines
+        ]
+
+    async def _submit(
+        self, items: Sequence[tuple[Lane, Pixels]], request: _Request, *, behind: int = 0
+    ) -> list[Answer]:
+        """The batcher's answers, in order; ``behind`` lines more than those of this reading go first."""
+        futures = self.batcher.submit(
+            items, deadline=request.deadline, outstanding=request.lines + behind, admitted=request.admitted
+        )
+        request.admitted = True  # a document that was let in is not refused half-way
+        request.lines += len(futures)
+        try:
+            return await _all_or_none(futures)
+        finally:
+            request.lines -= len(futures)
+
+    # --- models ---
+
+    def _run(self, lane: Lane, payloads: Sequence[Pixels]) -> Sequence[Answer]:
+        """What the batcher's workers do."""
+        if self._detector is not None and lane.model == self._detector.spec.name:
+            return [self._detector.run(pixels) for pixels in payloads]
+        recogniser = self._recognisers[lane.model]
+        charset = recogniser.charset(lane.charset) if lane.charset else None
+        return recogniser.run(lane.width, payloads, charset)
+
+    async def _recogniser(self, name: str) -> Recogniser:
+        for loaded in (self._recognisers.get(name),):
+            if loaded is not None:
+                return loaded
+        async with self._opening:
+            spec = await self._in_pool(self.registry.spec, name)
+            if spec.name not in self._recognisers:
+                self._recognisers[spec.name] = await self._in_pool(self._load_recogniser, spec)
+            recogniser = self._recognisers[spec.name]
+            self._recognisers[name] = recogniser  # a path is another name for it
+            return recogniser
+
+    def _load_recogniser(self, spec: Manifest) -> Recogniser:
+        return Recogniser(spec, cpu=self.cpu, precision=self.settings.precision)
+
+    def _load_detector(self) -> Detector:
+        spec = self.registry.spec(DETECTOR)
+        self._detector = Detector(spec, cpu=self.cpu, side_pixels=self.settings.detector_side_pixels)
+        return self._detector
+
+    async def _in_pool(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._decode_pool, work, *arguments)
+
+
+def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:
+    """A reader for these settings; ``await reader.start()`` loads its models."""
+    return Reader(settings, observer)
+
+
+def looks_like_line(pixels: Pixels) -> bool:
+    """Whether a picture is the crop of one line, by its shape alone."""
+    height, width = pixels.shape[:2]
+    return bool(height <= 64 or (height <= 128 and width >= 4 * height))
+
+
+class _Timer(AbstractAsyncContextManager[None]):
+    """Adds the wall time of its block to one stage of a request."""
+
+    def __init__(self, request: _Request, stage: str) -> None:
+        self._spent, self._stage = request.spent_ms, stage
+
+    async def __aenter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    async def __aexit__(self, *error: object) -> None:
+        self._spent[self._stage] += (time.perf_counter() - self._begun) * 1000
+
+
+async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
+    """All results in order; at the first failure, or if the caller is cancelled, the others are cancelled."""
+    try:
+        return list(await asyncio.gather(*cast("Sequence[Awaitable[T]]", futures)))
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _prepare(pixels: Pixels, found: list[Polygon] | None, spec: Manifest) -> list[_LineImage]:
+    """The lines of a picture in reading order, at the model's height; without boxes the picture is the line."""
+    height, width = pixels.shape[:2]
+    if found is None:
+        whole: Polygon = (
+            (0.0, 0.0),
+            (float(width), 0.0),
+            (float(width), float(height)),
+            (0.0, float(height)),
+        )
+        crops: list[Crop | None] = [Crop(pixels, whole)]
+    else:
+        crops = [cut(pixels, found[i]) for i in layout.order(found)]
+    lines = []
+    for crop in crops:
+        if crop is None:
+            continue
+        image = fit(crop.pixels, spec.input.height)
+        parts = tuple(segments.cut(image, spec.buckets.widest))
+        lines.append(_LineImage(crop.polygon, parts, tuple(image[:, p.start : p.end] for p in parts)))
+    return lines
+
+
+def _detector_lane(detector: Detector, pixels: Pixels) -> Lane:
+    """Inputs of about one size share a lane, for its estimate of the time; the width stands for their area."""
+    area = pixels.shape[0] * pixels.shape[1] / _PIXELS_PER_WIDTH
+    return Lane(detector.spec.name, 1 << max(0, round(area) - 1).bit_length())
+
+
+def _warm(recogniser: Recogniser, detector: Detector) -> list[tuple[Lane, int, float]]:
+    """Run every shape: (lane, rows, seconds) of each run. CorruptModel if an answer is no answer."""
+    measured = []
+    try:
+        for width, height in warm_sizes(detector.side_pixels):
+            blank = np.full((height, width, 3), 255, dtype=np.uint8)
+            begun = time.perf_counter()
+            detector.run(blank)
+            measured.append((_detector_lane(detector, blank), 1, time.perf_counter() - begun))
+        for width, rows, seconds in recogniser.warm():
+            measured.append((Lane(recogniser.spec.name, width), rows, seconds))
+    except OcrError:
+        raise
+    except Exception as error:  # the session or the decoding fails on what should be an ordinary input
+        raise CorruptModel(f"The models load but do not run: {error}") from error
+    return measured
