@@ -16,6 +16,8 @@ import pytest
 from available import missing
 from drawings import DrawnPage, Picture
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,10 +38,10 @@ def font_path() -> Path:
 @pytest.fixture(scope="session")
 def chromium_path() -> Path:
     """A Chromium of this machine, for the tests marked ``browser``."""
-    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
-        if found := shutil.which(name):
-            return Path(found)
-    missing("no Chromium: install chromium")
+    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        missing("no Chromium: install chromium")
+    return Path(found)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def delegate(arguments: Sequence[str]) -> int:
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         print(
-            f"ocrsvc: training needs {' and '.join(absent)}; install them with: pip install 'ocrsvc[train]'",
+            f"ocrsvc: training needs {' and '.join(absent)}: pip install 'ocrsvc[train]'",
             file=sys.stderr,
         )
         return 1

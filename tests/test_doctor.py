@@ -1,0 +1,91 @@
+"""The doctor finds what is wrong: each fault is caused for real, in files, settings or a drawn processor."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ocrsvc import doctor
+from ocrsvc.cpu import Cpu
+from ocrsvc.models import Registry, default_models_dir
+from ocrsvc.settings import Settings
+
+CPU = Cpu("x86_64", "Test", affinity=4, quota=None, effective=4, flags=frozenset({"avx2", "avx512_vnni"}))
+DETECTOR = "ppocrv6-det-small"
+
+
+def by_name(checks: object) -> dict[str, doctor.Check]:
+    return {check.name: check for check in checks}  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """A folder with a copy of the detector that ships."""
+    shutil.copytree(default_models_dir() / DETECTOR, tmp_path / "models" / DETECTOR)
+    return tmp_path / "models"
+
+
+def test_software_is_named() -> None:
+    found = by_name(doctor.software())
+    assert list(found) == ["version", "onnxruntime", "opencv"]
+    assert "CPUExecutionProvider" in found["onnxruntime"].found
+    assert cv2.__version__ in found["opencv"].found
+
+
+def test_more_workers_than_cores_is_a_warning() -> None:
+    assert by_name(doctor.processor(CPU, Settings(workers=4)))["cores"].status == "ok"
+    assert by_name(doctor.processor(CPU, Settings(workers=5)))["cores"].status == "warning"
+    starved = replace(CPU, quota=0.5, effective=1)
+    assert by_name(doctor.processor(starved, Settings()))["cores"].status == "warning"
+
+
+def test_int8_without_the_instructions_is_a_warning() -> None:
+    old = replace(CPU, flags=frozenset({"avx2"}))
+    assert by_name(doctor.processor(old, Settings(precision="int8")))["instructions"].status == "warning"
+    assert by_name(doctor.processor(old, Settings()))["instructions"].status == "ok"
+    assert by_name(doctor.processor(CPU, Settings(precision="int8")))["instructions"].status == "ok"
+
+
+def test_a_changed_model_file_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model=DETECTOR)
+    weights = next((models_dir / DETECTOR).glob("*.onnx"))
+    assert by_name(doctor.models(Registry(settings), settings, CPU))[f"model {DETECTOR}"].status == "ok"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0x")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))[f"model {DETECTOR}"]
+    assert check.status == "problem"
+    assert "SHA-256" in check.found
+
+
+def test_a_detector_as_default_model_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model=DETECTOR)
+    assert by_name(doctor.models(Registry(settings), settings, CPU))["default model"].status == "problem"
+
+
+def test_an_unknown_default_model_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model="gone")
+    (check,) = doctor.models(Registry(settings), settings, CPU)
+    assert (check.name, check.status) == ("models", "problem")
+    assert "'gone'" in check.found
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    assert doctor.storage(Settings(cache_dir=tmp_path / "new")).status == "ok"
+    (tmp_path / "file").write_bytes(b"")
+    assert doctor.storage(Settings(cache_dir=tmp_path / "file" / "below")).status == "warning"
+
+
+def test_settings_in_force_are_told() -> None:
+    assert doctor.in_force(Settings()).found == "all at their defaults"
+    assert doctor.in_force(Settings(workers=3)).found == "OCRSVC_WORKERS=3"
+
+
+def test_the_drawn_picture_has_ink() -> None:
+    drawn = cv2.imdecode(np.frombuffer(doctor.draw(("OCR",)), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert drawn is not None
+    assert 0.02 < (drawn < 128).mean() < 0.5
+    assert (drawn[[0, -1]] == 255).all()  # nothing cut off above or below
