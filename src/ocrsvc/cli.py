@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from ocrsvc import __version__
 from ocrsvc.commands import doctor, evaluate, models, read, serve, train
 from ocrsvc.commands.configuration import InvalidSettings
-from ocrsvc.errors import OcrError
+from ocrsvc.errors import OcrError, Unprocessable
 
 FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
@@ -60,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InvalidSettings as error:
         return _fail(str(error), WRONG_USAGE)
     except OcrError as error:
-        return _fail(error.detail, FAILED)
+        # A name that does not exist, of a model or a charset, is a wrong argument; the rest is a failure.
+        return _fail(error.detail, WRONG_USAGE if isinstance(error, Unprocessable) else FAILED)
     except BrokenPipeError:
         # The interpreter flushes stdout once more at exit and would complain about the same pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

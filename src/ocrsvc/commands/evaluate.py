@@ -108,7 +108,7 @@ async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
 
     request = ReadOptions(mode="line" if kind == "lines" else "page")
     documents, failures = {}, {}
-    async with opened(settings) as reader:
+    async with opened(settings, warm=True) as reader:
         begun = time.perf_counter()
         answers = readings(reader, found, _load, request, settings=settings, unit=kind)
         async with aclosing(answers):

@@ -75,8 +75,11 @@ def run(options: argparse.Namespace) -> int:
         return 1
     settings = configuration.load_offline(model=options.model)
 
+    from ocrsvc.charsets import characters_of
     from ocrsvc.reader import ReadOptions
 
+    if options.charset is not None:
+        characters_of(options.charset)  # once and now, not as an error of every file
     request = ReadOptions(mode=options.mode, charset=options.charset, pages=options.pages)
     output: Output
     if options.output:
