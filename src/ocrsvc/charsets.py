@@ -66,7 +66,9 @@ def characters_of(spec: str) -> str:
     names, marker, literal = spec.partition("chars:")
     if not marker and not _WORD.fullmatch(spec.partition(",")[0].strip()):
         return "".join(dict.fromkeys(spec))
-    parts = [name.strip() for name in names.removesuffix(",").split(",")] if names else []
+    if marker:
+        names = names.strip().removesuffix(",")
+    parts = [name.strip() for name in names.split(",")] if names else []
     unknown = [name for name in parts if name not in NAMED]
     if unknown or not (parts or literal):
         raise UnknownCharset(

@@ -170,6 +170,11 @@ class Simulation:
         try:
             self.loop.run_until_complete(main())
         finally:
+            self.loop.on_quiet(lambda: None)
+            left = asyncio.all_tasks(self.loop)
+            for task in left:  # only after a failure
+                task.cancel()
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self.loop.close()
         return self
 
