@@ -7,19 +7,20 @@ from typing import Any
 from ocrsvc import __version__
 from ocrsvc.charsets import NAMED
 from ocrsvc.formats import FORMATS
+from ocrsvc.images import ACCEPTED
 from ocrsvc.manifest import Manifest
 from ocrsvc.service.parameters import DEFAULT_FORMAT, DEFAULT_MODE, MODES
 from ocrsvc.settings import Settings
 
-# Media type and suffixes of each kind that ocrsvc.images reads; a test compares the two.
-ACCEPTED = {
-    "JPEG": ("image/jpeg", (".jpg", ".jpeg")),
-    "PNG": ("image/png", (".png",)),
-    "WebP": ("image/webp", (".webp",)),
-    "BMP": ("image/bmp", (".bmp",)),
-    "GIF": ("image/gif", (".gif",)),
-    "TIFF": ("image/tiff", (".tif", ".tiff")),
-    "PDF": ("application/pdf", (".pdf",)),
+# A test asserts that each kind in ocrsvc.images.ACCEPTED is here.
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WebP": (".webp",),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "PDF": (".pdf",),
 }
 
 
@@ -55,8 +56,8 @@ def options(settings: Settings, manifests: list[Manifest], default: str) -> dict
             for each in FORMATS.values()
         ],
         "charsets": [{"name": name, "characters": characters} for name, characters in NAMED.items()],
-        "accepted_types": [media_type for media_type, _ in ACCEPTED.values()],
-        "accepted_suffixes": [suffix for _, suffixes in ACCEPTED.values() for suffix in suffixes],
+        "accepted_types": list(ACCEPTED.values()),
+        "accepted_suffixes": [suffix for kind in ACCEPTED for suffix in SUFFIXES[kind]],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
             "max_batch_bytes": settings.max_batch_bytes,

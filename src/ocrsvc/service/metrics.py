@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import onnxruntime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.registry import Collector
 
 from ocrsvc import __version__
 from ocrsvc.service.record import RequestRecord
+from ocrsvc.service.scheduler_metrics import SchedulerMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,10 +23,11 @@ _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class Metrics:
-    """All collectors of the service itself; those of the scheduler are added with ``watch``."""
+    """All collectors of the service; ``scheduler`` observes the batcher."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.scheduler = SchedulerMetrics(self.registry)
         self._requests = Counter(
             "ocrsvc_requests_total",
             "Requests by route and status.",
@@ -87,10 +88,6 @@ class Metrics:
         self._build.labels(__version__, onnxruntime.__version__, platform.machine(), model).set(1)
         self._cpus.set(cpus)
 
-    def watch(self, collector: Collector) -> None:
-        """Publish another collector's figures too."""
-        self.registry.register(collector)
-
     def request_ended(self, route: str, status: int, spent_seconds: float, record: RequestRecord) -> None:
         """Count one request; status 499 is a client who left."""
         self._requests.labels(route, str(status)).inc()
@@ -104,6 +101,8 @@ class Metrics:
     def document_read(self, stages_ms: Mapping[str, float]) -> None:
         """Count the stages of one document."""
         for stage, spent_ms in stages_ms.items():
+            if stage == "total":
+                continue  # no stage: the requests' histogram has it
             self._stage_seconds.labels(stage).observe(spent_ms / 1000)
 
     def loop_lagged(self, seconds: float) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from ocrsvc import cpu
 from ocrsvc.errors import Unavailable
+from ocrsvc.observer import Observer
 from ocrsvc.reader import Reader, ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.service.door import Door
@@ -24,7 +25,7 @@ from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc.service")
 
-ReaderFactory = Callable[[Settings], Reader]
+ReaderFactory = Callable[[Settings, Observer], Reader]
 
 _LAG_SAMPLE_SECONDS = 0.5
 _GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answers
@@ -126,9 +127,12 @@ class Service:
         loop = asyncio.get_running_loop()
         try:
             # Opening a reader touches files; the loop must answer /livez meanwhile.
-            reader = await loop.run_in_executor(self.pool, self._reader_factory, self.settings)
+            reader = await loop.run_in_executor(
+                self.pool, self._reader_factory, self.settings, self.metrics.scheduler
+            )
             self._reader = reader
             await reader.start()
+            self.metrics.scheduler.watch(reader.batcher.load)
         except Exception as error:
             self.health.failed(error)
             logger.exception("the models could not be loaded")

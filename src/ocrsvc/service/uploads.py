@@ -50,6 +50,7 @@ class Picture:
                 raise TooLarge(
                     f"The file is larger than {limit_bytes / 2**20:.3g} MiB.", max_bytes=limit_bytes
                 )
+            await content.seek(0)  # a file of a batch may be tried again
             data = await content.read()
         elif isinstance(content, bytes):
             data = content

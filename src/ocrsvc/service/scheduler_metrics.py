@@ -1,0 +1,108 @@
+"""The scheduler's figures for Prometheus: events as they happen, its load at the moment of a scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from ocrsvc.batcher import Load
+from ocrsvc.observer import BatchReport, Outcome, Refusal, Release
+
+_ROWS = (1, 2, 4, 8, 16, 32, 64)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class SchedulerMetrics:
+    """An Observer of the batcher. Labels are models, bucket widths (few by design) and closed sets of words."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._rows = self._histogram("ocrsvc_batch_rows", "Lines in a batch.", _ROWS)
+        self._seconds = self._histogram("ocrsvc_batch_duration_seconds", "Time of a batch.", _SECONDS)
+        self._waited = Histogram(
+            "ocrsvc_queue_duration_seconds",
+            "How long the oldest line of a batch had waited.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._releases = self._counter(
+            "ocrsvc_batch_release_total", "Why a batch was not larger: full, t_max, spread, empty.", "reason"
+        )
+        self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
+        self._refusals = self._counter("ocrsvc_jobs_refused_total", "Pages not let in.", "reason")
+        self._failed = self._counter("ocrsvc_batch_failures_total", "Batches that failed.", "model")
+        self._splits = self._counter(
+            "ocrsvc_batch_splits_total", "Failed batches cut in two to find the line that broke them."
+        )
+        self._units = self._counter("ocrsvc_units_total", "Columns of pixels read, with padding.")
+        self._padding = self._counter("ocrsvc_padding_units_total", "Columns of pixels that were padding.")
+        self._busy = self._counter("ocrsvc_worker_busy_seconds_total", "Time that workers spent in models.")
+
+    def watch(self, load: Callable[[], Load]) -> None:
+        """Publish what ``load`` returns at each scrape."""
+        self._registry.register(_LoadCollector(load))
+
+    def released(self, release: Release, rows: int, queue_seconds: float) -> None:
+        self._releases.labels(release).inc()
+        self._waited.observe(queue_seconds)
+
+    def ran(self, report: BatchReport) -> None:
+        bucket = (report.model, str(report.width))
+        self._rows.labels(*bucket).observe(report.rows)
+        self._seconds.labels(*bucket).observe(report.seconds)
+        self._units.inc(report.width * report.rows)
+        self._padding.inc(max(0, report.width * report.rows - report.used_pixels))
+        self._busy.inc(report.seconds)
+        if report.failed:
+            self._failed.labels(report.model).inc()
+
+    def split(self, rows: int) -> None:
+        self._splits.inc()
+
+    def settled(self, outcome: Outcome) -> None:
+        self._outcomes.labels(outcome).inc()
+
+    def refused(self, reason: Refusal) -> None:
+        self._refusals.labels(reason).inc()
+
+    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self._registry)
+
+    def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(name, help_text, ("model", "bucket"), buckets=buckets, registry=self._registry)
+
+
+class _LoadCollector(Collector):
+    """Asks the scheduler when it is scraped; on the event loop, which the scheduler belongs to."""
+
+    def __init__(self, load: Callable[[], Load]) -> None:
+        self._load = load
+
+    def describe(self) -> Iterator[Metric]:
+        return iter(())  # or the registry would ask for the load while no event loop runs
+
+    def collect(self) -> Iterator[Metric]:
+        load = self._load()
+        waiting = GaugeMetricFamily("ocrsvc_queue_lines", "Lines that wait.", labels=("model", "bucket"))
+        lines: dict[tuple[str, str], int] = {}
+        for lane, count in load.queued.items():
+            key = (lane.model, str(lane.width))  # charsets come from requests and are no labels
+            lines[key] = lines.get(key, 0) + count
+        for key, count in lines.items():
+            waiting.add_metric(key, count)
+        yield waiting
+        yield GaugeMetricFamily("ocrsvc_lines_outstanding", "Lines queued or running.", load.outstanding)
+        yield GaugeMetricFamily(
+            "ocrsvc_queue_eta_seconds", "Until all accepted work is done.", load.eta_seconds
+        )
+        yield GaugeMetricFamily(
+            "ocrsvc_queue_oldest_seconds", "Age of the oldest waiting line.", load.oldest_queued_seconds
+        )
+        yield GaugeMetricFamily(
+            "ocrsvc_run_longest_seconds", "Age of the oldest running batch.", load.longest_run_seconds
+        )
+        yield GaugeMetricFamily("ocrsvc_workers_busy", "Workers in a model.", load.busy)
+        yield GaugeMetricFamily("ocrsvc_workers", "Threads that run models.", load.workers)

@@ -1,0 +1,129 @@
+"""What a caller may ask for, from where, and what is said about a wrong value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ocrsvc.errors import (
+    InvalidParameter,
+    NotAcceptable,
+    OcrError,
+    UnknownCharset,
+    UnknownFormat,
+    UnknownModel,
+)
+from ocrsvc.service.parameters import Parameters, negotiate, parse
+
+
+def ask(
+    query: dict[str, str] | None = None,
+    fields: dict[str, str] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Parameters:
+    return parse(query or {}, fields or {}, headers or {}, models=("crnn", "crnn-fast"), deadline_seconds=60)
+
+
+def test_nothing_asked_for() -> None:
+    asked = ask()
+    options = asked.options
+    assert (options.mode, options.model, options.charset, options.pages) == ("auto", None, None, None)
+    assert options.deadline_seconds == 60
+    assert asked.format.name == "json"
+    assert asked.characters is False
+
+
+@pytest.mark.parametrize("place", ["query", "fields"])
+def test_query_and_fields_are_the_same(place: str) -> None:
+    given = {
+        "mode": "LINE",
+        "model": "crnn-fast",
+        "format": "tsv",
+        "charset": "digits",
+        "pages": "1-3,7",
+        "characters": "true",
+    }
+    asked = ask(**{place: given})
+    options = asked.options
+    assert (options.mode, options.model, options.charset, options.pages) == (
+        "line",
+        "crnn-fast",
+        "digits",
+        "1-3,7",
+    )
+    assert asked.format.name == "tsv"
+    assert asked.characters is True
+
+
+def test_a_field_wins_and_an_empty_value_is_none() -> None:
+    assert ask({"mode": "page"}, {"mode": "line"}).options.mode == "line"
+    assert ask({"mode": "page"}, {"mode": ""}).options.mode == "page"
+    assert ask({"model": " ", "charset": ""}).options.model is None
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "said"),
+    [
+        ({"mode": "word"}, InvalidParameter, "no mode 'word'; use one of auto, line, page"),
+        ({"model": "gpt"}, UnknownModel, "no model 'gpt'; there are crnn, crnn-fast"),
+        ({"model": "../../etc"}, UnknownModel, "no model"),
+        ({"format": "docx"}, UnknownFormat, "no output format 'docx'; use one of text, json"),
+        ({"charset": "klingon"}, UnknownCharset, "klingon"),
+        ({"characters": "maybe"}, InvalidParameter, "'characters' must be true or false, not 'maybe'"),
+    ],
+)
+def test_wrong_values(given: dict[str, str], kind: type[OcrError], said: str) -> None:
+    with pytest.raises(kind, match=said):
+        ask(given)
+
+
+def test_a_path_is_no_model(tmp_path: Any) -> None:
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(UnknownModel):
+        ask({"model": str(tmp_path)})
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("2.5", 2.5), ("999", 60), ("", 60)])
+def test_the_deadline_may_only_be_shortened(header: str, seconds: float) -> None:
+    assert ask(headers={"x-request-timeout": header}).options.deadline_seconds == seconds
+
+
+@pytest.mark.parametrize("header", ["soon", "0", "-1", "nan", "inf"])
+def test_a_wrong_deadline(header: str) -> None:
+    with pytest.raises(InvalidParameter, match="number of seconds"):
+        ask(headers={"x-request-timeout": header})
+
+
+@pytest.mark.parametrize(
+    ("accept", "name"),
+    [
+        ("", "json"),
+        ("*/*", "json"),
+        ("application/json", "json"),
+        ("application/*", "json"),
+        ("text/plain", "text"),
+        ("text/*", "text"),
+        ("text/tab-separated-values", "tsv"),
+        ("application/jsonl", "jsonl"),
+        ("application/x-ndjson", "jsonl"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "json"),
+        ("text/plain;q=0.2, application/jsonl;q=0.9", "jsonl"),
+        ("application/json;q=0, text/plain", "text"),
+        ("Text/Plain; charset=utf-8", "text"),
+        ("text/plain;q=rubbish, */*;q=0.1", "json"),
+        (",", "json"),
+    ],
+)
+def test_accept(accept: str, name: str) -> None:
+    assert negotiate(accept).name == name
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/html", "application/json;q=0"])
+def test_accept_of_nothing_that_we_write(accept: str) -> None:
+    with pytest.raises(NotAcceptable, match="text/plain, application/json"):
+        negotiate(accept)
+
+
+def test_the_format_parameter_wins_over_accept() -> None:
+    assert ask({"format": "text"}, headers={"accept": "image/png"}).format.name == "text"
