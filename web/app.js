@@ -1,30 +1,37 @@
 /** The page: connects the ways in, the queue, the picture, the text and the ways out. */
 
-import { Problem, readFile, renderFile } from "./api.js";
+import { Problem, readFile } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { cropLine } from "./crop.js";
+import { Downloads } from "./downloads.js";
 import { element } from "./element.js";
-import { objectOf, renamed, save, textOf, tsvOf } from "./exports.js";
+import { allJsonLines, allText, textOf } from "./exports.js";
 import { Intake } from "./intake.js";
 import { Language } from "./language.js";
 import { Lines } from "./lines.js";
+import { tame } from "./menus.js";
 import { Options } from "./options.js";
 import { Picture } from "./picture.js";
+import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Rail } from "./rail.js";
-import { quietCard, refusalCard, titleOf } from "./refusal.js";
+import { quietCard, refusalCard } from "./refusal.js";
 import { Selection } from "./selection.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Threshold } from "./threshold.js";
+import { Voice } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
 const CROP_HEIGHT = 44;
 
 const language = new Language();
+const voice = new Voice($("status"), $("toast"));
 const selection = new Selection();
 const threshold = new Threshold(language);
 const options = new Options($("options-form"), language);
 const queue = new Queue(readFile, refuse);
+const progress = new Progress(queue, language, voice);
+const downloads = new Downloads($("download"), $("download-list"), language, voice);
 const picture = new Picture($("stage"), selection, (scale) => {
   $("zoom-now").textContent = `${Math.round(scale * 100)} %`;
 });
@@ -36,8 +43,8 @@ const lines = new Lines($("reading"), selection, language, {
   },
   crop: (line, page, width) => cropLine(picture.image, page, line.polygon, CROP_HEIGHT, width),
 });
-const rail = new Rail($("rail-list"), queue, language, { open: (item) => open(item), remove: (item) => queue.remove(item) });
-const intake = new Intake({ take, miss: (key) => toast(language.say(key)), language });
+const rail = new Rail($("rail-list"), queue, language, { open: (item) => open(item), remove });
+const intake = new Intake({ take, miss: (key, values) => voice.toast(language.say(key, values)), language });
 const shortcuts = new Shortcuts($("help-dialog"), language, {
   o: () => intake.choose(),
   ArrowDown: () => lines.move(1),
@@ -62,7 +69,6 @@ const shortcuts = new Shortcuts($("help-dialog"), language, {
 });
 
 let current = null;
-let toastTimer = 0;
 
 /* ---- in ---- */
 
@@ -89,6 +95,15 @@ function open(item) {
   showItem();
   rail.show(item);
   rail.reveal();
+}
+
+/** Forget a file and go on with its neighbour, the keyboard too. */
+function remove(item) {
+  const at = queue.items.indexOf(item);
+  if (item === current) open(queue.items[at + 1] ?? queue.items[at - 1] ?? null);
+  queue.remove(item);
+  if (current) rail.focus();
+  else $("welcome-choose").focus();
 }
 
 function step(by) {
@@ -118,13 +133,22 @@ function showItem() {
   if (current && pages.length && !pages.some((page) => page.number === current.page)) current.page = pages[0].number;
   $("file-name").textContent = current?.name ?? "";
   $("file-name").title = current?.name ?? "";
-  picture.show(current, current?.page ?? 1, isDoubtful, (shown) => {
-    $("stage-note").hidden = shown || current?.state !== "done";
-    if (shown && current?.state === "done") selection.select(selection.selected, "picture"); // the crop can be cut now
+  picture.show(current, current?.page ?? 1, isDoubtful, () => {
+    showPreview();
+    if (current?.state === "done") selection.select(selection.selected, "picture"); // the line can be cut out now
   });
-  $("stage-note").hidden = current?.state !== "done" || Boolean(picture.image) || (current.page === 1 && current.showable !== false);
+  showPreview();
   showPages(pages);
   showText();
+}
+
+/** Say so where the browser cannot show the file. */
+function showPreview() {
+  const hidden = picture.cannotShow;
+  const failed = current?.state === "failed";
+  document.body.toggleAttribute("data-blind", hidden && failed);
+  $("stage-note").hidden = !hidden || current?.state !== "done";
+  $("view-tools").hidden = hidden && failed;
 }
 
 function showPages(pages) {
@@ -143,23 +167,25 @@ function showText() {
   const page = current?.reading?.pages?.find((each) => each.number === current.page);
   const here = done ? current.reading.lines.filter((line) => line.page === current.page) : [];
   document.body.dataset.state = current?.state ?? "";
-  $("lines-title").textContent = done ? language.count("title.lines", current.reading.lines.length) : language.say("lines");
-  $("copy-all").disabled = !done || !current.reading.lines.length;
-  $("download").classList.toggle("disabled", !done);
-  $("again").hidden = !current || current.state === "waiting" || current.state === "reading" || current.state === "failed";
+  $("lines-title").textContent = done ? titleOf(current.reading, here.length) : language.say("lines");
+  $("reading-tools").hidden = !done;
+  $("copy-all").disabled = !current?.reading?.lines.length;
+  $("copy-page").hidden = !here.length || here.length === current.reading.lines.length;
   $("facts").textContent = done ? factsOf(current) : "";
-  if (here.length) {
-    lines.show(current, page, threshold.value);
-  } else {
-    $("reading").replaceChildren(cardFor(current));
-  }
+  if (here.length) lines.show(current, page, threshold.value);
+  else lines.clear(cardFor(current));
   countDoubts();
+}
+
+function titleOf(reading, here) {
+  const total = reading.lines.length;
+  return reading.pages.length > 1 ? language.say("title.page", { n: here, total }) : language.count("title.lines", total);
 }
 
 function cardFor(item) {
   if (!item) return "";
   if (item.state === "failed") {
-    return refusalCard(item, language, { again: () => queue.again(item, options.choices), remove: () => queue.remove(item) });
+    return refusalCard(item, language, { again: () => queue.again(item, options.choices), remove: () => remove(item) });
   }
   if (item.state !== "done") return quietCard(language.say(`${item.state}.title`), "", item.state === "reading");
   const single = item.reading.pages.length < 2;
@@ -205,8 +231,8 @@ function nextDoubt() {
 /* ---- out ---- */
 
 async function copy(text, count) {
-  if (!text) toast(language.say("copied.nothing"));
-  else toast((await copyText(text)) ? language.count("copied", count) : language.say("copy.failed"));
+  if (!text) voice.toast(language.say("copied.nothing"));
+  else voice.toast((await copyText(text)) ? language.count("copied", count) : language.say("copy.failed"));
 }
 
 function copyLine() {
@@ -214,94 +240,19 @@ function copyLine() {
   if (line) copy(line.text, 1);
 }
 
+function countLines(items) {
+  return items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0);
+}
+
+function copyPage() {
+  copy(textOf(current.reading, current.page), current.reading.lines.filter((line) => line.page === current.page).length);
+}
+
 function copyAll() {
   if (current?.state === "done") copy(textOf(current.reading), current.reading.lines.length);
 }
 
-function downloads() {
-  const { name } = current;
-  const keep = (suffix, content, type) => keepFile(renamed(name, suffix), content, type);
-  const own = {
-    text: () => keep(".txt", `${textOf(current.reading)}\n`, "text/plain"),
-    json: () => keep(".json", `${JSON.stringify(objectOf(current.reading), null, 1)}\n`, "application/json"),
-    tsv: () => keep(".tsv", tsvOf(current.reading), "text/tab-separated-values"),
-  };
-  // What the page cannot write itself (hOCR, ALTO, searchable PDF) the service writes from the file.
-  const others = options.offered.formats.filter(({ name: format }) => !(format in own) && format !== "jsonl");
-  const item = current;
-  const ask = async ({ name: format, suffix }) => {
-    try {
-      keepFile(renamed(item.name, suffix), await renderFile(item.file, item.choices, format));
-    } catch (problem) {
-      toast(`${titleOf(problem, language)}: ${problem.detail ?? ""}`);
-    }
-  };
-  return [
-    ...Object.entries(own).map(([format, act]) => [language.say(`download.${format}`), act, format]),
-    ...others.map((format) => [language.say("download.other", { name: format.name }), () => ask(format), format.name]),
-  ];
-}
-
-function keepFile(name, content, type) {
-  save(name, content, type);
-  toast(language.say("downloaded", { name }));
-}
-
-function fillDownloads() {
-  const buttons = downloads().map(([words, act, format]) => {
-    const onclick = () => {
-      $("download").open = false;
-      act();
-    };
-    return element("button", { type: "button", class: "menu-item", "data-format": format, onclick }, words);
-  });
-  $("download-list").replaceChildren(...buttons);
-}
-
-function allText() {
-  const read = queue.items.filter((item) => item.state === "done");
-  return read.map((item) => `=== ${item.name} ===\n${textOf(item.reading)}\n`).join("\n");
-}
-
-function allJsonLines() {
-  const write = (item) => {
-    if (item.state === "done") return objectOf(item.reading, item.name);
-    const { slug, status, title, detail } = item.problem;
-    return { file: item.name, error: { type: `/problems/${slug}`, title, status, detail } };
-  };
-  return queue.finished.map((item) => `${JSON.stringify(write(item))}\n`).join("");
-}
-
 /* ---- words ---- */
-
-function toast(words) {
-  say(words);
-  $("toast").textContent = words;
-  $("toast").classList.add("shown");
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), 2500 + words.length * 40);
-}
-
-function say(words) {
-  $("status").textContent = words;
-}
-
-function progressed(item) {
-  const total = queue.items.length;
-  const finished = queue.finished.length;
-  const failed = queue.items.filter((each) => each.state === "failed").length;
-  $("progress").max = Math.max(1, total);
-  $("progress").value = finished;
-  $("progress").hidden = finished === total;
-  $("rail-progress").textContent = total > 1 || finished < total ? language.say("progress.now", { done: finished, total }) : "";
-  $("rail-foot").hidden = queue.items.filter((each) => each.state === "done").length < 2;
-  if (!item || (item.state !== "done" && item.state !== "failed")) return;
-  const own = item.state === "done"
-    ? language.count("say.done", item.reading.lines.length, { name: item.name })
-    : language.say("say.failed", { name: item.name, title: titleOf(item.problem, language) });
-  const all = total > 1 ? language.say("progress.say", { done: finished, total }) : "";
-  say([own, all, failed && total > 1 ? language.say("progress.failed", { n: failed }) : ""].filter(Boolean).join(" "));
-}
 
 function rewrite() {
   document.documentElement.lang = language.tag === "zh" ? "zh-CN" : "en";
@@ -314,28 +265,33 @@ function rewrite() {
   threshold.rewrite();
   rail.rewrite();
   showItem();
-  progressed(null);
+  progress.show();
 }
 
 function showOptions() {
   $("options-now").textContent = options.summary;
   intake.accept([...options.offered.types, ...options.offered.suffixes]);
   const { max_body_bytes: bytes, max_pages: pages } = options.offered.limits;
-  const kinds = options.offered.types.map((type) => type.split("/")[1].replace("webp", "WebP")).map((kind) => (kind === "WebP" ? kind : kind.toUpperCase()));
-  $("welcome-note").textContent = [
+  const kindOf = (type) => (type === "image/webp" ? "WebP" : type.split("/")[1].toUpperCase());
+  const kinds = options.offered.types.map(kindOf);
+  const facts = [
     kinds.length ? kinds.join(language.tag === "zh" ? "、" : ", ") : language.say("welcome.limits"),
     bytes ? language.say("welcome.limits.size", { size: language.size(bytes) }) : "",
     pages ? language.say("welcome.limits.pages", { n: pages }) : "",
-  ].filter(Boolean).join(" · ");
+  ];
+  $("welcome-note").replaceChildren(...facts.filter(Boolean).map((words) => element("span", {}, words)));
 }
 
 /* ---- connections ---- */
 
 queue.addEventListener("change", ({ detail: item }) => {
-  if (current && !queue.items.includes(current)) open(queue.items.at(-1) ?? null);
+  if (current && !queue.items.includes(current)) open(queue.items[0] ?? null);
   else rail.show(current);
-  if (item && item === current) showItem();
-  progressed(item);
+  if (item && item === current) {
+    selection.selected = item.selected;
+    showItem();
+  }
+  progress.show(item);
 });
 selection.addEventListener("select", () => {
   if (current) current.selected = selection.selected;
@@ -352,11 +308,12 @@ $("language").addEventListener("click", () => language.choose(language.other));
 $("help").addEventListener("click", () => shortcuts.open());
 $("clear").addEventListener("click", () => queue.clear());
 $("again").addEventListener("click", () => queue.again(current, options.choices));
+$("copy-page").addEventListener("click", copyPage);
 $("copy-all").addEventListener("click", copyAll);
 $("doubt-next").addEventListener("click", nextDoubt);
-$("all-copy").addEventListener("click", () => copy(allText(), queue.items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0)));
-$("all-text").addEventListener("click", () => keepFile("ocr.txt", allText(), "text/plain"));
-$("all-jsonl").addEventListener("click", () => keepFile("ocr.jsonl", allJsonLines(), "application/jsonl"));
+$("all-copy").addEventListener("click", () => copy(allText(queue.items), countLines(queue.items)));
+$("all-text").addEventListener("click", () => downloads.keep("ocr.txt", allText(queue.items), "text/plain"));
+$("all-jsonl").addEventListener("click", () => downloads.keep("ocr.jsonl", allJsonLines(queue.finished), "application/jsonl"));
 $("zoom-in").addEventListener("click", () => picture.zoom(1));
 $("zoom-out").addEventListener("click", () => picture.zoom(-1));
 $("zoom-fit").addEventListener("click", () => picture.fit());
@@ -370,18 +327,9 @@ for (const [id, property] of [["show-boxes", "showsBoxes"], ["show-text", "shows
     picture.refresh(isDoubtful);
   });
 }
-for (const menu of document.querySelectorAll("details.menu")) {
-  menu.addEventListener("toggle", () => {
-    if (menu.open && menu.id === "download") fillDownloads();
-  });
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
-  document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
-  });
-}
+for (const menu of document.querySelectorAll("details.menu")) tame(menu);
+$("download").addEventListener("toggle", () => {
+  if ($("download").open) downloads.fill(current, options.offered.formats);
+});
 
 rewrite();

@@ -59,7 +59,6 @@ export const CHINESE = {
   "doubt.none": "无需核对",
   "line.copy": "复制此行",
   "line.edit": "更正此行",
-  "line.label": "第 {n} 行",
   "line.doubtful": "待核对",
   "line.corrected": "已人工核对",
   "confidence": "置信度 {n}%",
@@ -147,4 +146,10 @@ export const CHINESE = {
   "title.unknown-model": "未知的模型",
   "title.engine-failure": "识别引擎出错",
   "title.internal-error": "服务器内部错误",
+  "copy.page": "复制本页",
+  "title.page": "{n} 行，共 {total} 行",
+  "welcome.title.phone": "识别图片中的文字",
+  "all.text": "将全部文字下载为一个 .txt",
+  "all.jsonl": "将全部结果下载为一个 .jsonl",
+  "drop.many": "仅添加了前 {n} 个文件。",
 };

@@ -59,7 +59,6 @@ export const ENGLISH = {
   "doubt.none": "Nothing to check",
   "line.copy": "Copy this line",
   "line.edit": "Correct this line",
-  "line.label": "Line {n}",
   "line.doubtful": "to check",
   "line.corrected": "checked by you",
   "confidence": "Confidence {n} %",
@@ -132,4 +131,10 @@ export const ENGLISH = {
   "do.deadline-exceeded": "Try again when the server is less busy, or with fewer pages.",
   "do.invalid-parameter": "Change the options, then try again.",
   "do.other": "Try again. If it stays like this, give the request number below to whoever runs the server.",
+  "copy.page": "Copy page",
+  "title.page": "{n} of {total} lines",
+  "welcome.title.phone": "Read text from a picture",
+  "all.text": "Download all texts in one .txt",
+  "all.jsonl": "Download all readings in one .jsonl",
+  "drop.many": "Only the first {n} files were taken.",
 };

@@ -29,6 +29,22 @@ export function tsvOf(reading) {
   return `${rows.join("\n")}\n`;
 }
 
+/** The texts of many files, each below its name. */
+export function allText(items) {
+  const read = items.filter((item) => item.state === "done");
+  return read.map((item) => `=== ${item.name} ===\n${textOf(item.reading)}\n`).join("\n");
+}
+
+/** One JSON object a line and file, as `ocrsvc read --format jsonl` writes them, refusals included. */
+export function allJsonLines(items) {
+  const write = ({ name, state, reading, problem }) => {
+    if (state === "done") return objectOf(reading, name);
+    const { slug, status, title, detail } = problem;
+    return { file: name, error: { type: `/problems/${slug}`, title, status, detail } };
+  };
+  return items.map((item) => `${JSON.stringify(write(item))}\n`).join("");
+}
+
 /** Hand `content` to the browser as a file called `name`. */
 export function save(name, content, type) {
   const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));

@@ -3,7 +3,7 @@
 const MOST_FILES = 500; // of one dropped folder: somebody who drops a whole disk did not mean it
 
 export class Intake {
-  /** `take(files)` gets what came in; `miss(key)` the message key for a drop or paste without a file. */
+  /** `take(files)` gets what came in; `miss(key, values)` the message for what did not. */
   constructor({ take, miss, language }) {
     this.take = take;
     this.miss = miss;
@@ -102,7 +102,8 @@ export class Intake {
       show(false);
       const files = await filesOf(event.dataTransfer);
       if (files.length) this.take(files);
-      else this.miss("drop.nothing");
+      if (!files.length) this.miss("drop.nothing");
+      else if (files.length === MOST_FILES) this.miss("drop.many", { n: MOST_FILES });
     });
   }
 }

@@ -34,6 +34,14 @@ export class Lines {
     this.#showCrop();
   }
 
+  /** Show `card` instead of lines. */
+  clear(card) {
+    this.#rows.clear();
+    this.#item = null;
+    this.#editing = null;
+    this.root.replaceChildren(card);
+  }
+
   /** Whether a line wants a second look. What a person has checked does not. */
   isDoubtful(line, threshold = this.#threshold) {
     return !line.checked && line.confidence < threshold;

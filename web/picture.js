@@ -9,6 +9,7 @@ const LARGEST_FIT = 2; // a cut-out line need not be blown up until its pixels s
 
 export class Picture {
   #item = null;
+  #number = 0;
   #page = null;
   #boxes = new Map(); // index of the line in the reading -> polygon
   #scale = null; // null: fit to the pane
@@ -31,11 +32,12 @@ export class Picture {
     new ResizeObserver(() => this.#resize()).observe(stage);
   }
 
-  /** Show page `number` of `item`. `isDoubtful(line)` decides on the colour; `onpreview(shown)` hears whether the browser can show the file. */
+  /** Show page `number` of `item`. `isDoubtful(line)` decides on the colour; `onpreview()` is called once the browser has shown the file, or failed to. */
   show(item, number, isDoubtful, onpreview) {
-    const sameSheet = item === this.#item && number === this.#page?.number && this.sheet;
+    const sameSheet = item === this.#item && number === this.#number && this.sheet;
     this.#isDoubtful = isDoubtful;
     this.#item = item;
+    this.#number = number;
     this.#page = item?.reading?.pages?.find((page) => page.number === number) ?? null;
     if (!item) {
       this.stage.replaceChildren();
@@ -46,6 +48,11 @@ export class Picture {
     if (!sameSheet) this.#lay(item, number, onpreview);
     this.#draw();
     this.#resize();
+  }
+
+  /** Whether this page is one that the browser cannot show: a PDF, a TIFF, no picture at all. */
+  get cannotShow() {
+    return Boolean(this.#item) && (this.#number !== 1 || this.#item.showable === false);
   }
 
   /** Refresh colours after the threshold has moved, and words after a correction. */
@@ -83,8 +90,6 @@ export class Picture {
       image.addEventListener("error", () => this.#loaded(item, image, false, onpreview));
       image.src = item.url;
       this.sheet.append(image);
-    } else {
-      onpreview(false);
     }
   }
 
@@ -95,7 +100,7 @@ export class Picture {
     else image.remove();
     this.#draw();
     this.#resize();
-    onpreview(shown);
+    onpreview();
   }
 
   #draw() {

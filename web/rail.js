@@ -36,6 +36,11 @@ export class Rail {
     if (wanted.left < seen.left || wanted.right > seen.right) root.scrollLeft += wanted.left - seen.left - 16;
   }
 
+  /** Put the keyboard on the current file. */
+  focus() {
+    this.#entries.get(this.#current)?.querySelector(".entry-open").focus();
+  }
+
   /** After the language has changed everything is written anew. */
   rewrite() {
     for (const entry of this.#entries.values()) entry.remove();

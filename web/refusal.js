@@ -25,7 +25,7 @@ export function refusalCard(item, language, act) {
     element(
       "p",
       { class: "card-actions" },
-      element("button", { type: "button", class: "button primary", onclick: act.again }, icon("again"), language.say("retry")),
+      element("button", { type: "button", class: problem.isTemporary ? "button primary" : "button", onclick: act.again }, icon("again"), language.say("retry")),
       element("button", { type: "button", class: "button", onclick: act.remove }, icon("close"), language.say("remove", { name: "" }).trim()),
     ),
     element("p", { class: "card-facts" }, facts.filter(Boolean).join(" · ")),
