@@ -271,7 +271,7 @@ async def test_observers_hear_of_everything() -> None:
             heard.ran(report)
 
     listener = Listener()
-    batcher = await opened(Engine(), observer=listener, measure=lambda payload: 60)
+    batcher = await opened(Engine(), observer=listener, measure=lambda lane, payload: 60)
     futures = batcher.submit([(LANE, "good"), (LANE, ValueError("bad")), (WIDE, "good")])
     await asyncio.gather(*futures, return_exceptions=True)
     await batcher.close(1)

@@ -88,6 +88,7 @@ def test_many_charsets_do_not_fill_memory(tiny: Recogniser) -> None:
     for count in range(200):
         assert tiny.run(64, [crop], tiny.charset("chars:7" + chr(0x4E00 + count)))[0].text == "7"
     assert len(tiny._constraints) <= 64
+    assert len(tiny._charsets) <= 64
 
 
 def test_one_recogniser_serves_many_threads(tiny: Recogniser) -> None:

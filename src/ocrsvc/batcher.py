@@ -83,7 +83,7 @@ class Batcher(Generic[Payload, Result]):
         max_queue_seconds: float = 60.0,
         cost: CostModel | None = None,
         observer: Observer | None = None,
-        measure: Callable[[Payload], int] | None = None,
+        measure: Callable[[Lane, Payload], int] | None = None,
         executor: Executor | None = None,
         timer: Callable[[], float] = time.perf_counter,
     ) -> None:

@@ -10,6 +10,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
@@ -23,6 +24,8 @@ from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import Manifest, ModelFile
 from ocrsvc.results import LineText, ModelId
 from ocrsvc.settings import Precision
+
+T = TypeVar("T")
 
 _MAX_CHARSETS = 64  # constraints kept ready; one is V' x D floats, 0.1 MB for a plate
 
@@ -65,11 +68,17 @@ class Recogniser:
         self._session = open_session(self.file, arena=arena)
         self._lock = threading.Lock()
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
-        self._constraints: dict[str, tuple[Charset, NDArray[np.float32], NDArray[np.float32]]] = {}
+        self._charsets: dict[str, Charset] = {}
+        self._constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def charset(self, spec: str) -> Charset:
         """The character set of this specification for this model; UnknownCharset with what is allowed."""
-        return resolve(spec, self.spec.charset)
+        kept = self._charsets.get(spec)
+        if kept is None:
+            kept = resolve(spec, self.spec.charset)
+            with self._lock:
+                _keep(self._charsets, spec, kept)
+        return kept
 
     def run(
         self, width: int, crops: Sequence[NDArray[np.uint8]], charset: Charset | None = None
@@ -110,7 +119,7 @@ class Recogniser:
         self, pixels: NDArray[np.uint8], charset: Charset
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Best class and its probability ``[N,T]`` among the charset's classes and the blank alone."""
-        _, weight, bias = self._constraint(charset)
+        weight, bias = self._constraint(charset)
         (features,) = self._session.run(["features"], {"pixels": pixels})
         logits = features @ weight + bias
         position = logits.argmax(axis=-1)
@@ -118,7 +127,7 @@ class Recogniser:
         probability = 1 / np.exp(logits - peak).sum(axis=-1)
         return charset.classes[position], probability.astype(np.float32)
 
-    def _constraint(self, charset: Charset) -> tuple[Charset, NDArray[np.float32], NDArray[np.float32]]:
+    def _constraint(self, charset: Charset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The columns of the model's last layer that belong to the charset."""
         with self._lock:
             kept = self._constraints.get(charset.spec)
@@ -127,10 +136,8 @@ class Recogniser:
                     self._head = self._read_head()
                 weight, bias = self._head
                 columns = np.ascontiguousarray(weight[charset.classes].T.astype(np.float32))
-                kept = (charset, columns, bias[charset.classes])
-                if len(self._constraints) >= _MAX_CHARSETS:
-                    self._constraints.pop(next(iter(self._constraints)))
-                self._constraints[charset.spec] = kept
+                kept = (columns, bias[charset.classes])
+                _keep(self._constraints, charset.spec, kept)
             return kept
 
     def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
@@ -143,3 +150,10 @@ class Recogniser:
                 f"The head of {self.spec.name!r} has {weight.shape[0]} classes, not the charset's."
             )
         return weight, bias
+
+
+def _keep(cache: dict[str, T], key: str, value: T) -> None:
+    """Put a value into a cache that forgets its oldest entry when it is full."""
+    if len(cache) >= _MAX_CHARSETS:
+        del cache[next(iter(cache))]
+    cache[key] = value

@@ -113,6 +113,7 @@ class Reader:
             max_queue_seconds=settings.max_queue_seconds,
             cost=CostModel(),
             observer=observer,
+            measure=self._used_pixels,
         )
 
     @property
@@ -264,6 +265,10 @@ class Reader:
         recogniser = self._recognisers[lane.model]
         charset = recogniser.charset(lane.charset) if lane.charset else None
         return recogniser.run(lane.width, payloads, charset)
+
+    def _used_pixels(self, lane: Lane, pixels: Pixels) -> int:
+        """The width of a line without its padding; a detector's input has none, its lane stands for an area."""
+        return min(pixels.shape[1], lane.width) if lane.model in self._recognisers else lane.width
 
     async def _recogniser(self, name: str) -> Recogniser:
         for loaded in (self._recognisers.get(name),):

@@ -27,7 +27,7 @@ class Runner(Generic[Payload, Result]):
         executor: Executor,
         cost: CostModel,
         observer: Observer,
-        measure: Callable[[Payload], int] | None,
+        measure: Callable[[Lane, Payload], int] | None,
         timer: Callable[[], float],
     ) -> None:
         self._run = run
@@ -63,7 +63,9 @@ class Runner(Generic[Payload, Result]):
 
     async def _attempt(self, lane: Lane, part: Sequence[Item[Payload, Result]]) -> Sequence[Result]:
         payloads = [item.payload for item in part]
-        used = sum(map(self._measure, payloads)) if self._measure else lane.width * len(payloads)
+        used = lane.width * len(payloads)
+        if self._measure is not None:
+            used = sum(self._measure(lane, payload) for payload in payloads)
         seconds = math.nan
 
         def work() -> Sequence[Result]:
