@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -213,6 +216,25 @@ def test_a_wrong_setting_is_told_in_one_line(pictures: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("ocrsvc: OCRSVC_WORKERS")
     assert done.stderr.count("\n") == 1
+
+
+def test_on_a_terminal_there_is_a_progress_bar_and_lines_stay_whole(pictures: Path, tmp_path: Path) -> None:
+    many(pictures, tmp_path, 3)
+    terminal, inner = pty.openpty()
+    command = [sys.executable, "-m", "ocrsvc", "read", str(tmp_path), "--mode", "line", "--format", "jsonl"]
+    with subprocess.Popen(command, stdout=inner, stderr=inner, env=environment()) as process:
+        os.close(inner)
+        shown = b""
+        with contextlib.suppress(OSError):  # how Linux says that the other end of a terminal is closed
+            while piece := os.read(terminal, 65536):
+                shown += piece
+    os.close(terminal)
+    assert process.returncode == 0
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "3/3 files" in plain
+    objects = [part for part in re.split(r"[\r\n]+", plain) if part.startswith("{")]
+    assert len(objects) == 3
+    assert all(same(json.loads(each)["text"], LINES[0]) for each in objects)
 
 
 def many(pictures: Path, folder: Path, count: int) -> None:

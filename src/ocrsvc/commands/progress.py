@@ -8,15 +8,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(total: int, unit: str, *, shown: bool = True) -> Iterator[Callable[[], None]]:
+def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     """Yield a function to call after each of ``total`` steps; ``unit`` is what they are called."""
-    if not shown or total < 2 or not sys.stderr.isatty():
+    if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # What is printed above the bar keeps its own line ends, however narrow the terminal is.
+    console = Console(stderr=True, soft_wrap=True)
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
