@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny_model
-from conftest import missing
+from available import missing, model_name
 from numpy.typing import NDArray
 
 from ocrsvc import cpu
@@ -37,11 +37,10 @@ def tiny() -> Recogniser:
 @pytest.fixture(scope="session")
 def real() -> Recogniser:
     """The default recogniser where it ships, else the one of the rapidocr wheel."""
-    registry = Registry(Settings())
-    found = [name for name in ("crnn", "ppocrv6-small") if name in registry.names()]
-    if not found:
+    registry, name = Registry(Settings()), model_name()
+    if name not in registry.names():
         missing("no real recogniser: neither models/crnn nor the rapidocr wheel is here")
-    return Recogniser(registry.spec(found[0]), cpu=cpu.inspect())
+    return Recogniser(registry.spec(name), cpu=cpu.inspect())
 
 
 def test_lines_are_read_in_order(tiny: Recogniser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import missing
+from available import missing
 
 from ocrsvc import cpu, ppocr
 from ocrsvc.buckets import fit

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import tiny_model
-from conftest import missing
+from available import missing, model_name
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -151,11 +151,10 @@ LATIN = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
 def test_a_real_model_reads_150_characters_across_the_seams(
     kind: str, draw_line: Callable[..., NDArray[np.uint8]]
 ) -> None:
-    registry = Registry(Settings())
-    found = [name for name in ("crnn", "ppocrv6-small") if name in registry.names()]
-    if not found:
+    registry, name = Registry(Settings()), model_name()
+    if name not in registry.names():
         missing("no real recogniser: neither models/crnn nor the rapidocr wheel is here")
-    recogniser = Recogniser(registry.spec(found[0]), cpu=cpu.inspect())
+    recogniser = Recogniser(registry.spec(name), cpu=cpu.inspect())
     dice = random.Random(7)
     text = {
         "han": "".join(dice.choices(HAN, k=150)),
