@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     """Frozen configuration of one process; units are in the names."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OCRSVC_", frozen=True, extra="forbid", protected_namespaces=()
+        env_prefix="OCRSVC_", env_ignore_empty=True, frozen=True, extra="forbid", protected_namespaces=()
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
