@@ -17,6 +17,7 @@ from ocrsvc.batcher import Load
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
 from ocrsvc.images import ACCEPTED
 from ocrsvc.lanes import Lane
+from ocrsvc.manifest import InputSpec, Manifest, ModelFile
 from ocrsvc.reader import ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.service import assets, catalogue, schemas
@@ -71,8 +72,9 @@ class FaultyReader:
     async def close(self) -> None:
         self.closed = True
 
-    def models(self) -> list[Any]:
-        return []
+    def models(self) -> list[Manifest]:
+        weights = {"int8": ModelFile("ab" * 32, 7)}
+        return [Manifest("crnn", "recogniser", "BiLSTM", InputSpec(), weights, charset="ab")]
 
     async def read(self, data: bytes, options: ReadOptions) -> Document:
         self.options.append(options)
@@ -461,6 +463,13 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     assert offered.defaults.model == "crnn"
     assert "image/png" in offered.accepted_types
     assert ".pdf" in offered.accepted_suffixes
+
+
+async def test_models_are_described(bench: Bench) -> None:
+    response = await bench.client.get("/api/models")
+    (model,) = schemas.ModelsShape.model_validate(response.json()).models
+    assert (model.name, model.default, model.characters) == ("crnn", True, 2)
+    assert model.weights["int8"].digest == f"sha256:{'ab' * 32}"
 
 
 def test_what_is_accepted_is_what_can_be_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc import __version__
@@ -24,7 +25,7 @@ SUFFIXES = {
 }
 
 
-def models(manifests: list[Manifest], default: str) -> dict[str, Any]:
+def models(manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """Return the answer of GET /api/models."""
     return {"models": [_model(manifest, default) for manifest in manifests]}
 
@@ -45,7 +46,7 @@ def _model(manifest: Manifest, default: str) -> dict[str, Any]:
     }
 
 
-def options(settings: Settings, manifests: list[Manifest], default: str) -> dict[str, Any]:
+def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """Return the answer of GET /api/options."""
     return {
         "version": __version__,

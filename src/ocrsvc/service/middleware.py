@@ -64,7 +64,7 @@ class RequestContext:
         status = exchange.status or CLIENT_GONE_STATUS
         spent_seconds = time.perf_counter() - exchange.started
         self._metrics.request_ended(route, status, spent_seconds, exchange.record)
-        if route in QUIET_ROUTES and status < 400:
+        if route in QUIET_ROUTES and status in (200, 503):
             return
         level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
         logger.log(level, "request", extra=_fields(scope, route, status, spent_seconds, exchange.record))
@@ -131,6 +131,6 @@ def _fields(
         fields["stages_ms"] = {stage: round(ms, 1) for stage, ms in record.stages_ms.items()}
     if record.problem:
         fields["problem"] = record.problem
-        if status >= 500:
+        if status == 500:
             fields["cause"] = str(record.cause)
     return fields

@@ -30,7 +30,7 @@ def _wishes(request: Request, service: Service, upload: Upload) -> parameters.Pa
         request.query_params,
         upload.fields,
         request.headers,
-        models=service.model_names(),
+        models=[manifest.name for manifest in service.manifests],
         deadline_seconds=service.settings.deadline_seconds,
     )
 
@@ -120,14 +120,14 @@ async def read_many(request: Request) -> Response:
 async def models(request: Request) -> Any:
     """The recognisers that a request may name."""
     service = service_of(request)
-    return catalogue.models(service.reader.models(), service.default_model)
+    return catalogue.models(service.manifests, service.default_model)
 
 
 @router.get("/api/options", tags=["about"], operation_id="options", response_model=schemas.OptionsShape)
 async def options(request: Request) -> Any:
     """Everything that a client needs to build a form from."""
     service = service_of(request)
-    return catalogue.options(service.settings, service.reader.models(), service.default_model)
+    return catalogue.options(service.settings, service.manifests, service.default_model)
 
 
 @router.get(

@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from ocrsvc import cpu
 from ocrsvc.errors import Unavailable
+from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
 from ocrsvc.reader import Reader, ReadOptions
 from ocrsvc.results import Document
@@ -47,14 +48,8 @@ class Service:
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
         self._reader_factory = reader_factory
         self._reader: Reader | None = None
+        self._manifests: tuple[Manifest, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def reader(self) -> Reader:
-        """The reader; Unavailable while there is none."""
-        if self._reader is None:
-            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
-        return self._reader
 
     @property
     def engine_alive(self) -> bool:
@@ -83,18 +78,21 @@ class Service:
         """The name of the model that reads where a request names none; the setting may be a path."""
         return Path(self.settings.model).name
 
-    def model_names(self) -> list[str]:
-        """The recognisers that a request may name."""
-        return [manifest.name for manifest in self.reader.models()]
+    @property
+    def manifests(self) -> tuple[Manifest, ...]:
+        """The recognisers that a request may name; Unavailable until they are known."""
+        if not self._manifests:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        return self._manifests
 
     def check_ready(self) -> None:
         """Raise Unavailable unless a request that comes now would be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
 
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
-        """Return the reading of one file; raises OcrError."""
+        """Return the reading of one file; raises OcrError. Only once ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        document = await self.reader.read(data, options)
+        document = await cast(Reader, self._reader).read(data, options)
         self.metrics.document_read(document.timing_ms)
         return document
 
@@ -131,6 +129,8 @@ class Service:
                 self.pool, self._reader_factory, self.settings, self.metrics.scheduler
             )
             self._reader = reader
+            # Once: asking the reader again would parse every manifest on each request.
+            self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)
         except Exception as error:
