@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from ocrsvc import cpu
@@ -22,6 +22,10 @@ Answer = TypeVar("Answer")
 
 # Enough that short lines find company in a batch and that one slow page does not stop the files behind it.
 IN_FLIGHT_PER_WORKER = 8
+
+# A photograph of 12 megapixels takes 36 MB while it waits for a worker: of those, fewer are let in at once.
+LARGE_BYTES = 128 * 1024
+LARGE_PER_WORKER = 3
 
 
 @asynccontextmanager
@@ -55,13 +59,17 @@ async def readings(
     ``load`` fetches a question's bytes, in a thread; ``unit`` names the questions on the progress bar.
     """
 
+    workers = settings.workers or cpu.inspect().effective
+    large = asyncio.Semaphore(LARGE_PER_WORKER * workers)
+
     async def ask(question: Question) -> Document | OcrError | OSError:
         try:
-            return await reader.read(await asyncio.to_thread(load, question), request)
+            data = await asyncio.to_thread(load, question)
+            async with large if len(data) > LARGE_BYTES else nullcontext():
+                return await reader.read(data, request)
         except (OcrError, OSError) as error:
             return error
 
-    workers = settings.workers or cpu.inspect().effective
     answers = ordered(questions, ask, in_flight=IN_FLIGHT_PER_WORKER * workers)
     with progress(len(questions), unit) as step:
         async with aclosing(answers):
