@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import RunningServer, StartServer
 from PIL import Image
+from running_server import RunningServer, StartServer
 
 from ocrsvc.service import schemas
 
