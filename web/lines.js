@@ -162,7 +162,7 @@ export class Lines {
     if (line.checked || !characters.length || characters.map((each) => each.text).join("") !== line.text) return [line.text];
     const pieces = [];
     for (const character of characters) {
-      const doubtful = character.confidence < this.#threshold;
+      const doubtful = character.confidence < this.#threshold && character.text.trim() !== "";
       const last = pieces.at(-1);
       if (last?.doubtful === doubtful) last.text += character.text;
       else pieces.push({ doubtful, text: character.text });

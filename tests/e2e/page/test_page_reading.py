@@ -195,7 +195,7 @@ def test_a_pdf_is_shown_page_by_page(ocr: OcrPage, receipt: Draw, ask_api: AskAp
 
 def test_options_are_the_services_and_reach_it(ocr: OcrPage, receipt: Draw, ask_api: AskApi) -> None:
     ocr.page.click("#options summary")
-    ocr.page.get_by_text("One line", exact=True).click()
+    ocr.page.get_by_label("One line").check()
     ocr.page.fill("#option-charset", "digits")
     ocr.key("Escape")
     expect(ocr.page.locator("#options")).not_to_have_attribute("open", "")
