@@ -65,6 +65,10 @@ class RunningServer:
         """Send SIGTERM and return the exit status; kills the process if it does not end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Return the exit status of a process that was told to stop; kills it if it does not end."""
         try:
             return self.process.wait(timeout=40)
         except subprocess.TimeoutExpired:

@@ -532,7 +532,8 @@ async def test_a_shutdown_under_load_answers_all_that_was_accepted(
         answers = await asyncio.gather(*running)
     assert [answer.status_code for answer in answers] == [200] * 8
     assert len({answer.json()["text"] for answer in answers}) == 1
-    assert await asyncio.to_thread(server.stop) == 0
+    # Not stop: a second signal may meet an interpreter that is ending and has given its handlers back.
+    assert await asyncio.to_thread(server.wait) == 0
     assert "traceback" not in server.log_text().lower()
 
 
@@ -554,7 +555,7 @@ async def test_a_shutdown_that_may_not_wait_says_so(
     refused = next(answer for answer in answers if answer.status_code == 503)
     assert refused.json()["type"] == "/problems/shutting-down"
     assert refused.headers["retry-after"]
-    assert await asyncio.to_thread(server.stop) == 0
+    assert await asyncio.to_thread(server.wait) == 0
 
 
 def test_a_model_that_is_not_there_ends_the_process(start_server: StartServer) -> None:
