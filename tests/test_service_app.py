@@ -15,6 +15,7 @@ from fastapi import FastAPI
 
 from ocrsvc.batcher import Load
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
+from ocrsvc.gate import PixelGate
 from ocrsvc.images import ACCEPTED
 from ocrsvc.lanes import Lane
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile
@@ -55,6 +56,7 @@ class FaultyReader:
         self.started = asyncio.Event()
         self.start_error: Exception | None = None
         self.batcher = IdleBatcher()
+        self.gate = PixelGate(1)
         self.alive = True
         self.ready = False
         self.closed = False

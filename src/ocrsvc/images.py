@@ -81,6 +81,10 @@ class Source(Protocol):
     def numbers(self) -> tuple[int, ...]:
         """The numbers of the pages that were asked for, ascending, from 1."""
 
+    @property
+    def page_pixels(self) -> int:
+        """About how many pixels a page has, as the header of the first says: what decoding it will hold."""
+
     def page(self, number: int) -> PageImage:
         """Decode one page (blocking). TooManyPixels, UndecodableImage."""
 
@@ -206,6 +210,7 @@ class _PictureSource:
         }[kind]
         self._header = _open(plugin, data, kind)
         check_size(*self._header.size, limits)
+        self.page_pixels = self._header.size[0] * self._header.size[1]
         self.numbers = select_pages(pages, 1, limits.max_pages)
 
     def page(self, number: int) -> PageImage:
@@ -260,6 +265,7 @@ class _TiffSource:
         self._limits = limits
         self._image = _open(TiffImagePlugin.TiffImageFile, data, "TIFF")
         check_size(*self._image.size, limits)
+        self.page_pixels = self._image.size[0] * self._image.size[1]
         try:
             count = int(getattr(self._image, "n_frames", 1))
         except Exception as error:

@@ -34,6 +34,7 @@ class PdfSource:
             raise UndecodableImage("The PDF has no pages.")
         try:
             self.numbers = select_pages(pages, count, limits.max_pages)
+            self.page_pixels = self._pixels_of(self.numbers[0])
         except Exception:
             self.close()
             raise
@@ -57,6 +58,15 @@ class PdfSource:
             except pdfium.PdfiumError as error:
                 raise UndecodableImage(f"Page {number} of the PDF cannot be drawn: {error}.") from error
         return PageImage(number, pixels)
+
+    def _pixels_of(self, number: int) -> int:
+        with _LOCK:
+            try:
+                width, height = self._document.get_page_size(number - 1)
+            except pdfium.PdfiumError as error:
+                raise UndecodableImage(f"Page {number} of the PDF cannot be opened: {error}.") from error
+        scale = self._scale(number, width, height)
+        return int(ceil(width * scale) * ceil(height * scale))
 
     def close(self) -> None:
         with _LOCK:

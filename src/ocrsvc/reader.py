@@ -29,6 +29,7 @@ from ocrsvc.crops import Crop, cut
 from ocrsvc.detector import Detector, polygons, warm_sizes
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import CorruptModel, DeadlineExceeded, OcrError, ShuttingDown, Unavailable
+from ocrsvc.gate import PixelGate
 from ocrsvc.images import Limits, PageImage, Source
 from ocrsvc.manifest import Manifest
 from ocrsvc.models import Registry
@@ -97,6 +98,7 @@ class Reader:
         self.registry = Registry(settings)
         self.cpu = cpu.inspect(cores=settings.workers)
         self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
+        self.gate = PixelGate(settings.max_inflight_pixels)
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._recognisers: dict[str, Recogniser] = {}
         self._opening = asyncio.Lock()
@@ -196,28 +198,44 @@ class Reader:
 
             return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
-            # Not in the pool, which may be busy: a picture only lets go of its bytes.
+            self._let_go(source)
+
+    def _let_go(self, source: Source) -> None:
+        """Close it, but not on the event loop: a PDF closes only when no page of another is being drawn."""
+        try:
+            self._decode_pool.submit(source.close)
+        except RuntimeError:  # the pool has been shut down: nothing is being drawn any more
             source.close()
 
     async def _read_page(self, source: Source, number: int, request: _Request) -> tuple[Page, list[Line]]:
-        async with _Timer(request, "decode"):
-            picture: PageImage = await self._in_pool(source.page, number)
-        height, width = picture.pixels.shape[:2]
-        mode = request.options.mode
-        alone = mode == "line" or (
-            mode == "auto" and request.page_count == 1 and looks_like_line(picture.pixels)
-        )
-        found: list[Polygon] | None = None if alone else await self._detect(picture.pixels, request)
+        page, alone, lines = await self._find_lines(source, number, request)
         async with _Timer(request, "recognise"):
-            lines = await self._in_pool(_prepare, picture.pixels, found, request.recogniser.spec)
-            del picture  # a page of 64 megapixels need not stay while its lines wait
             texts = await self._recognise(lines, request)
         read = [
             Line(text.text, text.confidence, line.polygon, number, text.characters)
             for line, text in zip(lines, texts, strict=True)
             if alone or (text.text and text.confidence >= _MIN_CONFIDENCE)
         ]
-        return Page(number, width, height), read
+        return page, read
+
+    async def _find_lines(
+        self, source: Source, number: int, request: _Request
+    ) -> tuple[Page, bool, list[_LineImage]]:
+        """The page's size, whether it is one line alone, and its lines; its pixels are let go of here."""
+        # A document that was let in is not refused half-way.
+        latest = inf if request.admitted else request.deadline
+        async with self.gate.hold(source.page_pixels, deadline=latest):
+            async with _Timer(request, "decode"):
+                picture: PageImage = await self._in_pool(source.page, number)
+            height, width = picture.pixels.shape[:2]
+            mode = request.options.mode
+            alone = mode == "line" or (
+                mode == "auto" and request.page_count == 1 and looks_like_line(picture.pixels)
+            )
+            found = None if alone else await self._detect(picture.pixels, request)
+            async with _Timer(request, "recognise"):
+                lines = await self._in_pool(_prepare, picture.pixels, found, request.recogniser.spec)
+        return Page(number, width, height), alone, lines
 
     async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
         detector = cast(Detector, self._detector)

@@ -72,6 +72,12 @@ class Metrics:
         self.body_bytes_held = Gauge(
             "ocrsvc_body_bytes_held", "Bytes of request bodies in memory.", registry=self.registry
         )
+        self.pixels_inside = Gauge(
+            "ocrsvc_decode_pixels_inflight", "Decoded pixels in memory.", registry=self.registry
+        )
+        self.pixels_waiting = Gauge(
+            "ocrsvc_decode_pixels_waiting", "Pixels that wait to be decoded.", registry=self.registry
+        )
         self.ready = Gauge("ocrsvc_ready", "1 while /readyz says yes.", registry=self.registry)
         self._build = Gauge(
             "ocrsvc_build_info",

@@ -133,6 +133,8 @@ class Service:
             self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)
+            self.metrics.pixels_inside.set_function(lambda: reader.gate.inside)
+            self.metrics.pixels_waiting.set_function(lambda: reader.gate.waiting)
         except Exception as error:
             self.health.failed(error)
             logger.exception("the models could not be loaded")
