@@ -18,6 +18,7 @@ Trains a recogniser on the CPU (or CUDA where there is one). The steps, in order
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
   ocrsvc train features crnn --out runs/crnn ...           run backbone and teacher once over all lines
   ocrsvc train fit crnn --out runs/crnn                    train neck and head (goes on after a kill)
+  ocrsvc train finetune crnn --out runs/crnn ...           unfreeze the upper convolutions, end to end
   ocrsvc train export crnn --out runs/crnn --model models/crnn    ONNX, INT8, manifest
 """
 
@@ -62,7 +63,7 @@ def _sheet(options: argparse.Namespace) -> None:
 def _photos(options: argparse.Namespace) -> None:
     from ocrsvc.training.photos import cut
 
-    print(f"{cut(options.photos, options.out)} lines cut")
+    print(f"{cut(options.photos, options.out, options.detector)} lines cut")
 
 
 def _features(options: argparse.Namespace) -> None:
@@ -101,6 +102,7 @@ def _fit(options: argparse.Namespace) -> None:
     from ocrsvc.training import charset, teacher
     from ocrsvc.training.fit import Recipe, fit
     from ocrsvc.training.shards import Shards
+    from ocrsvc.training.truths import Truths
 
     folders = sorted((options.out / "shards").glob("[!.]*"))
     if not folders:
@@ -108,20 +110,32 @@ def _fit(options: argparse.Namespace) -> None:
             f"ocrsvc train: no shards in {options.out / 'shards'}; run `ocrsvc train features` first"
         )
     head = teacher.load_head()
-    shards = Shards(folders, charset.load(), head)
+    truths = Truths(charset.load(), head)
+    shards = Shards(folders, truths)
     # The last drawn shard is never trained on; real lines are held out by image, before any variation.
     last = max(i for i, folder in enumerate(folders) if folder.name.startswith("drawn"))
-    train = [line for line in shards.lines if line.shard != last and (line.distil or line.target)]
-    dev = {"drawn": [line for line in shards.lines if line.shard == last and line.text]}
-    fit(shards, train, dev, head, Recipe(**recipe(options.recipe)["fit"]), options.out / "fit")
+    train = [line for line in shards.lines if line.shard != last and (line.truth.distil or line.truth.target)]
+    dev = {"drawn": [line for line in shards.lines if line.shard == last and line.truth.text]}
+    fit(shards, truths, train, dev, head, Recipe(**recipe(options.recipe)["fit"]), options.out / "fit")
+
+
+def _finetune(options: argparse.Namespace) -> None:
+    from ocrsvc.training.finetune import Recipe, Source, finetune
+
+    source = Source(tuple(options.fonts), tuple(options.prose), tuple(options.real), tuple(options.photos))
+    start = options.out / "finetune" / "finetuned.pt"
+    if not start.exists():
+        start = options.out / "fit" / "last.pt"
+    finetune(start, source, Recipe(**recipe(options.recipe)["finetune"]), options.out / "finetune")
 
 
 def _export(options: argparse.Namespace) -> None:
     from ocrsvc.training.package import package
 
-    package(
-        recipe(options.recipe), options.out / "fit" / "last.pt", options.model, options.fonts, options.prose
-    )
+    checkpoint = options.out / "finetune" / "finetuned.pt"
+    if options.fit_only or not checkpoint.exists():
+        checkpoint = options.out / "fit" / "last.pt"
+    package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -152,12 +166,16 @@ def parser() -> argparse.ArgumentParser:
     sheet.add_argument("--seed", type=int, default=1)
     photos = add("photos", _photos, "cut lines out of a folder of photos with our own detector")
     photos.add_argument("photos", type=Path)
+    photos.add_argument("--detector", type=Path, default=Path("models/ppocrv6-det-small"))
     photos.add_argument("--out", type=Path, required=True)
     features = add("features", _features, "run backbone and teacher once over all lines", drawing=True)
     features.add_argument("recipe")
-    features.add_argument("--out", type=Path, required=True)
-    features.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
-    features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
+    finetune = add("finetune", _finetune, "train the upper convolutions too, on fresh lines", drawing=True)
+    finetune.add_argument("recipe")
+    for command in (features, finetune):
+        command.add_argument("--out", type=Path, required=True)
+        command.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
+        command.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
     features.add_argument("--processes", type=int, default=2)
     fit = add("fit", _fit, "train neck and head on cached features")
     fit.add_argument("recipe")
@@ -166,6 +184,9 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("recipe")
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--model", type=Path, required=True)
+    export.add_argument(
+        "--fit-only", action="store_true", help="export the fit even if there is a fine-tuning"
+    )
     return top
 
 

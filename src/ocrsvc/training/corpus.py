@@ -23,8 +23,18 @@ from faker import Faker
 from ocrsvc.training.charset import canonical
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
-_CONFUSABLE = ["未末", "己已巳", "土士", "日曰", "大太犬", "人入八", "千干于", "戊戌戍成", "天夭", "未来", "莱菜", "鸣呜", "全金", "贝见", "侯候", "折拆", "晴睛", "辨辩辫", "园圆", "账帐", "做作", "的得地", "在再", "治冶", "免兔", "拔拨", "酒洒", "崇祟", "幻幼", "卷券", "斤斥", "刀力", "厂广", "今令", "壶壸", "萧肃", "祗祇", "0O", "1lI", "6b", "8B", "5S", "2Z", "9g", "O0Q", "vV", "cC", "sS", "xX", "zZ", "uU", "wW", "kK", "pP", "rn", "m", "nn", "vv", "w", "cl", "d", "，", ",", "。", ".", "：", ":", "；", ";", "（", "(", "）", ")"]
-_UNITS = ["元", "万元", "亿元", "吨", "公斤", "kg", "g", "mg", "mL", "L", "个", "台", "件", "箱", "盒", "℃", "%", "‰", "m²", "㎡", "km", "mm", "cm", "V", "A", "W", "kW", "Hz", "MHz", "MPa", "rpm", "Ω", "kΩ", "μF"]
+_CONFUSABLE = (
+    "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 账帐 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 "
+    "卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 0O 1lI 6b 8B 5S 2Z 9g O0Q vV cC sS xX zZ uU wW kK pP rn m nn vv w cl d "
+    "， , 。 . ： : ； ; （ ( ） ) "
+).split()
+_UNITS = (
+    "元 万元 亿元 吨 公斤 kg g mg mL L 个 台 件 箱 盒 ℃ % ‰ m² ㎡ km mm cm V A W kW Hz MHz MPa rpm Ω kΩ μF "
+).split()
+_FIELDS = (
+    "姓名 地址 电话 单位 名称 日期 编号 金额 税号 开户行 账号 备注 "
+    "数量 单价 合计 规格型号 纳税人识别号 发票号码 收款人 复核"
+).split()
 _DIGITS_ZH = "零壹贰叁肆伍陆柒捌玖"
 _PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 _PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
@@ -283,9 +293,7 @@ class Corpus:
     def chinese_field(self) -> str:
         """Fields of Chinese forms and invoices: names, addresses, companies, ids, dates, sums."""
         rng, zh = self.rng, self.faker_zh
-        key = rng.choice(
-            ["姓名", "地址", "电话", "单位", "名称", "日期", "编号", "金额", "税号", "开户行", "账号", "备注", "数量", "单价", "合计", "规格型号", "纳税人识别号", "发票号码", "收款人", "复核"]
-        )
+        key = rng.choice(_FIELDS)
         value = rng.choice(
             (
                 lambda: str(zh.name()),

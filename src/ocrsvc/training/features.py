@@ -13,7 +13,6 @@ import random
 import shutil
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -140,6 +139,8 @@ def make(order: Order) -> str:
 
 def run(orders: list[Order], processes: int) -> None:
     """Makes all shards in ``processes`` processes, printing as they finish; shards that exist are kept."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for i, message in enumerate(pool.map(make, orders), 1):
+    orders = [order for order in orders if not order.folder.exists()]
+    # Fresh processes now and then: the allocator keeps what differently shaped batches leave behind.
+    with get_context("spawn").Pool(processes, maxtasksperchild=2) as pool:
+        for i, message in enumerate(pool.imap(make, orders), 1):
             print(f"[{i}/{len(orders)}] {message}", flush=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,10 +20,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ocrsvc.training.net import Neck
-from ocrsvc.training.shards import BLANK, Batch, Line, Shards, collapse, folded
+from ocrsvc.training.shards import Line, Shards
 from ocrsvc.training.teacher import Head
+from ocrsvc.training.truths import BLANK, Batch, Truths, folded
 
-CANDIDATES = 768
+CANDIDATES = 512  # random classes beside those that a batch needs
+ALIKE = 6  # nearest class embeddings that are scored with every class seen
+SIGNS = 240  # the first classes: ASCII, punctuation, symbols
 
 
 @dataclass(frozen=True)
@@ -106,20 +109,26 @@ def start(recipe: Recipe, charset: str, head: Head) -> State:
 
 
 class Loss:
-    """The distillation loss; ``weight`` and ``bias`` are the teacher's own head rows over our classes."""
+    """The loss over a sampled set of classes; ``weight`` and ``bias`` are the teacher's head rows over ours.
+
+    All terms see the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random
+    sample: a full softmax over 7 000 classes would cost four times the rest of the step.
+    """
 
     def __init__(self, recipe: Recipe, charset: str, head: Head) -> None:
         self.recipe = recipe
         weight, bias, classes = head.rows(charset)
         self.weight, self.bias = torch.from_numpy(weight), torch.from_numpy(bias)
-        self.known = torch.tensor([c for c, source in enumerate(classes) if source >= 0])
-        # Signs and Latin letters are always among the candidates: they are what gets confused most.
-        self.always = torch.tensor([BLANK, *range(1, 240)])
+        self.known = torch.tensor([source >= 0 for source in classes])
+        self.always = torch.tensor([BLANK, *range(1, SIGNS), len(classes) - 1])
+        unit = functional.normalize(self.weight, dim=1)
+        self.alike = torch.cat([(rows @ unit.T).topk(ALIKE).indices for rows in unit.split(1024)])
 
     def candidates(self, batch: Batch) -> Tensor:
-        """Classes over which the KL term is computed: those of the batch, the signs, and a random sample."""
-        sample = self.known[torch.randint(len(self.known), (CANDIDATES,))]
-        return torch.unique(torch.cat((batch.classes.flatten(), sample, self.always)))
+        """The classes [C] that this batch is scored over, ascending."""
+        seen = torch.unique(torch.cat((batch.classes.flatten(), batch.targets.flatten())))
+        sample = torch.randint(len(self.known), (CANDIDATES,))
+        return torch.unique(torch.cat((self.alike[seen].flatten(), seen, sample, self.always)))
 
     def __call__(self, embedding: Tensor, head: nn.Linear, batch: Batch) -> dict[str, Tensor]:
         """Named terms, each a mean over the frames or lines that it applies to."""
@@ -128,13 +137,20 @@ class Loss:
         cosine = 1 - functional.cosine_similarity(embedding, batch.embedding, dim=-1)
         square = (embedding - batch.embedding).square().mean(-1)
         classes = self.candidates(batch)
-        target = (batch.embedding @ self.weight[classes].T + self.bias[classes]).softmax(-1)
-        student = functional.linear(embedding, head.weight[classes], head.bias[classes]).log_softmax(-1)
+        logits = functional.linear(embedding, head.weight[classes], head.bias[classes]).log_softmax(-1)
+        known = classes[self.known[classes]]
+        target = (batch.embedding @ self.weight[known].T + self.bias[known]).softmax(-1)
+        student = logits[..., self.known[classes]]
         divergence = functional.kl_div(student, target, reduction="none").sum(-1)
-        logits = head(embedding).float().log_softmax(-1).transpose(0, 1)
         lengths = torch.full((embedding.shape[0],), embedding.shape[1])
         ctc = functional.ctc_loss(
-            logits, batch.targets, lengths, batch.target_lengths, BLANK, reduction="none", zero_infinity=True
+            logits.transpose(0, 1),
+            torch.searchsorted(classes, batch.targets),
+            lengths,
+            batch.target_lengths,
+            BLANK,
+            reduction="none",
+            zero_infinity=True,
         )
         per_character = ctc / batch.target_lengths.clamp(min=1) * batch.ctc_weights
         return {
@@ -147,21 +163,20 @@ class Loss:
 
 @torch.no_grad()
 def score(
-    neck: Neck, head: nn.Linear, shards: Shards, lines: Sequence[Line], frames: int = 8192
+    neck: Neck, head: nn.Linear, shards: Shards, truths: Truths, lines: Sequence[Line], frames: int = 8192
 ) -> dict[str, float]:
     """Share of lines read exactly: ``exact`` ignores case, spaces and width; ``strict`` does not."""
     neck.eval()
-    exact = strict = count = 0
+    exact = strict = 0
     for chunk in Shards.batches(lines, frames, random.Random(0)):
-        paths = head(neck(shards.batch(chunk).features)).argmax(-1).tolist()
+        paths = head(neck(shards.batch(chunk)[0])).argmax(-1).tolist()
         for line, path in zip(chunk, paths, strict=True):
-            text = "".join(shards.charset[c - 1] for c in collapse(path))
-            truth = line.text or ""
+            text, truth = truths.read(path), line.truth.text or ""
             exact += folded(text) == folded(truth)
             strict += text.strip() == truth
-            count += 1
     neck.train()
-    return {"exact": exact / max(count, 1), "strict": strict / max(count, 1)}
+    count = max(len(lines), 1)
+    return {"exact": exact / count, "strict": strict / count}
 
 
 def rate(step: int, total: int) -> float:
@@ -174,8 +189,9 @@ def rate(step: int, total: int) -> float:
 
 def fit(
     shards: Shards,
+    truths: Truths,
     train: Sequence[Line],
-    dev: dict[str, Sequence[Line]],
+    dev: Mapping[str, Sequence[Line]],
     head: Head,
     recipe: Recipe,
     folder: Path,
@@ -183,11 +199,11 @@ def fit(
     """Trains for ``recipe.epochs``, going on from ``folder/last.pt`` if it is there; returns the checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"
-    state = start(recipe, shards.charset, head)
+    state = start(recipe, truths.charset, head)
     if checkpoint.exists():
         state.load(checkpoint)
         print(f"going on after epoch {state.epoch}", flush=True)
-    loss = Loss(recipe, shards.charset, head)
+    loss = Loss(recipe, truths.charset, head)
     steps = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
     total = steps * recipe.epochs
     while state.epoch < recipe.epochs:
@@ -196,11 +212,11 @@ def fit(
         sums: dict[str, float] = {}
         began = shown = time.monotonic()
         for done, chunk in enumerate(Shards.batches(train, recipe.frames, rng), 1):
-            batch = shards.batch(chunk)
+            features, batch = shards.batch(chunk)
             factor = rate(state.step, total)
             for group in state.optimiser.param_groups:
                 group["lr"] = recipe.learning_rate * factor * group["scale"]
-            terms = loss(state.neck(batch.features), state.head, batch)
+            terms = loss(state.neck(features), state.head, batch)
             state.optimiser.zero_grad(set_to_none=True)
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_([*state.neck.parameters(), *state.head.parameters()], 5.0)
@@ -217,10 +233,10 @@ def fit(
         state.epoch += 1
         row: dict[str, float] = {"epoch": state.epoch, **{k: v / steps for k, v in sums.items()}}
         for name, lines in dev.items():
-            for kind, value in score(state.average_neck, state.average_head, shards, lines).items():
+            for kind, value in score(state.average_neck, state.average_head, shards, truths, lines).items():
                 row[f"{name}_{kind}"] = value
         state.log.append(row)
-        state.save(checkpoint, recipe, shards.charset)
+        state.save(checkpoint, recipe, truths.charset)
         print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
     return checkpoint
 

@@ -15,7 +15,14 @@ from pathlib import Path
 from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont
 
-DEBIAN_PACKAGES = ["fonts-noto-cjk", "fonts-noto-cjk-extra", "fonts-wqy-microhei", "fonts-wqy-zenhei", "fonts-arphic-ukai", "fonts-arphic-uming", "fonts-arphic-gbsn00lp", "fonts-arphic-gkai00mp", "fonts-cwtex-fs", "fonts-cwtex-kai", "fonts-lxgw-wenkai", "fonts-smiley-sans", "fonts-dejavu", "fonts-liberation", "fonts-freefont-ttf", "fonts-open-sans", "fonts-roboto", "fonts-hack", "fonts-lato", "fonts-crosextra-carlito", "fonts-crosextra-caladea", "fonts-inconsolata", "fonts-courier-prime", "fonts-comfortaa", "fonts-cantarell", "fonts-firacode", "fonts-jetbrains-mono", "fonts-dseg"]
+DEBIAN_PACKAGES = (
+    "fonts-noto-cjk fonts-noto-cjk-extra fonts-wqy-microhei fonts-wqy-zenhei fonts-arphic-ukai "
+    "fonts-arphic-uming fonts-arphic-gbsn00lp fonts-arphic-gkai00mp fonts-cwtex-fs fonts-cwtex-kai "
+    "fonts-lxgw-wenkai fonts-smiley-sans fonts-dejavu fonts-liberation fonts-freefont-ttf "
+    "fonts-open-sans fonts-roboto fonts-hack fonts-lato fonts-crosextra-carlito "
+    "fonts-crosextra-caladea fonts-inconsolata fonts-courier-prime fonts-comfortaa fonts-cantarell "
+    "fonts-firacode fonts-jetbrains-mono fonts-dseg "
+).split()
 NPM_PACKAGES = tuple(
     f"@fontsource/{name}"
     for name in (
@@ -105,7 +112,7 @@ class Face:
         return _load(str(self.path), self.index, size_pixels)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size_pixels, index=index)
 

@@ -82,7 +82,9 @@ def package(
         },
         "licence": "Apache-2.0",
         "origin": ORIGIN,
-        "recipe": {key: recipe[key] for key in ("features", "fit", "calibration")},
+        "recipe": {
+            key: recipe[key] for key in ("features", "fit", "finetune", "calibration") if key in recipe
+        },
         "commit": commit(),
         "scores": {},
     }

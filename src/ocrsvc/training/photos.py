@@ -1,0 +1,48 @@
+"""Cuts text lines out of unlabelled photos with our own detector: the real crops that distillation learns from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ocrsvc.cpu import Cpu, inspect
+from ocrsvc.crops import cut as cut_out
+from ocrsvc.detector import Detector
+from ocrsvc.manifest import load
+
+MIN_HEIGHT_PIXELS = 9
+MAX_LINES = 80  # of one photo, so that one dense page does not outweigh all others
+
+
+def _wanted(folder: Path) -> list[Path]:
+    """The pictures of a folder; with a ``manifest.jsonl`` beside ``img/``, those it does not mark as scored."""
+    manifest = folder / "manifest.jsonl"
+    if manifest.exists():
+        rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
+        return [folder / row["file"] for row in rows if not row.get("eval_overlap")]
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in {".jpg", ".jpeg", ".png"})
+
+
+def cut(photos: Path, out: Path, model: Path, side_pixels: int = 1280, cpu: Cpu | None = None) -> int:
+    """Writes the line crops of every photo as PNG files into ``out``; returns how many."""
+    out.mkdir(parents=True, exist_ok=True)
+    detector = Detector(load(model), cpu=cpu or inspect(), side_pixels=side_pixels)
+    rng = np.random.default_rng(0)
+    count = 0
+    for file in _wanted(photos):
+        image = cv2.imread(str(file))
+        if image is None:
+            continue
+        picture = np.asarray(image, np.uint8)
+        polygons = detector.detect(picture)
+        if len(polygons) > MAX_LINES:
+            polygons = [polygons[i] for i in rng.choice(len(polygons), MAX_LINES, replace=False)]
+        for i, polygon in enumerate(polygons):
+            crop = cut_out(picture, polygon)
+            if crop is not None and min(crop.pixels.shape[:2]) >= MIN_HEIGHT_PIXELS:
+                cv2.imwrite(str(out / f"{file.stem}-{i:03d}.png"), crop.pixels)
+                count += 1
+    return count
