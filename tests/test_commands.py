@@ -142,6 +142,14 @@ def test_stream_of_json_is_one_array(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
 
+def test_a_name_that_is_no_utf8_is_shown_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = Capture(monkeypatch)
+    output = Stream("jsonl", several=True)
+    output.put(Source("发\udcff.png", Path("x")), document("甲"))
+    output.fail(Source("\udcff.png", Path("y")), UndecodableImage("broken"))
+    assert [json.loads(line)["file"] for line in out.text().splitlines()] == ["发\ufffd.png", "\ufffd.png"]
+
+
 def test_stream_of_one_json_is_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
     out = Capture(monkeypatch)
     stream("json", several=False, bad=False)

@@ -8,6 +8,7 @@ or settings, 130 interrupted, 141 whoever read the output has gone.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; the entry point of ``ocrsvc``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no Chinese shows a ? and no traceback
     try:
         if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
             status = train.delegate(arguments[1:])

@@ -12,10 +12,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ocrsvc import __version__
+from ocrsvc import __version__, ppocr
 from ocrsvc.cpu import Cpu
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.evaluation import normal
@@ -122,7 +121,7 @@ def _files(manifest: Manifest) -> Check:
 
 def storage(settings: Settings) -> Check:
     """Whether converted models can be kept."""
-    folder = settings.cache_dir or Path.home() / ".cache"
+    folder = settings.cache_dir or ppocr.user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

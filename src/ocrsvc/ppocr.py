@@ -70,7 +70,7 @@ def manifest(cache_dir: Path | None = None) -> Manifest:
         raise UnknownModel(f"There is no {_SOURCE} here. {_INSTALL}", model=NAME)
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    folder = (cache_dir or _user_cache()) / f"{NAME}-{sha256[:16]}-{_CONVERSION}"
+    folder = (cache_dir or user_cache()) / f"{NAME}-{sha256[:16]}-{_CONVERSION}"
     if (folder / "manifest.json").is_file():
         return load(folder)
     converted = convert(content)
@@ -165,6 +165,7 @@ def _rewrite(model: onnx.ModelProto) -> None:
     del graph.value_info[:]
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
+    """Where converted models are kept unless ``Settings.cache_dir`` says otherwise."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "ocrsvc"

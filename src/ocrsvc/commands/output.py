@@ -63,17 +63,17 @@ class Stream:
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading."""
-        content = render(self.format, document, file=source.name)
+        content = render(self.format, document, file=source.title)
         if self.several and self.format == "tsv":
-            content = _with_file_column(content.decode(), source.name, header=not self._begun).encode()
+            content = _with_file_column(content.decode(), source.title, header=not self._begun).encode()
         elif self.several and self.format == "text" and self._terminal:
-            content = f"==> {source.name} <==\n".encode() + content
+            content = f"==> {source.title} <==\n".encode() + content
         self._write(content)
 
     def fail(self, source: Source, error: Exception) -> None:
         """Write the failure where the format has a place for it: json and jsonl."""
         if self.format in ("json", "jsonl"):
-            self._write(jsonl_format.render_error(source.name, problem(error)))
+            self._write(jsonl_format.render_error(source.title, problem(error)))
 
     def close(self) -> None:
         """Close the array of ``json``."""
@@ -110,7 +110,7 @@ class Folder:
         """Write one file, and the folders above it."""
         path = self._paths[source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(render(self.format, document, file=source.name))
+        path.write_bytes(render(self.format, document, file=source.title))
 
     def fail(self, source: Source, error: Exception) -> None:
         """Leave no file behind that could pass for a reading of this source from an earlier run."""

@@ -105,6 +105,6 @@ async def _read(sources: Sequence[Source], settings: Settings, request: ReadOpti
                 else:
                     failed += 1
                     output.fail(source, answer)
-                    print(f"ocrsvc: {source.name}: {message(answer)}", file=sys.stderr)
+                    print(f"ocrsvc: {source.title}: {message(answer)}", file=sys.stderr)
         output.close()
     return failed

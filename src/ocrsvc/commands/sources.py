@@ -5,6 +5,7 @@ order.
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,6 +28,11 @@ class Source:
     name: str
     target: Path
     content: bytes | None = field(default=None, repr=False)
+
+    @property
+    def title(self) -> str:
+        """The name as UTF-8 has it: names of files may be any bytes, JSON and terminals may not."""
+        return os.fsencode(self.name).decode("utf-8", "replace")
 
     def read(self) -> bytes:
         """Return all its bytes; OSError if they cannot be had."""
