@@ -23,6 +23,7 @@ import { Voice } from "./voice.js";
 
 const $ = (id) => document.getElementById(id);
 const CROP_HEIGHT = 44;
+const ENVELOPE_BYTES = 1024; // what multipart/form-data adds to a file, amply
 
 const language = new Language();
 const voice = new Voice($("status"), $("toast"));
@@ -80,7 +81,7 @@ function take(files) {
 /** Refusals that need no upload: a server may cut off a body that is too large before it can say why. */
 function refuse(file) {
   const limit = options.offered.limits.max_body_bytes;
-  if (!limit || file.size <= limit) return null;
+  if (!limit || file.size + ENVELOPE_BYTES <= limit) return null;
   const values = { size: language.size(file.size), limit: language.size(limit) };
   return new Problem({ slug: "too-large", title: "Too large", detail: language.say("problem.local-too-large.detail", values) });
 }
