@@ -30,11 +30,10 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "string",
         "description": (
             f"Only read these characters: names of {', '.join(NAMED)} separated by commas, or the characters "
-            "themselves after 'chars:'."
+            "themselves after 'chars:', for example digits or chars:0123456789X."
         ),
-        "examples": ["digits", "chars:0123456789X"],
     },
-    "pages": {"type": "string", "description": "Pages of a PDF or TIFF.", "examples": ["1-3,7"]},
+    "pages": {"type": "string", "description": "Pages of a PDF or TIFF, for example 1-3,7."},
     "characters": {"type": "boolean", "description": "Add every character with its confidence and place."},
 }
 _FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
@@ -52,6 +51,7 @@ def _query(names: list[str]) -> list[dict[str, Any]]:
     return parameters
 
 
+# The parameters may be form fields too. They are not shown as such: Swagger UI would fill each one in.
 def _body(multipart: dict[str, Any], json_schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
     return {
         "required": True,
@@ -66,7 +66,7 @@ def one_picture() -> dict[str, Any]:
     """Return ``openapi_extra`` of POST /api/ocr."""
     fields = {name: dict(schema) for name, schema in PARAMETER_SCHEMAS.items()}
     body = _body(
-        {"type": "object", "required": ["image"], "properties": {"image": _FILE, **fields}},
+        {"type": "object", "required": ["image"], "properties": {"image": _FILE}},
         {"type": "object", "required": ["image"], "properties": {"image": _BASE64, **fields}},
         {
             "base64": {"summary": "base64", "value": {"image": _PIXEL, "mode": "line"}},
@@ -91,7 +91,7 @@ def many_pictures() -> dict[str, Any]:
         {
             "type": "object",
             "required": ["images"],
-            "properties": {"images": {"type": "array", "items": _FILE}, **fields},
+            "properties": {"images": {"type": "array", "items": _FILE}},
         },
         {
             "type": "object",

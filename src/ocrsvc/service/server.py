@@ -76,8 +76,10 @@ class _Server(uvicorn.Server):
         try:
             yield
         finally:
+            # Impatient supervisors send a second signal: it must not meet the default handler on the way out.
+            told = bool(self._captured_signals)
             for each, handler in previous.items():
-                signal.signal(each, handler)
+                signal.signal(each, signal.SIG_IGN if told else handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self.should_exit and self._loop is not None:
