@@ -113,6 +113,14 @@ class FrozenCost(CostModel):
         pass
 
 
+async def _cancel_all() -> None:
+    """End what a failed test leaves behind."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 def read_alone(payload: Payload) -> str:
     """What the fake engine says of a line that is read by itself."""
     return read_rows(payload.line.lane, [payload])[0]
@@ -171,10 +179,7 @@ class Simulation:
             self.loop.run_until_complete(main())
         finally:
             self.loop.on_quiet(lambda: None)
-            left = asyncio.all_tasks(self.loop)
-            for task in left:  # only after a failure
-                task.cancel()
-            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            self.loop.run_until_complete(_cancel_all())
             self.loop.close()
         return self
 
