@@ -42,8 +42,11 @@ def document(text: str, lines: int = 1) -> Document:
 class IdleBatcher:
     """A scheduler without work, for the metrics."""
 
+    longest_run_seconds = 0.125
+
     def load(self) -> Load:
-        return Load({Lane("crnn", 320, "digits"): 2, Lane("crnn", 320): 1}, 3, 1, 2, 0.5, 0.25, 0.125)
+        queued = {Lane("crnn", 320, "digits"): 2, Lane("crnn", 320): 1}
+        return Load(queued, 3, 1, 2, 0.5, 0.25, self.longest_run_seconds)
 
 
 class FaultyReader:
@@ -201,6 +204,19 @@ async def test_a_dead_scheduler_is_noticed(bench: Bench) -> None:
     assert (await bench.client.post("/api/ocr", content=PNG)).status_code == 503
 
 
+async def test_a_run_that_does_not_end_is_noticed_and_load_is_not(bench: Bench) -> None:
+    bench.reader.batcher.longest_run_seconds = 20
+    assert (await bench.client.get("/livez")).status_code == 200
+    bench.reader.batcher.longest_run_seconds = 500
+    assert (await bench.client.get("/livez")).status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+async def test_probes_may_ask_with_head(bench: Bench, path: str) -> None:
+    answer = await bench.client.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 async def test_draining_refuses_new_work_and_finishes_the_old(bench: Bench) -> None:
     old = asyncio.create_task(bench.client.post("/api/ocr", content=PNG + b"hang"))
     await bench.reader.started.wait()
@@ -311,7 +327,9 @@ async def test_more_requests_than_allowed_are_refused_at_once() -> None:
 # --- many pictures --------------------------------------------------------------------------------------------------
 
 
-async def test_a_batch_answers_as_files_finish_and_a_bad_one_spoils_only_itself(bench: Bench) -> None:
+async def test_a_batch_answers_as_files_finish_and_a_bad_one_spoils_only_itself(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     files = [
         ("images", ("slow.png", PNG + b"hang")),
         ("images", ("good.png", PNG)),
@@ -344,6 +362,8 @@ async def test_a_batch_answers_as_files_finish_and_a_bad_one_spoils_only_itself(
     assert (problem["status"], problem["detail"]) == (422, "no picture")
     assert problem["request_id"] == response.headers["x-request-id"]
     assert by_name["bug.png"]["error"]["status"] == 500
+    traces = [record for record in caplog.records if record.exc_info]
+    assert [vars(record)["request_id"] for record in traces] == [response.headers["x-request-id"]]
     assert "secret" not in response.text
     assert by_name["empty.png"]["error"]["type"] == "/problems/empty-input"
 

@@ -516,6 +516,12 @@ def test_it_listens_before_it_is_ready_and_stops_cleanly(start_server: StartServ
     assert "traceback" not in server.log_text().lower()
 
 
+def test_it_can_be_stopped_while_the_models_load(start_server: StartServer) -> None:
+    server = start_server()
+    assert server.stop() == 0
+    assert "traceback" not in server.log_text().lower()
+
+
 async def test_a_shutdown_under_load_answers_all_that_was_accepted(
     start_server: StartServer, page: tuple[bytes, list[str]]
 ) -> None:

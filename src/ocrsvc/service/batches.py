@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -17,6 +19,8 @@ from ocrsvc.results import Document
 from ocrsvc.service.problems import describe
 from ocrsvc.service.record import RequestRecord
 from ocrsvc.service.uploads import Picture
+
+logger = logging.getLogger("ocrsvc.service")
 
 MEDIA_TYPE = "application/jsonl"
 
@@ -62,6 +66,9 @@ class BatchReading:
             line = json_format.encode(head | json_format.as_mapping(document, self.rendering))
         except Exception as error:
             problem = describe(error)
+            if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                # The answer's status is 200, so nobody else will write down this failure of ours.
+                logger.exception("a file failed", extra={"request_id": self.record.request_id})
             self.record.failed_files += 1
             self.record.fail(problem.slug, error)
             body = problem.body(instance=self.instance, request_id=self.record.request_id)

@@ -48,10 +48,7 @@ async def chunks(
 
 async def whole(request: Request, *, limit_bytes: int, visit: Visit) -> bytes:
     """Return the whole body; raises as ``chunks`` does."""
-    buffer = bytearray()
-    async for piece in chunks(request, limit_bytes=limit_bytes, visit=visit):
-        buffer += piece
-    return bytes(buffer)
+    return b"".join([piece async for piece in chunks(request, limit_bytes=limit_bytes, visit=visit)])
 
 
 def _too_large(limit_bytes: int) -> TooLarge:

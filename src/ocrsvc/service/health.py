@@ -36,7 +36,7 @@ class Health:
         if self.phase == "failed":
             raise Unavailable("The models could not be loaded; the log tells why.", phase=self.phase)
         if self.phase == "ready" and not engine_alive:
-            raise Unavailable("The recogniser's scheduler has stopped.", phase="failed")
+            raise Unavailable("The recogniser has stopped working.", phase="failed")
 
     def check_ready(self, *, engine_alive: bool) -> None:
         """Raise Unavailable if a request that comes now would not be answered."""

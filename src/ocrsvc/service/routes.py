@@ -146,6 +146,7 @@ async def problem(slug: str) -> Any:
     return {"type": f"/problems/{slug}", "title": kind.title, "status": kind.status, "description": meaning}
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get(
     "/livez",
     tags=["probes"],
@@ -155,11 +156,11 @@ async def problem(slug: str) -> Any:
 )
 async def live(request: Request) -> Any:
     """200 as long as a restart would not help. Never depends on load."""
-    service = service_of(request)
-    service.health.check_alive(engine_alive=service.engine_alive)
+    service_of(request).check_alive()
     return {"status": "alive"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     tags=["probes"],

@@ -13,7 +13,7 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from ocrsvc import cpu
-from ocrsvc.errors import Unavailable
+from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
 from ocrsvc.reader import Reader, ReadOptions
@@ -29,6 +29,7 @@ logger = logging.getLogger("ocrsvc.service")
 ReaderFactory = Callable[[Settings, Observer], Reader]
 
 _LAG_SAMPLE_SECONDS = 0.5
+_STUCK_SECONDS = 120.0  # a batch is meant to take 40 ms; even a throttled container is not that slow
 _GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answers
 
 
@@ -85,6 +86,14 @@ class Service:
             raise Unavailable("The models are being loaded.", retry_after_seconds=2)
         return self._manifests
 
+    def check_alive(self) -> None:
+        """Raise Unavailable if only a restart helps: no models, a dead scheduler, a run that does not end."""
+        stuck = (
+            self.engine_alive
+            and cast(Reader, self._reader).batcher.load().longest_run_seconds > _STUCK_SECONDS
+        )
+        self.health.check_alive(engine_alive=self.engine_alive and not stuck)
+
     def check_ready(self) -> None:
         """Raise Unavailable unless a request that comes now would be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
@@ -135,6 +144,10 @@ class Service:
             self.metrics.scheduler.watch(reader.batcher.load)
             self.metrics.pixels_inside.set_function(lambda: reader.gate.inside)
             self.metrics.pixels_waiting.set_function(lambda: reader.gate.waiting)
+        except OcrError as error:
+            self.health.failed(error)
+            logger.error("the models could not be loaded", extra={"cause": error.detail})
+            return
         except Exception as error:
             self.health.failed(error)
             logger.exception("the models could not be loaded")
