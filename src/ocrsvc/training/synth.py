@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from ocrsvc.training.camera import Bgr, Camera, Picture
 from ocrsvc.training.fonts import Face, Library
+from ocrsvc.training.plates import PLATE, Plates
 
-Gray = NDArray[np.float32]
-Bgr = NDArray[np.uint8]
+Gray = NDArray[np.float32]  # [H,W], coverage 0 to 1
 _HAN = re.compile(r"[^\x00-\x7f]")
-_PLATE = re.compile(r"^[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}$")
 _CARD = re.compile(r"^\d{3,4}( \d{3,4})*$")
 
 
@@ -43,6 +43,8 @@ class Synthesiser:
         self.library = library
         self.rng = random.Random(seed)
         self.noise = np.random.default_rng(seed)
+        self.camera = Camera(self.rng, self.noise)
+        self.plates = Plates(library, self.rng)
 
     # --- glyphs -------------------------------------------------------------------------------------------------
 
@@ -107,7 +109,7 @@ class Synthesiser:
             else:
                 pen.text((x, size * 2), run, 255, font=font, anchor="ls")
                 x += font.getlength(run)
-        ink = np.asarray(canvas, np.float32) / 255
+        ink = np.asarray(canvas, np.float32) / np.float32(255)
         columns = np.flatnonzero(ink.max(axis=0) > 0.2)
         rows = np.flatnonzero(ink.max(axis=1) > 0.2)
         if not len(columns) or not len(rows):
@@ -116,17 +118,18 @@ class Synthesiser:
         top, bottom = rows[0], rows[-1] + 1
         if bottom - top < size * 0.6:
             top, bottom = min(top, round(size * 1.25)), max(bottom, round(size * 2.02))
-        ink = ink[top:bottom, columns[0] : columns[-1] + 1]
+        ink = np.asarray(ink[top:bottom, columns[0] : columns[-1] + 1], np.float32)
         if style.stretch != 1:
-            ink = cv2.resize(ink, (max(2, round(ink.shape[1] * style.stretch)), ink.shape[0]))
+            stretched = max(2, round(ink.shape[1] * style.stretch)), ink.shape[0]
+            ink = np.asarray(cv2.resize(ink, stretched), np.float32)
         return self._stroke(ink)
 
     def _stroke(self, ink: Gray) -> Gray:
         draw = self.rng.random()
         if draw < 0.06:
-            return cv2.erode(ink, np.ones((2, 2), np.uint8))
+            return np.asarray(cv2.erode(ink, np.ones((2, 2), np.uint8)), np.float32)
         if draw < 0.16:
-            return cv2.dilate(ink, np.ones((2, 2), np.uint8))
+            return np.asarray(cv2.dilate(ink, np.ones((2, 2), np.uint8)), np.float32)
         if draw < 0.20:  # thermal or dot-matrix print: dots or missing scan lines
             step = self.rng.randint(3, 5)
             mask = np.ones_like(ink)
@@ -141,7 +144,7 @@ class Synthesiser:
 
     # --- paper ----------------------------------------------------------------------------------------------------
 
-    def _background(self, height: int, width: int, base: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _background(self, height: int, width: int, base: NDArray[np.float32]) -> Picture:
         rng = self.rng
         picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
         draw = rng.random()
@@ -201,7 +204,7 @@ class Synthesiser:
             rng.random() < 0.10
             and (other := self._ink("".join(rng.choices("ABCegopqy国的中一8", k=6)))) is not None
         ):
-            other = cv2.resize(other, (min(columns, other.shape[1]), height))
+            other = np.asarray(cv2.resize(other, (min(columns, other.shape[1]), height)), np.float32)
             left = rng.randint(0, columns - other.shape[1])
             if rng.random() < 0.5 and y > 1:
                 band = min(y - 1, 6)
@@ -215,115 +218,31 @@ class Synthesiser:
                         alpha[-band:, left : left + other.shape[1]], other[:band]
                     )
 
-    # --- camera -----------------------------------------------------------------------------------------------------
-
-    def _warp(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
-        rng = self.rng
-        if rng.random() < 0.5:
-            return picture
-        height, width = picture.shape[:2]
-        source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-        reach = height * rng.uniform(0.02, 0.14)
-        target = source + self.noise.uniform(-reach, reach, (4, 2)).astype(np.float32)
-        if rng.random() < 0.3:  # slant
-            target[:2, 0] += height * rng.uniform(-0.3, 0.3)
-        target -= target.min(axis=0)
-        size = np.ceil(target.max(axis=0)).astype(int)
-        matrix = cv2.getPerspectiveTransform(source, target)
-        return cv2.warpPerspective(
-            picture,
-            matrix,
-            (int(size[0]), int(size[1])),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-
-    def _camera(self, picture: NDArray[np.float32]) -> Bgr:
-        rng = self.rng
-        target = rng.choice(
-            (rng.randint(11, 20), rng.randint(16, 34), rng.randint(24, 56), rng.randint(30, 64))
-        )
-        scale = target / picture.shape[0]
-        if scale < 1:
-            picture = cv2.resize(
-                picture,
-                (max(4, round(picture.shape[1] * scale)), target),
-                interpolation=rng.choice((cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC)),
-            )
-        draw = rng.random()
-        if draw < 0.22:
-            picture = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3))
-        elif draw < 0.28:
-            length = rng.randint(2, 5)
-            kernel = np.zeros((length, length), np.float32)
-            kernel[length // 2, :] = 1 / length
-            picture = cv2.filter2D(picture, -1, kernel if rng.random() < 0.6 else kernel.T)
-        elif draw < 0.34:
-            picture = picture + 0.7 * (picture - cv2.GaussianBlur(picture, (0, 0), 1.2))
-        if rng.random() < 0.35:
-            picture = picture + self.noise.normal(
-                0, rng.uniform(2, 16), (*picture.shape[:2], rng.choice((1, 3)))
-            ).astype(np.float32)
-        if rng.random() < 0.15:
-            picture = (picture - 128) * rng.uniform(0.35, 0.8) + rng.uniform(90, 165)
-        image = np.clip(picture, 0, 255).astype(np.uint8)
-        if rng.random() < 0.04:
-            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-            binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
-            image = cv2.cvtColor(binary, cv2.COLOR_GRAY2BGR)
-        if rng.random() < 0.5:
-            packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(18, 95)])[1]
-            image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-        return np.asarray(image, np.uint8)
-
-    def _plate_style(
-        self, text: str
-    ) -> tuple[str, Gray | None, tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """A number plate: bold condensed glyphs, a stud after the second character, the official colours."""
-        shown = f"{text[:2]}·{text[2:]}" if self.rng.random() < 0.9 else text
-        bold = [
-            face
-            for face in self.library.cjk
-            if "Bold" in face.path.stem or "Black" in face.path.stem or "hei" in face.path.stem
-        ]
-        face = self.rng.choice(bold or list(self.library.cjk))
-        font, x = face.at(60), 30.0
-        canvas = Image.new("L", (1200, 180), 0)
-        pen = ImageDraw.Draw(canvas)
-        step = self.rng.uniform(2, 10)
-        for character in shown:
-            if character == "·":
-                pen.ellipse((x, 82, x + 9, 91), fill=255)
-                x += 9 + step
-            else:
-                pen.text((x, 120), character, 255, font=font, anchor="ls")
-                x += font.getlength(character) + step
-        ink = np.asarray(canvas, np.float32) / 255
-        columns, rows = np.flatnonzero(ink.max(axis=0) > 0.2), np.flatnonzero(ink.max(axis=1) > 0.2)
-        ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        width = round(ink.shape[0] * self.rng.uniform(3.0, 4.6))
-        white, black = np.full(3, 235, np.float32), np.full(3, 20, np.float32)
-        blue, green, yellow = (
-            np.array([150, 60, 10], np.float32),
-            np.array([150, 200, 120], np.float32),
-            np.array([30, 180, 230], np.float32),
-        )
-        pair = self.rng.choice(
-            ((white, blue), (white, blue), (white, blue), (black, green), (black, yellow), (black, white))
-        )
-        return shown, cv2.resize(ink, (width, ink.shape[0])), pair
+    # --- the whole line -------------------------------------------------------------------------------------------
 
     def draw(self, text: str) -> Bgr | None:
         """The line as uint8 BGR [H,W,3], or None if no face has all its characters."""
         rng = self.rng
-        emboss = False
-        if _PLATE.match(text):
-            _, ink, (dark, paper) = self._plate_style(text)
+        raised = False
+        if PLATE.match(text):
+            plate = self.plates.draw(text)
+            if plate is None:
+                return None
+            ink, dark, paper = plate.ink, plate.colour, plate.ground
         else:
-            ink, (dark, paper) = self._ink(text), self._colours()
-            emboss = bool(_CARD.match(text)) and rng.random() < 0.6
-        if ink is None:
-            return None
+            drawn, (dark, paper) = self._ink(text), self._colours()
+            if drawn is None:
+                return None
+            ink = drawn
+            raised = bool(_CARD.match(text)) and rng.random() < 0.6
+        alpha = self._crop(ink)
+        picture = self._background(alpha.shape[0], alpha.shape[1], paper)
+        picture = self._emboss(picture, alpha, dark - paper) if raised else self._print(picture, alpha, dark)
+        return self.camera.shoot(self.camera.warp(picture.astype(np.float32)))
+
+    def _crop(self, ink: Gray) -> Gray:
+        """The ink with a margin as uneven as a detector's, and what else lies in such a crop."""
+        rng = self.rng
         height, width = ink.shape
         margin = [max(0, round(height * rng.uniform(-0.02, 0.28))) for _ in range(2)]
         side = [
@@ -333,28 +252,33 @@ class Synthesiser:
             )
             for _ in range(2)
         ]
-        rows, columns = height + sum(margin), width + sum(side)
-        alpha = np.zeros((rows, columns), np.float32)
+        alpha = np.zeros((height + sum(margin), width + sum(side)), np.float32)
         alpha[margin[0] : margin[0] + height, side[0] : side[0] + width] = ink
         self._clutter(alpha, side[0], margin[0], height, width)
-        picture = self._background(rows, columns, paper)
-        if (
-            emboss
-        ):  # raised digits of a card: light on one edge, shadow on the other, little colour of their own
-            shift = rng.randint(1, 3)
-            relief = (np.roll(alpha, (-shift, -shift), (0, 1)) - np.roll(alpha, (shift, shift), (0, 1)))[
-                ..., None
-            ]
-            picture = picture + relief * rng.uniform(40, 110)
-            if rng.random() < 0.6:
-                picture += alpha[..., None] * (dark - paper) * rng.uniform(0.1, 0.7)
-        else:
-            if rng.random() < 0.06:  # drop shadow or outline
-                shade = np.roll(alpha, (rng.randint(1, 3), rng.randint(1, 3)), (0, 1))[..., None]
-                picture = picture * (1 - shade * 0.7) + shade * 0.7 * rng.uniform(0, 255)
-            opacity = alpha[..., None] * rng.choice((1, 1, 1, rng.uniform(0.5, 1)))
-            picture = picture * (1 - opacity) + dark * opacity
-        return self._camera(self._warp(picture))
+        return alpha
+
+    def _emboss(self, picture: Picture, alpha: Gray, difference: NDArray[np.float32]) -> Picture:
+        """Raised digits of a card: light on one edge, shadow on the other, little colour of their own."""
+        rng = self.rng
+        shift = rng.randint(1, 3)
+        relief = (np.roll(alpha, (-shift, -shift), (0, 1)) - np.roll(alpha, (shift, shift), (0, 1)))[
+            ..., None
+        ]
+        picture = picture + relief * np.float32(rng.uniform(40, 110))
+        if rng.random() < 0.6:
+            picture = picture + alpha[..., None] * difference * np.float32(rng.uniform(0.1, 0.7))
+        return picture
+
+    def _print(self, picture: Picture, alpha: Gray, dark: NDArray[np.float32]) -> Picture:
+        """Ink on paper, at times with a drop shadow below or half transparent."""
+        rng = self.rng
+        if rng.random() < 0.06:
+            shade = np.roll(alpha, (rng.randint(1, 3), rng.randint(1, 3)), (0, 1))[..., None] * np.float32(
+                0.7
+            )
+            picture = picture * (1 - shade) + shade * np.float32(rng.uniform(0, 255))
+        opacity = alpha[..., None] * np.float32(rng.choice((1, 1, 1, rng.uniform(0.5, 1))))
+        return picture * (1 - opacity) + dark * opacity
 
 
 def sheet(images: Sequence[Bgr], columns: int = 4, cell: tuple[int, int] = (420, 52)) -> Bgr:
