@@ -61,6 +61,9 @@ class OcrPage:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
         self.page.on("request", lambda request: self.requests.append(f"{request.method} {request.url}"))
+        # From now on and not only when a test expects one: Playwright does not wait until Chromium has
+        # understood that it is to hand choosers over, and a key is quicker.
+        self.page.on("filechooser", lambda chooser: None)
         self.page.goto(self.url)
         expect(self.page.locator("#option-model")).to_be_attached()
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from ocr_page import READ_MS, AskApi, Draw, OcrPage, OpenPage
@@ -76,11 +77,13 @@ def test_a_damaged_picture_is_explained(ocr: OcrPage, receipt: Draw) -> None:
     expect(ocr.page.locator(".refusal")).to_contain_text("damaged or cut off")
 
 
-def test_a_file_above_the_limit_is_refused_without_sending_it(ocr: OcrPage) -> None:
+def test_a_file_above_the_limit_is_refused_without_sending_it(ocr: OcrPage, tmp_path: Path) -> None:
     limit = ocr.page.evaluate("fetch('api/options').then(answer => answer.json())")["limits"][
         "max_body_bytes"
     ]
-    ocr.read({"name": "huge.png", "mimeType": "image/png", "buffer": bytes(limit + 1)})
+    huge = tmp_path / "huge.png"
+    huge.write_bytes(bytes(limit + 1))
+    ocr.read(huge)
     expect(ocr.page.locator(".refusal")).to_contain_text("the limit is 20 MiB")
     assert not [request for request in ocr.requests if request.startswith("POST")]
 
