@@ -16,16 +16,17 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import jieba
-import wordfreq
 from faker import Faker
 
+from ocrsvc.training import words
 from ocrsvc.training.charset import canonical
+from ocrsvc.training.figures import Figures
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CONFUSABLE = (
-    "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 账帐 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 "
-    "卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 0O 1lI 6b 8B 5S 2Z 9g O0Q vV cC sS xX zZ uU wW kK pP rn m nn vv w cl d "
+    "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 "
+    "账帐 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 "
+    "0O 1lI 6b 8B 5S 2Z 9g O0Q vV cC sS xX zZ uU wW kK pP rn m nn vv w cl d "
     "， , 。 . ： : ； ; （ ( ） ) "
 ).split()
 _UNITS = (
@@ -35,15 +36,12 @@ _FIELDS = (
     "姓名 地址 电话 单位 名称 日期 编号 金额 税号 开户行 账号 备注 "
     "数量 单价 合计 规格型号 纳税人识别号 发票号码 收款人 复核"
 ).split()
-_DIGITS_ZH = "零壹贰叁肆伍陆柒捌玖"
-_PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
-_PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 
 
 def running_text(folders: Sequence[Path]) -> list[str]:
     """Lines of prose with Chinese in them from gzipped manual pages and HTML files below ``folders``."""
     lines: list[str] = []
-    for file in itertools.chain.from_iterable(folder.rglob("*") for folder in folders):
+    for file in itertools.chain.from_iterable(sorted(folder.rglob("*")) for folder in folders):
         if not file.is_file():
             continue
         if file.suffix == ".gz":
@@ -66,18 +64,6 @@ def running_text(folders: Sequence[Path]) -> list[str]:
     return [line for line in lines if len(line) >= 4]
 
 
-class Weighted:
-    """Draws items by their counts."""
-
-    def __init__(self, items: Sequence[str], counts: Sequence[float]) -> None:
-        self.items = items
-        self.sums = list(itertools.accumulate(counts))
-
-    def draw(self, rng: random.Random) -> str:
-        """One item."""
-        return self.items[bisect.bisect(self.sums, rng.random() * self.sums[-1])]
-
-
 class Corpus:
     """Texts in the characters of ``charset``; deterministic for a seed."""
 
@@ -85,17 +71,9 @@ class Corpus:
         self.rng = random.Random(seed)
         self.allowed = frozenset(charset)
         self.han = [c for c in charset if _HAN.match(c)]
-        words: list[str] = []
-        counts: list[float] = []
-        with jieba.get_dict_file() as file:
-            for row in file:
-                word, count = row.decode("utf-8").split(" ")[:2]
-                if set(word) <= self.allowed:
-                    words.append(word)
-                    counts.append(float(count) ** 0.75)
-        self.words = Weighted(words, counts)
-        english = [w for w in wordfreq.top_n_list("en", 60_000) if w.isascii()]
-        self.english = Weighted(english, [(rank + 20) ** -0.8 for rank in range(len(english))])
+        self.words = words.chinese(self.allowed)
+        self.english = words.english()
+        self.figures = Figures(self.rng, self.english)
         self.prose = running_text(folders)
         manual = " ".join(" ".join(pydoc_data.topics.topics.values()).split())
         self.manual = [
@@ -112,12 +90,12 @@ class Corpus:
             (self.english_prose, 13),
             (self.english_title, 6),
             (self.english_word, 8),
-            (self.receipt, 7),
-            (self.numbers, 6),
+            (self.figures.receipt, 7),
+            (self.figures.numbers, 6),
             (self.chinese_field, 8),
-            (self.part_number, 5),
-            (self.plate, 3),
-            (self.card, 3),
+            (self.figures.part_number, 5),
+            (self.figures.plate, 3),
+            (self.figures.card, 3),
             (self.rare, 8),
             (self.confusable, 2),
         ]
@@ -170,9 +148,9 @@ class Corpus:
             elif draw < 0.75:
                 parts.append(self._case(self.english.draw(self.rng)))
             elif draw < 0.9:
-                parts.append(self._number() + self.rng.choice(("", self.rng.choice(_UNITS))))
+                parts.append(self.figures.number() + self.rng.choice(("", self.rng.choice(_UNITS))))
             else:
-                parts.append(self.part_number())
+                parts.append(self.figures.part_number())
         return self.rng.choice(("", "", " ")).join(parts)
 
     def _case(self, word: str) -> str:
@@ -194,7 +172,7 @@ class Corpus:
                 (f'"{words[at]}"', f"({words[at]})", f"{words[at]}'s", f"“{words[at]}”")
             )
         if self.rng.random() < 0.15:
-            words.insert(self.rng.randrange(len(words) + 1), self._number())
+            words.insert(self.rng.randrange(len(words) + 1), self.figures.number())
         return " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
 
     def english_title(self) -> str:
@@ -217,79 +195,6 @@ class Corpus:
             word += self.rng.choice((".", ",", ":", "!", "?", "'s", "&", "®"))
         return word
 
-    def receipt(self) -> str:
-        """A line of a till receipt."""
-        rng = self.rng
-        amount = f"{rng.randint(0, 999)}.{rng.randint(0, 99):02d}"
-        name = " ".join(self.english.draw(rng).upper() for _ in range(rng.randint(1, 3)))
-        return rng.choice(
-            (
-                amount,
-                f"RM{amount}",
-                f"RM {amount}",
-                f"${amount}",
-                f"{rng.choice(('TOTAL', 'Total', 'CASH', 'Change', 'Sub Total', 'GST 6%', 'Rounding', 'Qty'))}: {amount}",
-                f"{rng.randint(1, 12)} X {amount}",
-                f"{name} {amount}",
-                f"TEL: {rng.randint(10, 99)}-{rng.randint(1000000, 9999999)}",
-                f"{rng.randint(1, 31):02d}/{rng.randint(1, 12):02d}/{rng.randint(2009, 2027)} "
-                f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}:{rng.randint(0, 59):02d} {rng.choice(('', 'AM', 'PM'))}",
-                f"INVOICE NO : {rng.choice('ABCINV')}{rng.randint(1000, 9999999)}",
-                f"(GST ID NO: {rng.randint(10**11, 10**12 - 1)})",
-                f"NO. {rng.randint(1, 99)}, JALAN {self.english.draw(rng).upper()} {rng.randint(1, 20)}/{rng.randint(1, 9)},",
-                f"{name} SDN BHD",
-                f"THANK YOU FOR {name}!",
-            )
-        )
-
-    def _number(self) -> str:
-        rng = self.rng
-        return rng.choice(
-            (
-                str(rng.randint(0, 9999)),
-                f"{rng.randint(0, 9999999):,}",
-                f"{rng.uniform(0, 1000):.{rng.randint(1, 3)}f}",
-                f"{rng.randint(1, 100)}%",
-                f"-{rng.randint(1, 999)}",
-                f"{rng.randint(1, 99)}-{rng.randint(1, 99)}",
-            )
-        )
-
-    def numbers(self) -> str:
-        """Numbers, dates, times, phones, ranges."""
-        rng = self.rng
-        return rng.choice(
-            (
-                self._number(),
-                f"{rng.randint(1990, 2030)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}",
-                f"{rng.randint(1990, 2030)}/{rng.randint(1, 12)}/{rng.randint(1, 28)}",
-                f"{rng.randint(1990, 2030)}.{rng.randint(1, 12):02d}.{rng.randint(1, 28):02d}",
-                f"{rng.randint(0, 23):02d}:{rng.randint(0, 59):02d}",
-                f"1{rng.randint(3, 9)}{rng.randint(10**8, 10**9 - 1)}",
-                f"0{rng.randint(10, 999)}-{rng.randint(10**6, 10**8 - 1)}",
-                f"￥{rng.uniform(0, 99999):,.2f}",
-                f"({rng.randint(1, 30)})",
-                f"#{rng.randint(1, 99):02d}-{rng.randint(1, 99):02d}",
-                f"±{rng.random():.{rng.randint(1, 3)}f}",
-                f"{rng.randint(1, 90)}×{rng.randint(1, 90)}",
-                f"{rng.randint(1, 12)}.{rng.randint(1, 20)} {self.english.draw(rng)}",
-                "".join(rng.choices("0123456789", k=rng.randint(4, 20))),
-            )
-        )
-
-    def capital_amount(self) -> str:
-        """A sum of money in the capital numerals of Chinese invoices (大写金额)."""
-        digits = str(self.rng.randint(1, 10 ** self.rng.randint(1, 8)))
-        places = ("", "拾", "佰", "仟", "万", "拾", "佰", "仟", "亿")
-        text = "".join(
-            _DIGITS_ZH[int(d)] + (places[len(digits) - 1 - i] if d != "0" else "")
-            for i, d in enumerate(digits)
-        )
-        text = re.sub("零+", "零", text).rstrip("零")
-        return text + self.rng.choice(
-            ("元整", "圆整", f"元{self.rng.choice(_DIGITS_ZH[1:])}角{self.rng.choice(_DIGITS_ZH[1:])}分")
-        )
-
     def chinese_field(self) -> str:
         """Fields of Chinese forms and invoices: names, addresses, companies, ids, dates, sums."""
         rng, zh = self.rng, self.faker_zh
@@ -300,53 +205,18 @@ class Corpus:
                 lambda: str(zh.address()),
                 lambda: str(zh.company()),
                 lambda: str(zh.job()),
-                self.capital_amount,
+                self.figures.capital_amount,
                 lambda: f"{rng.randint(2000, 2030)}年{rng.randint(1, 12)}月{rng.randint(1, 28)}日",
                 lambda: "".join(rng.choices("0123456789ABCDEFGHJKLMNPQRTUWXY", k=18)),
                 lambda: str(zh.ssn()),
                 lambda: str(rng.randint(10**7, 10**20)),
-                lambda: f"{self._number()}{rng.choice(_UNITS)}",
+                lambda: f"{self.figures.number()}{rng.choice(_UNITS)}",
                 lambda: f"{self.words.draw(rng)}{rng.choice(_UNITS)}",
             )
         )()
         return rng.choice(
             (value, value, f"{key}：{value}", f"{key}:{value}", f"{key}: {value}", f"{key} {value}")
         )
-
-    def part_number(self) -> str:
-        """Part numbers, cable labels, versions, paths, addresses of the net."""
-        rng = self.rng
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-        block = lambda: "".join(rng.choices(letters + "0123456789" * 2, k=rng.randint(1, 6)))  # noqa: E731
-        return rng.choice(
-            (
-                "-".join(block() for _ in range(rng.randint(1, 4))),
-                "_".join(block() for _ in range(2)),
-                f"{rng.choice(letters)}{rng.randint(1, 9999)}{rng.choice(letters)}{rng.randint(0, 99)}",
-                f"{rng.randint(1, 99)}{rng.choice(letters)}{rng.randint(0, 99):02d}",
-                f"{rng.choice(letters)}{rng.randint(0, 99)}.{rng.randint(0, 9)}",
-                f"{rng.randint(1, 48)}V_{rng.choice(('DI', 'DO', 'AI', 'L', 'M'))}{rng.randint(0, 99):02d}",
-                f"M{rng.randint(2, 24)}×{rng.randint(4, 120)}",
-                f"φ{rng.randint(1, 200)}",
-                f"www.{self.english.draw(rng)}.{rng.choice(('com', 'cn', 'org', 'com.cn'))}",
-                f"{self.english.draw(rng)}@{self.english.draw(rng)}.com",
-                f"v{rng.randint(0, 9)}.{rng.randint(0, 30)}.{rng.randint(0, 9)}",
-                f"{rng.randint(1, 255)}.{rng.randint(0, 255)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}",
-            )
-        )
-
-    def plate(self) -> str:
-        """A Chinese registration number, as it is registered: without the stud that the plate shows."""
-        tail = "".join(self.rng.choices(_PLATE, k=self.rng.choice((5, 5, 5, 6))))
-        return self.rng.choice(_PROVINCES) + self.rng.choice(_PLATE[:24]) + tail
-
-    def card(self) -> str:
-        """Groups of a bank card number."""
-        groups = [
-            "".join(self.rng.choices("0123456789", k=self.rng.choice((3, 4, 4, 4))))
-            for _ in range(self.rng.choice((1, 1, 1, 2, 4)))
-        ]
-        return " ".join(groups)
 
     def rare(self) -> str:
         """Characters drawn evenly from the whole charset, so that rare ones are seen as often as common ones."""

@@ -1,0 +1,42 @@
+"""Words with how often they are used: Chinese of jieba's dictionary, English of wordfreq."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import random
+from collections.abc import Sequence, Set
+
+import jieba
+import wordfreq
+
+
+class Weighted:
+    """Draws items by their counts."""
+
+    def __init__(self, items: Sequence[str], counts: Sequence[float]) -> None:
+        self.items = items
+        self.sums = list(itertools.accumulate(counts))
+
+    def draw(self, rng: random.Random) -> str:
+        """One item."""
+        return self.items[bisect.bisect(self.sums, rng.random() * self.sums[-1])]
+
+
+def chinese(allowed: Set[str]) -> Weighted:
+    """The words of jieba's dictionary that are written in ``allowed`` characters; frequent ones a little damped."""
+    words: list[str] = []
+    counts: list[float] = []
+    with jieba.get_dict_file() as file:
+        for row in file:
+            word, count = row.decode("utf-8").split(" ")[:2]
+            if set(word) <= allowed:
+                words.append(word)
+                counts.append(float(count) ** 0.75)
+    return Weighted(words, counts)
+
+
+def english(count: int = 60_000) -> Weighted:
+    """The most frequent English words in ASCII, by rank (Zipf with the head damped)."""
+    words = [word for word in wordfreq.top_n_list("en", count) if word.isascii()]
+    return Weighted(words, [(rank + 20) ** -0.8 for rank in range(len(words))])
