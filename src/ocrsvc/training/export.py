@@ -56,7 +56,7 @@ def load(checkpoint: Path) -> tuple[Crnn, str]:
 
 
 def to_onnx(net: Crnn, path: Path) -> None:
-    """Writes ``path`` with dynamic batch and width, denormal weights flushed to zero; checks it against PyTorch."""
+    """Writes ``path`` with dynamic batch and width, denormal weights flushed to zero."""
     serving = Serving(net).eval()
     pixels = torch.randint(0, 256, (2, 48, 160, 3), dtype=torch.uint8)
     with warnings.catch_warnings():

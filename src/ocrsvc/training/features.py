@@ -90,7 +90,7 @@ def _samples(order: Order) -> Iterable[Sample]:
         return
     pool = [sample for folder in order.real for sample in labelled(folder, order.held_out)]
     pool += [sample for folder in order.photos for sample in crops(folder)]
-    pool.sort(key=lambda sample: random.Random(hash((order.seed, sample.text))).random())
+    random.Random(order.seed).shuffle(pool)
     for i in range(order.lines):
         sample = pool[i] if i < len(pool) and order.seed % 8 == 0 else rng.choice(pool)
         yield sample if rng.random() < 0.2 else vary(sample, rng)

@@ -233,8 +233,8 @@ def fit(
         state.epoch += 1
         row: dict[str, float] = {"epoch": state.epoch, **{k: v / steps for k, v in sums.items()}}
         for name, lines in dev.items():
-            for kind, value in score(state.average_neck, state.average_head, shards, truths, lines).items():
-                row[f"{name}_{kind}"] = value
+            scores = score(state.average_neck, state.average_head, shards, truths, lines)
+            row |= {f"{name}_{kind}": share for kind, share in scores.items()}
         state.log.append(row)
         state.save(checkpoint, recipe, truths.charset)
         print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.training.camera import Bgr
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.corpus import Corpus
-from ocrsvc.training.synth import Bgr, Synthesiser
+from ocrsvc.training.synth import Synthesiser
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,10 @@ def vary(sample: Sample, rng: random.Random) -> Sample:
     noise = np.random.default_rng(rng.getrandbits(32))
     if rng.random() < 0.6:  # detector jitter: a little wider with replicated edges, or a hair tighter
         top, bottom, left, right = (round(height * rng.uniform(-0.04, 0.14)) for _ in range(4))
-        image = cv2.copyMakeBorder(
-            image, *(max(0, v) for v in (top, bottom, left, right)), cv2.BORDER_REPLICATE
-        )
-        cut_top, cut_bottom = max(0, -top), max(0, -bottom)
-        image = image[cut_top : image.shape[0] - cut_bottom]
+        image = image[max(0, -top) : height - max(0, -bottom)]
+        sides = [max(0, reach) for reach in (top, bottom, left, right)]
+        wider = cv2.copyMakeBorder(image, sides[0], sides[1], sides[2], sides[3], cv2.BORDER_REPLICATE)
+        image = np.asarray(wider, np.uint8)
     if rng.random() < 0.35:
         height, width = image.shape[:2]
         source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -96,14 +96,16 @@ def vary(sample: Sample, rng: random.Random) -> Sample:
         matrix = cv2.getPerspectiveTransform(
             source, source + noise.uniform(-reach, reach, (4, 2)).astype(np.float32)
         )
-        image = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        image = np.asarray(warped, np.uint8)
     if rng.random() < 0.3 and image.shape[0] > 24:  # lower resolution
         scale = rng.uniform(max(0.45, 16 / image.shape[0]), 1)
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = np.asarray(smaller, np.uint8)
     if rng.random() < 0.25:
-        image = cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1)
+        image = np.asarray(cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1), np.uint8)
     if rng.random() < 0.2:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)), np.uint8)
     if rng.random() < 0.5:
         gain, offset = rng.uniform(0.6, 1.3), rng.uniform(-30, 30)
         tint = noise.normal(0, 6, 3)
@@ -116,5 +118,5 @@ def vary(sample: Sample, rng: random.Random) -> Sample:
         image = np.clip(image + noise.normal(0, rng.uniform(2, 10), image.shape), 0, 255).astype(np.uint8)
     if rng.random() < 0.3:
         packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(30, 90)])[1]
-        image = cv2.imdecode(packed, cv2.IMREAD_COLOR)
-    return Sample(np.asarray(image, np.uint8), sample.text, sample.source, sample.case_folded)
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return Sample(image, sample.text, sample.source, sample.case_folded)

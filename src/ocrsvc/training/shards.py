@@ -86,6 +86,8 @@ def _paths(
             top, sure = truths.paths(block)
             classes.append(top.numpy().astype(np.int16))
             confidence.append(sure.numpy().astype(np.float16))
-        np.savez(cache, classes=np.concatenate(classes), confidence=np.concatenate(confidence))
+        building = folder / f".{cache.name}"  # a run that is killed here leaves no half-written cache behind
+        np.savez(building, classes=np.concatenate(classes), confidence=np.concatenate(confidence))
+        building.rename(cache)
     stored = np.load(cache)
     return stored["classes"], stored["confidence"]

@@ -58,7 +58,8 @@ def load_backbone() -> Backbone:
         raise ValueError(f"the teacher has {len(weights)} convolutions, our backbone {len(convolutions)}")
     for module, (weight, bias) in zip(convolutions, weights, strict=True):
         module.weight.data.copy_(torch.from_numpy(weight.copy()))
-        assert module.bias is not None
+        if module.bias is None:
+            raise ValueError("a convolution of our backbone has no bias")
         module.bias.data.copy_(torch.from_numpy(bias.copy()))
     return backbone.eval()
 

@@ -59,9 +59,15 @@ def collapse(path: Sequence[int]) -> list[int]:
 
 
 def recase(label: str, reading: str) -> str:
-    """The label's characters and spaces in the reading's case; both say the same but for case and spaces."""
-    letters = iter("".join(reading.split()))
-    return "".join(c if c == " " else next(letters, c) for c in label)
+    """The label's spaces with the reading's characters; both say the same but for case and spaces.
+
+    The reading alone where a look-alike makes them differ in length (… and ...), so that nothing shifts.
+    """
+    letters = "".join(reading.split())
+    if len(letters) != len("".join(label.split())):
+        return reading.strip()
+    rest = iter(letters)
+    return "".join(c if c == " " else next(rest) for c in label)
 
 
 class Truths:
