@@ -218,7 +218,8 @@ export class Lines {
 
 /**
  * The confidence of a line's most doubtful character; the line's own where there are no characters.
- * A mean hides one wrong digit: of 250 real lines, read by ppocrv6-small, "a character below 0.9" caught 40 % of the wrong ones and
+ * A mean hides one wrong digit: of 250 real lines, read by ppocrv6-small,
+ * "a character below 0.9" caught 40 % of the wrong ones and
  * marked 16 % of all; "a mean below 0.9" caught 16 %.
  */
 function leastSure(line) {
