@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, inf, sqrt
 
 import cv2
 import numpy as np
@@ -26,9 +26,9 @@ _BOX_THRESHOLD = 0.5
 _UNCLIP_RATIO = 1.6
 _MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
 _MAX_CANDIDATES = 1000
-_STRIDE = 32  # sides of the input are multiples of this
-_COARSE_STRIDE = 64  # ... and of this above _COARSE_FROM, so that there are few shapes
-_COARSE_FROM = 320
+# Sides of the input are multiples of the first number up to the second: multiples of 32 because the network halves
+# five times, coarser for larger ones so that there are few shapes. The aspect changes by 10 % at most.
+_STEPS = ((32, 320.0), (64, 1024.0), (128, 2048.0), (256, inf))
 _MIN_INPUT_PIXELS = 64  # shorter sides are padded: text at the very border of a tiny input is missed
 
 # A strip is cut into tiles when fitting it whole would shrink it below this scale.
@@ -215,7 +215,7 @@ def warm_sizes(side_pixels: int) -> Iterator[tuple[int, int]]:
 
 
 def _rounded(length: float) -> int:
-    step = _COARSE_STRIDE if length > _COARSE_FROM else _STRIDE
+    step = next(step for step, limit in _STEPS if length <= limit)
     return max(_MIN_INPUT_PIXELS, round(length / step) * step)
 
 
@@ -237,7 +237,7 @@ def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     common = min(a[:, 1].max(), b[:, 1].max()) - max(a[:, 1].min(), b[:, 1].min())
     if shared > 0.1 and common > 0.6 * min(np.ptp(a[:, 1]), np.ptp(b[:, 1])):
         around = cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b])))
-        return clockwise(np.asarray(around, np.float32)[np.newaxis])[0]
+        return np.asarray(clockwise(np.asarray(around, np.float32)[np.newaxis])[0], np.float32)
     return None
 
 

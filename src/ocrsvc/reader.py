@@ -20,17 +20,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import cpu, images, layout, segments
+from ocrsvc import cpu, enhance, images, segments
 from ocrsvc.batcher import Batcher, Lane
-from ocrsvc.buckets import fit
 from ocrsvc.charsets import Charset
 from ocrsvc.cost import CostModel
-from ocrsvc.crops import Crop, cut
 from ocrsvc.detector import Detector, polygons, warm_sizes
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import CorruptModel, DeadlineExceeded, OcrError, ShuttingDown, Unavailable
 from ocrsvc.gate import PixelGate
 from ocrsvc.images import Limits, PageImage, Source
+from ocrsvc.lines import LineImage, looks_like_line, prepare
 from ocrsvc.manifest import Manifest
 from ocrsvc.models import Registry
 from ocrsvc.observer import Observer
@@ -46,6 +45,7 @@ DETECTOR = "ppocrv6-det-small"
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
+_SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
 
@@ -81,15 +81,6 @@ class _Request:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _LineImage:
-    """One line at the model's height, in the pieces that are read one by one."""
-
-    polygon: Polygon
-    parts: tuple[segments.Segment, ...]
-    pixels: tuple[Pixels, ...]
-
-
 class Reader:
     """Reads pictures and documents; made by ``open_reader``. All methods belong to one event loop."""
 
@@ -97,6 +88,7 @@ class Reader:
         self.settings = settings
         self.registry = Registry(settings)
         self.cpu = cpu.inspect(cores=settings.workers)
+        self._steps = enhance.parse(settings.enhance)
         self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
         self.gate = PixelGate(settings.max_inflight_pixels)
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
@@ -220,21 +212,23 @@ class Reader:
 
     async def _find_lines(
         self, source: Source, number: int, request: _Request
-    ) -> tuple[Page, bool, list[_LineImage]]:
+    ) -> tuple[Page, bool, list[LineImage]]:
         """The page's size, whether it is one line alone, and its lines; its pixels are let go of here."""
         # A document that was let in is not refused half-way.
         latest = inf if request.admitted else request.deadline
         async with self.gate.hold(source.page_pixels, deadline=latest):
+            mode = request.options.mode
+            auto = mode == "auto" and request.page_count == 1
             async with _Timer(request, "decode"):
                 picture: PageImage = await self._in_pool(source.page, number)
+                alone = mode == "line" or (auto and await self._in_pool(looks_like_line, picture.pixels))
             height, width = picture.pixels.shape[:2]
-            mode = request.options.mode
-            alone = mode == "line" or (
-                mode == "auto" and request.page_count == 1 and looks_like_line(picture.pixels)
-            )
             found = None if alone else await self._detect(picture.pixels, request)
+            if auto and found == [] and height <= _SMALL_HEIGHT:
+                found = None  # text that fills the picture has no surroundings for the detector to see
             async with _Timer(request, "recognise"):
-                lines = await self._in_pool(_prepare, picture.pixels, found, request.recogniser.spec)
+                spec = request.recogniser.spec
+                lines = await self._in_pool(prepare, picture.pixels, found, spec, self._steps)
         return Page(number, width, height), alone, lines
 
     async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
@@ -246,7 +240,7 @@ class Reader:
             boxes = await self._submit(items, request, behind=_DETECTION_LINES)
             return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
 
-    async def _recognise(self, lines: Sequence[_LineImage], request: _Request) -> list[LineText]:
+    async def _recognise(self, lines: Sequence[LineImage], request: _Request) -> list[LineText]:
         spec = request.recogniser.spec
         charset = request.charset.spec if request.charset else ""
         items = [
@@ -317,12 +311,6 @@ def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:
     return Reader(settings, observer)
 
 
-def looks_like_line(pixels: Pixels) -> bool:
-    """Whether a picture is the crop of one line, by its shape alone."""
-    height, width = pixels.shape[:2]
-    return bool(height <= 64 or (height <= 128 and width >= 4 * height))
-
-
 class _Timer(AbstractAsyncContextManager[None]):
     """Adds the wall time of its block to one stage of a request."""
 
@@ -343,29 +331,6 @@ async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
     finally:
         for future in futures:
             future.cancel()
-
-
-def _prepare(pixels: Pixels, found: list[Polygon] | None, spec: Manifest) -> list[_LineImage]:
-    """The lines of a picture in reading order, at the model's height; without boxes the picture is the line."""
-    height, width = pixels.shape[:2]
-    if found is None:
-        whole: Polygon = (
-            (0.0, 0.0),
-            (float(width), 0.0),
-            (float(width), float(height)),
-            (0.0, float(height)),
-        )
-        crops: list[Crop | None] = [Crop(pixels, whole)]
-    else:
-        crops = [cut(pixels, found[i]) for i in layout.order(found)]
-    lines = []
-    for crop in crops:
-        if crop is None:
-            continue
-        image = fit(crop.pixels, spec.input.height)
-        parts = tuple(segments.cut(image, spec.buckets.widest))
-        lines.append(_LineImage(crop.polygon, parts, tuple(image[:, p.start : p.end] for p in parts)))
-    return lines
 
 
 def _detector_lane(detector: Detector, pixels: Pixels) -> Lane:

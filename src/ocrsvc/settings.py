@@ -76,5 +76,8 @@ class Settings(BaseSettings):
     pdf_dpi: int = Field(200, ge=36, le=600, description="Resolution at which PDF pages are drawn.")
 
     detector_side_pixels: int = Field(
-        960, ge=320, le=4096, description="Longer side of the detector's input."
+        960, ge=320, le=4096, description="Size of the detector's input: longer side at 4:3."
+    )
+    enhance: str = Field(
+        "", description="Steps done to every line image before it is read, such as stretch,clahe."
     )

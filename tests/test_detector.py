@@ -1,0 +1,236 @@
+"""Boxes from probabilities, sizes and tiles, and the real network on drawn pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from drawings import DrawnPage
+from numpy.typing import NDArray
+
+from ocrsvc import cpu
+from ocrsvc.detector import Detector, Tile, boxes_of, clockwise, merge, polygons, tiles, warm_sizes
+from ocrsvc.manifest import load
+from ocrsvc.models import default_models_dir
+
+Boxes = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    spec = load(default_models_dir() / "ppocrv6-det-small")
+    return Detector(spec, cpu=cpu.inspect(), side_pixels=960)
+
+
+def rectangle(left: float, top: float, right: float, bottom: float) -> Boxes:
+    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+
+
+def bounds(box: object) -> tuple[float, float, float, float]:
+    points = np.asarray(box)
+    return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+
+
+def overlap(box: object, ink: tuple[int, int, int, int]) -> float:
+    """Intersection over union of the box's bounds and the ink's."""
+    left, top, right, bottom = bounds(box)
+    wide = min(right, ink[2]) - max(left, ink[0])
+    high = min(bottom, ink[3]) - max(top, ink[1])
+    shared = max(0.0, wide) * max(0.0, high)
+    return shared / ((right - left) * (bottom - top) + (ink[2] - ink[0]) * (ink[3] - ink[1]) - shared)
+
+
+# --- post-processing ---
+
+
+def test_a_marked_rectangle_grows_by_its_area_over_its_perimeter() -> None:
+    probability = np.zeros((100, 300), np.float32)
+    probability[40:60, 50:250] = 0.9
+    (box,) = boxes_of(probability)
+    # Dilation adds a pixel: 201 x 20 between pixel centres 199+1 and 19+1, grown by w*h*1.6/(2*(w+h)) on each side.
+    width, height = 200, 20
+    distance = width * height * 1.6 / (2 * (width + height))
+    assert bounds(box) == pytest.approx(
+        (49 - distance, 39 - distance, 249 + distance, 59 + distance), abs=1.01
+    )
+
+
+def test_a_turned_rectangle_stays_turned() -> None:
+    probability = np.zeros((300, 300), np.float32)
+    turned = cv2.boxPoints(((150, 150), (180, 30), 25))
+    cv2.fillPoly(probability, [turned.astype(np.int32)], 0.95)
+    (box,) = boxes_of(probability)
+    top = box[1] - box[0]
+    assert np.degrees(np.arctan2(top[1], top[0])) == pytest.approx(25, abs=1)
+    grow = 180 * 30 * 1.6 / (180 + 30)
+    assert np.linalg.norm(top) == pytest.approx(180 + grow, rel=0.03)
+    assert np.linalg.norm(box[3] - box[0]) == pytest.approx(30 + grow, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("value", "height", "kept"),
+    [(0.29, 20, False), (0.45, 20, False), (0.7, 20, True), (0.99, 2, False), (0.99, 6, True)],
+)
+def test_weak_and_tiny_groups_are_dropped(value: float, height: int, kept: bool) -> None:
+    probability = np.zeros((64, 128), np.float32)
+    probability[20 : 20 + height, 20:100] = value
+    assert len(boxes_of(probability)) == kept
+
+
+def test_nothing_marked_and_everything_marked() -> None:
+    assert boxes_of(np.zeros((64, 64), np.float32)).shape == (0, 4, 2)
+    assert boxes_of(np.ones((64, 64), np.float32)).shape == (1, 4, 2)
+
+
+def test_corners_go_clockwise_from_the_top_left() -> None:
+    corners = rectangle(10, 20, 110, 50)
+    for shift in range(4):
+        assert clockwise(np.roll(corners, shift, axis=0)[None])[0].tolist() == corners.tolist()
+    tilted = np.array([(10, 30), (100, 10), (105, 32), (15, 52)], np.float32)
+    assert clockwise(tilted[[2, 0, 3, 1]][None])[0].tolist() == tilted.tolist()
+
+
+# --- sizes and tiles ---
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1, 1), (10, 3000), (320, 48), (640, 480), (960, 720), (4000, 3000), (3000, 4000), (1080, 12000), (20000, 400),
+     (1110, 41), (8000, 8000)],
+)  # fmt: skip
+def test_inputs_are_multiples_of_32_within_the_budget(width: int, height: int) -> None:
+    parts = tiles(width, height, 960)
+    covered = np.zeros((height, width), bool)
+    for tile in parts:
+        assert tile.input_width % 32 == tile.input_height % 32 == 0
+        assert tile.input_width * tile.input_height <= 960 * 720 * 1.15  # rounding to the next size
+        covered[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = True
+    assert covered.all()
+    assert len({(tile.input_width, tile.input_height) for tile in parts}) == 1
+
+
+def test_small_pictures_are_not_enlarged_and_large_ones_shrink() -> None:
+    assert tiles(320, 256, 960) == [Tile(0, 0, 320, 256, 320, 256)]
+    (large,) = tiles(4000, 3000, 960)
+    assert (large.input_width, large.input_height) == (960, 704)
+
+
+def test_long_screenshots_are_tiled_so_that_their_text_stays_legible() -> None:
+    parts = tiles(1080, 12000, 960)
+    assert len(parts) > 5
+    for tile in parts:
+        assert tile.input_width / tile.width > 0.6
+    for before, after in pairwise(parts):
+        assert before.top + before.height - after.top >= 0.19 * after.height
+    wide = tiles(12000, 1080, 960)
+    assert [(t.top, t.left) for t in parts] == [(t.left, t.top) for t in wide]
+
+
+def test_there_are_few_input_sizes() -> None:
+    random = np.random.default_rng(0)
+    shapes = set()
+    for width, height in random.integers(200, 5000, (2000, 2)).tolist():
+        shapes |= {(t.input_width, t.input_height) for t in tiles(width, height, 960)}
+    assert len(shapes) < 160
+    largest = max(w * h for w, h in shapes)
+    assert max(w * h for w, h in warm_sizes(960)) >= 0.9 * largest
+
+
+def test_padding_is_undone() -> None:
+    (tile,) = tiles(20, 10, 960)
+    image = np.full((10, 20, 3), 200, np.uint8)
+    image[3:6, 5:9] = 0
+    pixels = tile.pixels(image)
+    assert pixels.shape == (64, 64, 3)
+    rows, columns = np.nonzero(pixels[:, :, 0] == 0)
+    box = rectangle(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert tile.on_picture(box[None])[0].tolist() == rectangle(5, 3, 9, 6).tolist()
+
+
+def test_boxes_of_the_second_tile_land_in_the_picture() -> None:
+    image = np.zeros((3000, 300, 3), np.uint8)
+    parts = [Tile(0, 0, 300, 1600, 160, 800), Tile(0, 1400, 300, 1600, 160, 800)]
+    box = rectangle(16, 100, 144, 120)[None]
+    found = polygons(image, parts, [np.empty((0, 4, 2), np.float32), box])
+    assert bounds(found[0]) == pytest.approx((30, 1600, 270, 1640))
+
+
+# --- merging tiles ---
+
+
+def test_a_line_seen_by_two_tiles_is_kept_once() -> None:
+    whole, cut = rectangle(0, 100, 200, 130), rectangle(0, 110, 200, 130)
+    assert merge([whole[None], cut[None]]).tolist() == [whole.tolist()]
+    assert merge([cut[None], whole[None]]).tolist() == [whole.tolist()]
+
+
+def test_two_ends_of_a_row_become_one_box() -> None:
+    (box,) = merge([rectangle(0, 10, 1000, 40)[None], rectangle(800, 11, 1500, 41)[None]])
+    assert bounds(box) == pytest.approx((0, 10, 1500, 41), abs=1)
+
+
+def test_neighbouring_lines_of_two_tiles_stay_apart() -> None:
+    upper, lower = rectangle(0, 100, 200, 130), rectangle(0, 128, 200, 158)
+    assert len(merge([upper[None], lower[None]])) == 2
+
+
+def test_boxes_of_one_tile_are_never_merged() -> None:
+    both = np.stack([rectangle(0, 0, 100, 30), rectangle(0, 10, 100, 35)])
+    assert len(merge([both, np.empty((0, 4, 2), np.float32)])) == 2
+
+
+# --- the network ---
+
+
+def test_every_drawn_line_is_found(detector: Detector, draw_page: Callable[..., DrawnPage]) -> None:
+    page = draw_page(angle=0.0)
+    found = detector.detect(page.image)
+    for ink in page.boxes:
+        assert max(overlap(box, ink) for box in found) > 0.5
+    assert len(found) <= len(page.boxes) * 2  # wide gaps may part a line
+
+
+def test_turned_pages_give_turned_boxes(detector: Detector, draw_page: Callable[..., DrawnPage]) -> None:
+    page = draw_page(angle=8.0)
+    found = detector.detect(page.image)
+    assert len(found) >= len(page.lines)
+    angles = [np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0])) for a, b, *_ in found]
+    assert np.median(angles) == pytest.approx(-8, abs=1.5)
+
+
+def test_corners_stay_within_the_picture(detector: Detector, draw_page: Callable[..., DrawnPage]) -> None:
+    page = draw_page(margin=2)
+    image = page.image[:, 20:300]
+    for box in detector.detect(image):
+        left, top, right, bottom = bounds(box)
+        assert left >= 0
+        assert top >= 0
+        assert right <= image.shape[1]
+        assert bottom <= image.shape[0]
+
+
+def test_blank_and_tiny_pictures_hold_no_lines(detector: Detector) -> None:
+    for shape in ((1, 1), (2, 300), (300, 2), (200, 300)):
+        assert detector.detect(np.full((*shape, 3), 255, np.uint8)) == []
+
+
+def test_a_long_screenshot_is_read_to_its_end(
+    detector: Detector, draw_page: Callable[..., DrawnPage]
+) -> None:
+    page = draw_page([f"第 {i} 行 line {i}" for i in range(90)], size=30, width=700)
+    assert len(detector.tiles(page.image)) > 1
+    found = detector.detect(page.image)
+    for ink in page.boxes:
+        assert max(overlap(box, ink) for box in found) > 0.4
+    for i, box in enumerate(found):  # nothing twice
+        assert all(overlap(other, tuple(map(int, bounds(box)))) < 0.5 for other in found[i + 1 :])  # type: ignore[arg-type]
+
+
+def test_a_batch_mate_changes_nothing(detector: Detector, draw_page: Callable[..., DrawnPage]) -> None:
+    page = draw_page().image
+    first = detector.detect(page)
+    detector.detect(page[:200])
+    assert detector.detect(page) == first

@@ -1,0 +1,100 @@
+"""Is it one line? And the line images that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import tiny_model
+from drawings import DrawnPage, Picture
+
+from ocrsvc.lines import looks_like_line, prepare
+
+SPEC = tiny_model.manifest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "合计 TOTAL 37.20",
+        "8",
+        "中",
+        "i",
+        "王二小三言",
+        "a-b",
+        "全麦面包 Bread, Milk 1L; 牛奶 (15.90)",
+        "…………",
+        "口吕品田，二三十 = 23",
+    ],
+)
+@pytest.mark.parametrize("size", [18, 32, 44])
+def test_drawn_lines_are_lines(draw_line: Callable[..., Picture], text: str, size: int) -> None:
+    assert looks_like_line(draw_line(text, size=size, margin=4))
+
+
+def test_a_long_line_may_be_higher(draw_line: Callable[..., Picture]) -> None:
+    long = draw_line("谢谢惠顾 Thank you for your visit", size=60, margin=6)
+    assert 64 < long.shape[0] <= 96
+    assert looks_like_line(long)
+    assert not looks_like_line(draw_line("谢谢", size=70))
+
+
+@pytest.mark.parametrize("size", [14, 20, 26])
+@pytest.mark.parametrize("rows", [2, 3])
+def test_two_and_three_lines_are_a_page(draw_page: Callable[..., DrawnPage], size: int, rows: int) -> None:
+    texts = ["全麦面包 Bread 8.80 元", "牛奶 Milk 1L 15.90 元", "合计 TOTAL 37.20 元"][:rows]
+    page = draw_page(texts, size=size, width=20 * size, margin=4, leading=1.4)
+    assert not looks_like_line(page.image)
+
+
+def test_pages_are_pages(draw_page: Callable[..., DrawnPage]) -> None:
+    assert not looks_like_line(draw_page().image)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 500), (48, 2), (40, 400)])
+def test_blank_small_pictures_cost_no_detection(shape: tuple[int, int]) -> None:
+    assert looks_like_line(np.full((*shape, 3), 255, np.uint8))
+
+
+def test_without_boxes_the_picture_is_the_line() -> None:
+    image = tiny_model.draw("12AB")
+    (line,) = prepare(image, None, SPEC)
+    assert line.polygon == ((0.0, 0.0), (64.0, 0.0), (64.0, 48.0), (0.0, 48.0))
+    assert np.array_equal(line.pixels[0], image)
+
+
+def test_lines_come_in_reading_order_at_the_models_height() -> None:
+    page = np.full((300, 400, 3), 255, np.uint8)
+    page[20:50, 20:120], page[100:160, 20:220] = 10, 200
+    below = ((20.0, 100.0), (220.0, 100.0), (220.0, 160.0), (20.0, 160.0))
+    above = ((20.0, 20.0), (120.0, 20.0), (120.0, 50.0), (20.0, 50.0))
+    lines = prepare(page, [below, above], SPEC)
+    assert [line.polygon for line in lines] == [above, below]
+    assert [line.pixels[0].shape for line in lines] == [(48, 160, 3), (48, 160, 3)]
+    assert [int(line.pixels[0].mean()) for line in lines] == [10, 200]
+
+
+def test_long_lines_come_in_parts_and_empty_boxes_not_at_all() -> None:
+    page = np.full((60, 2000, 3), 255, np.uint8)
+    long = ((0.0, 5.0), (2000.0, 5.0), (2000.0, 53.0), (0.0, 53.0))
+    point = ((5.0, 5.0), (5.0, 5.0), (5.0, 5.0), (5.0, 5.0))
+    spec = load_wide()
+    lines = prepare(page, [long, point], spec)
+    assert len(lines) == 1
+    assert len(lines[0].parts) == len(lines[0].pixels) > 1
+    assert all(pixels.shape[1] <= spec.buckets.widest for pixels in lines[0].pixels)
+    assert lines[0].parts[-1].end == 2000
+
+
+def test_steps_are_done_to_every_line() -> None:
+    image = tiny_model.draw("12AB")
+    (line,) = prepare(image, None, SPEC, ("adaptive",))
+    assert set(np.unique(line.pixels[0])) <= {0, 255}
+
+
+def load_wide():  # type: ignore[no-untyped-def]
+    """The tiny model with a bucket that a line can be cut to."""
+    from dataclasses import replace
+
+    return replace(SPEC, input=replace(SPEC.input, buckets=(*SPEC.input.buckets, 640)))
