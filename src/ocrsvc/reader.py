@@ -325,12 +325,18 @@ class _Timer(AbstractAsyncContextManager[None]):
 
 
 async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
-    """All results in order; at the first failure, or if the caller is cancelled, the others are cancelled."""
+    """All results in order; at the first failure, or if the caller is cancelled, the others are cancelled.
+
+    Returns or raises when all have ended, so that nothing of a failed reading holds memory any more.
+    """
     try:
         return list(await asyncio.gather(*cast("Sequence[Awaitable[T]]", futures)))
     finally:
-        for future in futures:
+        left = [future for future in futures if not future.done()]
+        for future in left:
             future.cancel()
+        if left:
+            await asyncio.wait(left)
 
 
 def _detector_lane(detector: Detector, pixels: Pixels) -> Lane:
