@@ -60,7 +60,7 @@ format: $(VENV)/.setup
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.setup
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python "$$script" $(BENCH) || exit 1; done
+	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python "$$script" $(BENCH) || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
