@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import NoReturn
 
@@ -9,12 +10,21 @@ import pytest
 
 from ocrsvc.models import default_models_dir
 
+TRAINING = ("torch", "onnx", "fontTools", "jieba", "wordfreq", "faker", "yaml")  # what the extra brings
+
 
 def missing(what: str) -> NoReturn:
-    """Skip the test for want of ``what``, or fail it in CI: a check that nobody runs is no check."""
+    """Skip the test (or module) for want of ``what``, or fail it in CI: a check that nobody runs is no check."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"{what} (a failure because CI is set)", pytrace=False)
-    pytest.skip(what)
+    pytest.skip(what, allow_module_level=True)
+
+
+def need_training() -> None:
+    """Skip a test module (fail it in CI) where the extra ``train`` is not installed."""
+    absent = [name for name in TRAINING if importlib.util.find_spec(name) is None]
+    if absent:
+        missing(f"training is not tested, for want of {', '.join(absent)}: make setup-train")
 
 
 def model_name() -> str:

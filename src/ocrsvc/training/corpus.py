@@ -106,7 +106,7 @@ class Corpus:
         """One line of 1 to about 95 characters, canonical, all of them in the charset."""
         while True:
             kind = self.kinds[bisect.bisect(self.shares, self.rng.random() * self.shares[-1])]
-            text = "".join(c for c in canonical(kind()) if c in self.allowed)[:95].strip()
+            text = canonical("".join(c for c in canonical(kind()) if c in self.allowed)[:95])
             if text:
                 return text
 
@@ -173,7 +173,10 @@ class Corpus:
             )
         if self.rng.random() < 0.15:
             words.insert(self.rng.randrange(len(words) + 1), self.figures.number())
-        return " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
+        text = " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
+        if self.rng.random() < 0.5:  # typeset text has curly quotes, typed text straight ones
+            text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
+        return text
 
     def english_title(self) -> str:
         """Headings, names, addresses, companies in title case or capitals."""

@@ -147,11 +147,12 @@ def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
 def _coverage(path: Path) -> tuple[int, frozenset[int]]:
     """Collection index (the simplified Chinese member where there are several) and the code points."""
     if path.suffix == ".ttc":
-        members = TTCollection(path, lazy=True).fonts
-        names = [str(font["name"].getDebugName(1) or "") for font in members]
-        index = next((i for i, name in enumerate(names) if " SC" in name or name.endswith("CN")), 0)
-        return index, frozenset(members[index].getBestCmap())
-    return 0, frozenset(TTFont(path, lazy=True).getBestCmap() or {})
+        with TTCollection(path, lazy=True) as collection:
+            names = [str(font["name"].getDebugName(1) or "") for font in collection.fonts]
+            index = next((i for i, name in enumerate(names) if " SC" in name or name.endswith("CN")), 0)
+            return index, frozenset(collection.fonts[index].getBestCmap())
+    with TTFont(path, lazy=True) as font:
+        return 0, frozenset(font.getBestCmap() or {})
 
 
 def discover(extra: Sequence[Path] = ()) -> Library:

@@ -30,11 +30,12 @@ def entry(path: Path) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit of the working tree, '' outside a checkout."""
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
+    """The commit of the checkout that this code lies in, '' outside one or without git."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
 
 
 def package(

@@ -49,7 +49,7 @@ class Synthesiser:
     # --- glyphs -------------------------------------------------------------------------------------------------
 
     def _face(self, faces: Sequence[Face], text: str) -> Face | None:
-        for _ in range(12):
+        for _ in range(12 if faces else 0):
             face = self.rng.choices(faces, weights=[face.weight for face in faces])[0]
             if face.covers(text):
                 return face

@@ -1,0 +1,74 @@
+"""The characters of our models: fixed, complete, folded."""
+
+from __future__ import annotations
+
+import bz2
+from pathlib import Path
+
+import pytest
+
+from ocrsvc.training import charset
+
+
+def test_the_charset_is_the_one_that_was_trained() -> None:
+    """A change here makes every trained head useless: it must be meant."""
+    text = charset.load()
+    assert len(text) == 7158
+    assert charset.digest(text) == "10550b0b4f5b9b660f403de8aab1d23494a8132681b05c833d09b5947d7e9c8a"
+
+
+def test_every_character_is_one_class_and_the_space_is_last() -> None:
+    text = charset.load()
+    assert len(set(text)) == len(text)
+    assert text[-1] == " "
+    assert text.count(" ") == 1
+    assert not any(character in text for character in "\n\t\u3000\u00a0")
+
+
+def test_all_of_gb_2312_and_ascii_is_there() -> None:
+    text = set(charset.load())
+    hanzi = {
+        bytes((row, cell)).decode("gb2312", "ignore")
+        for row in range(0xB0, 0xF8)
+        for cell in range(0xA1, 0xFF)
+    } - {""}
+    assert len(hanzi) == 6763
+    assert hanzi <= text
+    assert {chr(code) for code in range(0x20, 0x7F)} <= text
+
+
+def test_what_we_write_is_canonical() -> None:
+    """A class that labels are folded away from could never be learnt."""
+    assert [c for c in charset.load() if c != " " and charset.canonical(c) != c] == []
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("ＡＢＣ１２３", "ABC123"),
+        ("％＋＝", "%+="),
+        ("（甲），乙：丙；丁？！", "（甲），乙：丙；丁？！"),  # width carries meaning in Chinese punctuation
+        ("１０～２０", "10～20"),
+        ("¥5", "￥5"),
+        ("10–20 − 3", "10-20 - 3"),
+        ("张・三‧李•四", "张·三·李·四"),
+        ("\u2126 µm", "\u03a9 μm"),
+        ("⋯", "…"),
+        ("98℉", "98°F"),
+        ("  a \u3000 b\u00a0c\t", "a b c"),
+        ("", ""),
+    ],
+)
+def test_canonical(label: str, written: str) -> None:
+    assert charset.canonical(label) == written
+    assert charset.canonical(written) == written
+
+
+def test_build_takes_levels_one_and_two_of_the_general_standard(tmp_path: Path) -> None:
+    rows = "# comment\nU+5580\tkTGH\t2013:6500\nU+9F98\tkTGH\t2013:6501\nU+4E00\tkRSUnicode\t1.0\n"
+    (tmp_path / "unihan.bz2").write_bytes(bz2.compress(rows.encode()))
+    text = charset.build(tmp_path / "unihan.bz2")
+    assert "\u5580" in text
+    assert "\u9f98" not in text  # level 3
+    assert set(text) <= set(charset.load()) | {"\u5580"}
+    assert text[-1] == " "

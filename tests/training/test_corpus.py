@@ -1,0 +1,82 @@
+"""Texts to draw: reproducible, in the charset, of every kind."""
+
+from __future__ import annotations
+
+import collections
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from available import need_training
+
+need_training()
+
+from ocrsvc.training import charset  # noqa: E402
+from ocrsvc.training.corpus import Corpus, running_text  # noqa: E402
+
+HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[str]:
+    return list(Corpus(charset.load(), 11).lines(4000))
+
+
+def test_a_seed_says_everything(lines: list[str]) -> None:
+    assert list(Corpus(charset.load(), 11).lines(300)) == lines[:300]
+    assert list(Corpus(charset.load(), 12).lines(300)) != lines[:300]
+
+
+def test_lines_can_be_written_by_our_models(lines: list[str]) -> None:
+    allowed = set(charset.load())
+    for line in lines:
+        assert set(line) <= allowed
+        assert charset.canonical(line) == line
+        assert 1 <= len(line) <= 95
+
+
+def test_the_mix_is_what_real_documents_hold(lines: list[str]) -> None:
+    shares = {
+        "chinese": sum(bool(HAN.search(line)) for line in lines) / len(lines),
+        "mixed": sum(bool(HAN.search(line) and re.search("[A-Za-z0-9]", line)) for line in lines)
+        / len(lines),
+        "spaced": sum(" " in line for line in lines) / len(lines),
+        "digits": sum(any(c.isdigit() for c in line) for line in lines) / len(lines),
+        "money": sum(("整" in line and "元" in line) or "￥" in line for line in lines) / len(lines),
+    }
+    assert 0.4 < shares["chinese"] < 0.75
+    assert shares["mixed"] > 0.1
+    assert shares["spaced"] > 0.2
+    assert shares["digits"] > 0.2
+    assert shares["money"] > 0.001
+
+
+def test_rare_characters_are_drawn_as_evenly_as_common_ones() -> None:
+    corpus = Corpus(charset.load(), 3)
+    seen = collections.Counter("".join(corpus.rare() for _ in range(8000)))
+    assert set(seen) <= set(corpus.han)
+    assert len(seen) > 0.99 * len(corpus.han)
+    assert max(seen.values()) < 25  # six on average
+
+
+def test_a_smaller_charset_is_kept_to() -> None:
+    corpus = Corpus("0123456789 年月日元", 1)
+    for line in corpus.lines(200):
+        assert set(line) <= set("0123456789 年月日元")
+        assert "  " not in line  # where characters were dropped between two spaces
+
+
+def test_prose_is_read_from_manual_pages_and_html(tmp_path: Path) -> None:
+    (tmp_path / "man").mkdir()
+    page = ".TH LS 1\n.SH 名称\n\\fBls\\fR 列出目录内容的命令\n'\\\" 注释不要\nonly English here\n短\n"
+    (tmp_path / "man" / "ls.1.gz").write_bytes(gzip.compress(page.encode()))
+    (tmp_path / "a.html").write_text("<p>打开 <b>文件</b> &amp; 保存它</p>\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("这个文件不读\n", encoding="utf-8")
+    assert running_text([tmp_path]) == ["打开 文件 & 保存它", "ls 列出目录内容的命令"]
+
+
+def test_prose_reaches_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text("饕餮之徒在此地大快朵颐\n", encoding="utf-8")
+    corpus = Corpus(charset.load(), 2, [tmp_path])
+    assert all(corpus.chinese_prose() in "饕餮之徒在此地大快朵颐" for _ in range(50))
