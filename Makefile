@@ -3,6 +3,7 @@
 #   make serve     the service on http://127.0.0.1:8000        make setup    .venv with everything for development
 #   make test      all tests (see below)                       make lint     ruff and mypy
 #   make bench     the benchmarks in bench/                    make format   ruff, rewriting files
+#   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
 #
 # `make serve SERVE="--port 9000"` and `make test TEST="-k batcher"` pass arguments on.
 
@@ -13,9 +14,12 @@ PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 SERVE  ?=
 TEST   ?=
 BENCH  ?=
+# What pip is asked for. On Linux the ordinary wheel brings 2 GB of CUDA along; where there is a source of the CPU build,
+# name it: make setup-train TORCH="torch==2.13.0 --index-url ..."
+TORCH  ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test lint format bench clean
+.PHONY: help setup setup-train serve test lint format bench clean
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -40,7 +44,16 @@ $(VENV)/.setup: pyproject.toml $(VENV)/.runtime
 	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11'
 	@touch $@
 
+# Training is for few: PyTorch is ten times as large as the rest.
+$(VENV)/.train: pyproject.toml $(VENV)/.setup
+	@echo "Installing PyTorch and the tools for training into $(VENV) ..."
+	@$(PIP) $(TORCH)
+	@$(PIP) --editable '.[train]'
+	@touch $@
+
 setup: $(VENV)/.setup
+
+setup-train: $(VENV)/.train
 
 serve: $(VENV)/.runtime
 	@exec $(BIN)/ocrsvc serve $(SERVE)
@@ -48,6 +61,8 @@ serve: $(VENV)/.runtime
 # The tests want a Chromium and a Chinese font; the script installs them where it may and says so where it cannot.
 test: $(VENV)/.setup
 	@tests/system-packages
+	@$(BIN)/python -c 'import torch' 2>/dev/null \
+		|| echo "PyTorch is not installed: the tests of training are skipped (make setup-train installs it)."
 	@$(BIN)/python -m pytest $(TEST)
 
 lint: $(VENV)/.setup
