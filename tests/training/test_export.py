@@ -1,0 +1,259 @@
+"""From weights to a model folder: the ONNX graph says what PyTorch says, INT8 nearly so, the manifest fits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from available import need_training
+from drawings import Picture
+from numpy.typing import NDArray
+
+need_training()
+
+import onnx  # noqa: E402
+import onnxruntime as ort  # noqa: E402
+import torch  # noqa: E402
+import yaml  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
+from tiny_training import RECIPE  # noqa: E402
+
+from ocrsvc import cpu, ctc, manifest  # noqa: E402
+from ocrsvc.buckets import fit, stack  # noqa: E402
+from ocrsvc.engine import Recogniser  # noqa: E402
+from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
+from ocrsvc.training.features import BUCKETS, normalise  # noqa: E402
+from ocrsvc.training.net import Crnn, Shape  # noqa: E402
+
+pytestmark = pytest.mark.timeout(240)
+CHARSET = "0123456789.合计日期 "
+TEXTS = (
+    "合计 37.20",
+    "日期 2026",
+    "12",
+    "TOTAL 合计 37.20 日期 2026.11.21",
+    "0.5",
+    "合",
+    "永字八法",
+    "ABC 日",
+)
+
+
+@pytest.fixture(scope="module")
+def lines(draw_line: Callable[..., Picture]) -> list[NDArray[np.uint8]]:
+    return [fit(draw_line(text), 48) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def net(teacher_path: Path, lines: list[NDArray[np.uint8]]) -> Crnn:
+    """The teacher's convolutions, a random neck, and a head that tells the frames of ``lines`` apart.
+
+    Without the last, one class would win everywhere and every graph would agree with every other. Two weights are
+    denormal numbers.
+    """
+    torch.manual_seed(4)
+    net = Crnn(Shape(len(CHARSET) + 1, 16, 12))
+    net.backbone = teacher.load_backbone()
+    net.eval()
+    with torch.no_grad():
+        frames = torch.cat([net.neck(net.backbone(normalise(line[None]))).flatten(0, 1) for line in lines])
+        mean, spread = frames.mean(0), frames.std(0).mean() * 4
+        net.head.weight.copy_(torch.randn(net.head.weight.shape) / spread)
+        net.head.bias.copy_(-net.head.weight @ mean)
+        net.neck.skip.weight[0, 0] = 1e-40
+        net.neck.lstm.weight_hh_l0[0, 0] = -1e-35
+    return net
+
+
+@pytest.fixture(scope="module")
+def checkpoint(net: Crnn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As a fine-tuning leaves it."""
+    path = tmp_path_factory.mktemp("checkpoint") / "finetuned.pt"
+    torch.save(
+        {"average_net": net.state_dict(), "recipe": {"width": 16, "hidden": 12}, "charset": CHARSET}, path
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(checkpoint: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model folder of that checkpoint."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    package.package(yaml.safe_load(RECIPE), checkpoint, folder, [], [])
+    return folder
+
+
+def open_graph(path: Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("width", [64, 160, 400])
+def test_the_graph_says_what_pytorch_says(
+    net: Crnn, folder: Path, lines: list[NDArray[np.uint8]], width: int, rows: int
+) -> None:
+    pixels = stack([line[:, :width] for line in lines[:rows]], height=48, width=width, pad_value=127)
+    indices, probabilities, features = open_graph(folder / "model.onnx").run(None, {"pixels": pixels})
+    with torch.no_grad():
+        embedding = net.neck(net.backbone(normalise(pixels)))
+        expected = net.head(embedding).softmax(-1)
+    best = expected.topk(export.TOP_K)
+    assert indices.dtype == np.int32
+    assert probabilities.dtype == features.dtype == np.float32
+    assert indices.shape == probabilities.shape == (rows, width // 8, export.TOP_K)
+    assert np.allclose(features, embedding.numpy(), atol=1e-3)
+    assert np.allclose(probabilities, best.values.numpy(), atol=1e-3)
+    clear = best.values[..., 0] - best.values[..., 1] > 0.01
+    assert clear.float().mean() > 0.9
+    assert np.array_equal(indices[..., 0][clear.numpy()], best.indices[..., 0].numpy()[clear.numpy()])
+    assert len(np.unique(indices[..., 0])) > 1
+
+
+def test_probabilities_are_sorted_and_of_all_classes(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
+    indices, probabilities = open_graph(folder / "model.onnx").run(
+        ["indices", "probabilities"], {"pixels": stack(lines[:2], height=48, width=320, pad_value=127)}
+    )
+    assert (np.diff(probabilities, axis=-1) <= 0).all()
+    total = probabilities.sum(-1)  # of eight classes of twenty
+    assert (total < 1.0001).all()
+    assert (total < 0.999).any()
+    assert (total > 0.5).all()
+    assert all(len(set(row)) == export.TOP_K for row in indices.reshape(-1, export.TOP_K).tolist())
+
+
+def test_a_line_does_not_depend_on_its_company(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
+    graph = open_graph(folder / "model.onnx")
+    pixels = stack(lines[:3], height=48, width=320, pad_value=127)
+    together = graph.run(["probabilities"], {"pixels": pixels})[0]
+    alone = [graph.run(["probabilities"], {"pixels": pixels[i : i + 1]})[0] for i in range(3)]
+    assert np.allclose(together, np.concatenate(alone), atol=1e-5)
+
+
+def test_denormal_weights_are_flushed(net: Crnn, folder: Path) -> None:
+    """They would make the LSTM's products many times slower on processors that trap them."""
+    tiny = np.finfo(np.float32).tiny
+    assert 0 < abs(net.neck.skip.weight[0, 0].item()) < tiny
+    for tensor in onnx.load(folder / "model.onnx").graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype == np.float32:
+            assert not ((np.abs(array) < tiny) & (array != 0)).any(), tensor.name
+            assert not ((np.abs(array) < export.TINY) & (array != 0)).any(), tensor.name
+
+
+def test_the_head_can_be_applied_to_the_features(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
+    """What serving does for a charset constraint."""
+    stored = np.load(folder / "head.npz")
+    assert stored["weight"].dtype == np.float16
+    assert stored["weight"].shape == (len(CHARSET) + 1, 120)
+    assert stored["bias"].dtype == np.float32
+    pixels = stack(lines[:1], height=48, width=320, pad_value=127)
+    indices, probabilities, features = open_graph(folder / "model.onnx").run(None, {"pixels": pixels})
+    logits = features[0] @ stored["weight"].astype(np.float32).T + stored["bias"]
+    softmax = np.exp(logits - logits.max(-1, keepdims=True))
+    softmax /= softmax.sum(-1, keepdims=True)
+    at = np.take_along_axis(softmax, indices[0].astype(np.int64), -1)
+    assert np.allclose(at, probabilities[0], atol=0.02)
+
+
+def test_int8_is_smaller_and_mostly_agrees(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
+    """The head is a random one, whose classes lie closer together than those of any trained head."""
+    exact, small = folder / "model.onnx", folder / "model.int8.onnx"
+    assert small.stat().st_size < 0.45 * exact.stat().st_size
+    best: list[tuple[int, int, bool]] = []
+    vectors: list[NDArray[np.float32]] = []
+    first, second = open_graph(exact), open_graph(small)
+    for line in lines:
+        pixels = stack([line], height=48, width=BUCKETS.of(line.shape[1]), pad_value=127)
+        (a, p, x), (b, _, y) = (graph.run(None, {"pixels": pixels}) for graph in (first, second))
+        clear = p[0, :, 0] - p[0, :, 1] > 0.3
+        best += zip(a[0, :, 0].tolist(), b[0, :, 0].tolist(), clear.tolist(), strict=True)
+        vectors.append(np.stack([x[0], y[0]]))
+    assert len({a for a, _, _ in best}) > 5
+    assert np.mean([a == b for a, b, _ in best]) > 0.65
+    assert np.mean([a == b for a, b, clear in best if clear]) > 0.85
+    apart = np.concatenate(vectors, axis=1)
+    apart -= apart.mean(axis=(0, 1))
+    assert np.corrcoef(apart[0].ravel(), apart[1].ravel())[0, 1] > 0.93
+
+
+def test_convolutions_are_quantised_and_the_lstm_is_not(folder: Path) -> None:
+    graph = onnx.load(folder / "model.int8.onnx").graph
+    made_by = {name: node.op_type for node in graph.node for name in node.output}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    assert len(convolutions) >= 41
+    assert all(made_by.get(node.input[0]) == "DequantizeLinear" for node in convolutions)
+    (lstm,) = [node for node in graph.node if node.op_type == "LSTM"]
+    weights = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    assert weights[lstm.input[1]] == onnx.TensorProto.FLOAT
+
+
+def test_calibration_sees_what_serving_makes(lines: list[NDArray[np.uint8]]) -> None:
+    wide = np.zeros((48, BUCKETS.widest + 1, 3), np.uint8)
+    batches = list(quantize.padded([*lines, *lines, wide], BUCKETS, 127))
+    assert sum(len(batch) for batch in batches) == 2 * len(lines)  # what is cut in serving is left out
+    assert all(len(batch) <= 8 and batch.shape[2] in BUCKETS.widths for batch in batches)
+    reader = quantize.Calibration(batches)
+    fed = [reader.get_next() for _ in range(len(batches) + 1)]
+    assert fed[-1] is None
+    assert all(set(item) == {"pixels"} for item in fed[:-1] if item)
+
+
+def test_the_manifest_is_one_that_serving_takes(folder: Path) -> None:
+    spec = manifest.load(folder)
+    assert (spec.name, spec.kind, spec.charset, spec.top_k) == ("tiny", "recogniser", CHARSET, 8)
+    assert spec.precisions == ("fp32", "int8")
+    assert spec.buckets == BUCKETS
+    assert spec.licence == "Apache-2.0"
+    assert spec.recipe["calibration"] == {"lines": 24, "seed": 5}
+    for name, file in spec.files.items():
+        assert len(file.read()) == file.size, name  # read() checks the hash
+    raw = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert raw["scores"] == {}
+    assert {entry["path"] for entry in raw["files"].values()} == {
+        path.name for path in folder.iterdir() if path.name != "manifest.json"
+    }
+
+
+def test_the_engine_reads_with_it_what_pytorch_reads(
+    net: Crnn, folder: Path, lines: list[NDArray[np.uint8]]
+) -> None:
+    recogniser = Recogniser(manifest.load(folder), cpu=cpu.inspect(), precision="fp32")
+    line = lines[0]
+    (read,) = recogniser.run(320, [line])
+    with torch.no_grad():
+        best = net(normalise(stack([line], height=48, width=320, pad_value=127))).softmax(-1).max(-1)
+    (expected,) = ctc.decode(
+        best.indices.numpy(),
+        best.values.numpy(),
+        widths=[line.shape[1]],
+        alphabet=CHARSET,
+        stride=8,
+        reach_pixels=24,
+    )
+    assert read.text == expected.text
+    assert len(read.text) > 3
+
+
+def test_a_manifest_names_the_commit_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not that of the folder in which the command happens to run; and a machine without git is no obstacle."""
+    here = package.commit()
+    monkeypatch.chdir(tmp_path)
+    assert package.commit() == here
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert package.commit() == ""
+
+
+def test_an_entry_describes_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    expected: dict[str, Any] = {
+        "path": "a",
+        "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "bytes": 3,
+    }
+    assert package.entry(tmp_path / "a") == expected
