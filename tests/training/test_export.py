@@ -26,21 +26,14 @@ from ocrsvc import cpu, ctc, manifest  # noqa: E402
 from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
-from ocrsvc.training.features import BUCKETS, normalise  # noqa: E402
+from ocrsvc.training.features import BUCKETS, Extractor, normalise  # noqa: E402
 from ocrsvc.training.net import Crnn, Shape  # noqa: E402
+from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
-CHARSET = "0123456789.合计日期 "
-TEXTS = (
-    "合计 37.20",
-    "日期 2026",
-    "12",
-    "TOTAL 合计 37.20 日期 2026.11.21",
-    "0.5",
-    "合",
-    "永字八法",
-    "ABC 日",
-)
+CHARSET = "0123456789.合计日期元 "
+TEXTS = ("合计 37.20", "日期 2026", "12", "合计 37.20 2026.11.21", "0.5", "合", "3.5元", "99元 46 8")
+WIDTH = 640  # a bucket that all of them fit into
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +43,30 @@ def lines(draw_line: Callable[..., Picture]) -> list[NDArray[np.uint8]]:
 
 @pytest.fixture(scope="module")
 def net(teacher_path: Path, lines: list[NDArray[np.uint8]]) -> Crnn:
-    """The teacher's convolutions, a random neck, and a head that tells the frames of ``lines`` apart.
+    """The teacher's convolutions, a random neck, and a head that learnt the teacher's reading of ``lines``.
 
-    Without the last, one class would win everywhere and every graph would agree with every other. Two weights are
-    denormal numbers.
+    It learnt it with noise, so that its classes are as far apart as those of a net that was trained in earnest. Two
+    weights are denormal numbers.
     """
     torch.manual_seed(4)
     net = Crnn(Shape(len(CHARSET) + 1, 16, 12))
     net.backbone = teacher.load_backbone()
     net.eval()
+    truths, extractor = Truths(CHARSET, teacher.load_head()), Extractor()
+    goals = [truths.paths(torch.from_numpy(extractor([line], WIDTH)[1]).float())[0][0] for line in lines]
+    pixels = stack(lines, height=48, width=WIDTH, pad_value=127)
     with torch.no_grad():
-        frames = torch.cat([net.neck(net.backbone(normalise(line[None]))).flatten(0, 1) for line in lines])
-        mean, spread = frames.mean(0), frames.std(0).mean() * 4
-        net.head.weight.copy_(torch.randn(net.head.weight.shape) / spread)
-        net.head.bias.copy_(-net.head.weight @ mean)
+        frames = net.neck(net.backbone(normalise(pixels)))
         net.neck.skip.weight[0, 0] = 1e-40
         net.neck.lstm.weight_hh_l0[0, 0] = -1e-35
-    return net
+    spread = frames.flatten(0, 1).std(0)
+    optimiser = torch.optim.Adam(net.head.parameters(), lr=0.05)
+    for _ in range(150):
+        logits = net.head(frames + 0.3 * spread * torch.randn(frames.shape))
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.cat(goals)).backward()
+        optimiser.step()
+    return net.requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -161,25 +161,27 @@ def test_the_head_can_be_applied_to_the_features(folder: Path, lines: list[NDArr
     assert np.allclose(at, probabilities[0], atol=0.02)
 
 
-def test_int8_is_smaller_and_mostly_agrees(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
-    """The head is a random one, whose classes lie closer together than those of any trained head."""
-    exact, small = folder / "model.onnx", folder / "model.int8.onnx"
+def test_int8_is_smaller_and_mostly_agrees(
+    folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    """Calibrated on the same lines: those of the packaged graph depend on the faces of the machine."""
+    exact, small = folder / "model.onnx", tmp_path / "model.int8.onnx"
+    quantize.to_int8(exact, small, lines, BUCKETS, 127)
     assert small.stat().st_size < 0.45 * exact.stat().st_size
-    best: list[tuple[int, int, bool]] = []
+    best: list[tuple[int, int]] = []
     vectors: list[NDArray[np.float32]] = []
-    first, second = open_graph(exact), open_graph(small)
+    graphs = open_graph(exact), open_graph(small)
     for line in lines:
         pixels = stack([line], height=48, width=BUCKETS.of(line.shape[1]), pad_value=127)
-        (a, p, x), (b, _, y) = (graph.run(None, {"pixels": pixels}) for graph in (first, second))
-        clear = p[0, :, 0] - p[0, :, 1] > 0.3
-        best += zip(a[0, :, 0].tolist(), b[0, :, 0].tolist(), clear.tolist(), strict=True)
+        (a, _, x), (b, _, y) = (graph.run(None, {"pixels": pixels}) for graph in graphs)
+        best += zip(a[0, :, 0].tolist(), b[0, :, 0].tolist(), strict=True)
         vectors.append(np.stack([x[0], y[0]]))
-    assert len({a for a, _, _ in best}) > 5
-    assert np.mean([a == b for a, b, _ in best]) > 0.65
-    assert np.mean([a == b for a, b, clear in best if clear]) > 0.85
+    assert len({a for a, _ in best}) > 8
+    assert np.mean([a == b for a, b in best]) > 0.93
+    assert np.mean([a == b for a, b in best if a or b]) > 0.85  # blanks are easy
     apart = np.concatenate(vectors, axis=1)
     apart -= apart.mean(axis=(0, 1))
-    assert np.corrcoef(apart[0].ravel(), apart[1].ravel())[0, 1] > 0.93
+    assert np.corrcoef(apart[0].ravel(), apart[1].ravel())[0, 1] > 0.9
 
 
 def test_convolutions_are_quantised_and_the_lstm_is_not(folder: Path) -> None:
@@ -210,7 +212,7 @@ def test_the_manifest_is_one_that_serving_takes(folder: Path) -> None:
     assert spec.precisions == ("fp32", "int8")
     assert spec.buckets == BUCKETS
     assert spec.licence == "Apache-2.0"
-    assert spec.recipe["calibration"] == {"lines": 24, "seed": 5}
+    assert spec.recipe["calibration"] == {"lines": 8, "seed": 5}
     for name, file in spec.files.items():
         assert len(file.read()) == file.size, name  # read() checks the hash
     raw = json.loads((folder / "manifest.json").read_text("utf-8"))
@@ -237,7 +239,7 @@ def test_the_engine_reads_with_it_what_pytorch_reads(
         reach_pixels=24,
     )
     assert read.text == expected.text
-    assert len(read.text) > 3
+    assert read.text.replace(" ", "") == "合计37.20"
 
 
 def test_a_manifest_names_the_commit_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
