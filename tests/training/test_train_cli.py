@@ -83,7 +83,7 @@ def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) ->
         cli.main(["--help"])
     text = capsys.readouterr().out
     named = {line.split()[2] for line in text.splitlines() if line.startswith("  ocrsvc train ")}
-    assert named >= {"fonts", "sheet", "photos", "features", "fit", "finetune", "export"}
+    assert named >= {"fonts", "sheet", "photos", "features", "fit", "curves", "finetune", "export"}
     for step in named:
         with pytest.raises(SystemExit) as stop:
             cli.main([step, "--help"])

@@ -11,13 +11,14 @@ import yaml
 
 RECIPES = Path(__file__).with_name("recipes")
 DESCRIPTION = """\
-Trains a recogniser on the CPU (or CUDA where there is one). The steps, in order:
+Trains a recogniser on the CPU. The steps, in order (docs/training.md says what each costs):
 
   ocrsvc train fonts --npm DIR/*.tgz --out runs/fonts      unpack npm typefaces (after `npm pack @fontsource/...`)
   ocrsvc train sheet --out sheet.png                       look at what the data engine draws
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
   ocrsvc train features crnn --out runs/crnn ...           run backbone and teacher once over all lines
   ocrsvc train fit crnn --out runs/crnn                    train neck and head (goes on after a kill)
+  ocrsvc train curves --out runs/crnn                      draw how the fit went
   ocrsvc train finetune crnn --out runs/crnn ...           unfreeze the upper convolutions, end to end
   ocrsvc train export crnn --out runs/crnn --model models/crnn    ONNX, INT8, manifest
 """
@@ -119,6 +120,17 @@ def _fit(options: argparse.Namespace) -> None:
     fit(shards, truths, train, dev, head, Recipe(**recipe(options.recipe)["fit"]), options.out / "fit")
 
 
+def _curves(options: argparse.Namespace) -> None:
+    from ocrsvc.training.curves import draw, read
+
+    checkpoint = options.out / "fit" / "last.pt"
+    if not checkpoint.exists():
+        raise SystemExit(f"ocrsvc train: no {checkpoint}; run `ocrsvc train fit` first")
+    target = options.out / "fit" / "curves.png"
+    draw(read(checkpoint)).save(target)
+    print(target)
+
+
 def _finetune(options: argparse.Namespace) -> None:
     from ocrsvc.training.finetune import Recipe, Source, finetune
 
@@ -180,6 +192,8 @@ def parser() -> argparse.ArgumentParser:
     fit = add("fit", _fit, "train neck and head on cached features")
     fit.add_argument("recipe")
     fit.add_argument("--out", type=Path, required=True)
+    curves = add("curves", _curves, "draw the losses and scores of a fit as fit/curves.png")
+    curves.add_argument("--out", type=Path, required=True)
     export = add("export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)
     export.add_argument("recipe")
     export.add_argument("--out", type=Path, required=True)
