@@ -13,7 +13,7 @@ import pytest
 from available import missing
 from tiny_training import RECIPE, TrainingRun
 
-LABELLED = ("合计 TOTAL 37.20", "收银小票 RECEIPT", "发票号码：20260001", "THANK YOU", "全麦面包 Bread 8.80")
+LABELLED = ("合计 TOTAL 37.20", "收银小票 Receipt", "发票号码：20260001", "Thank you", "全麦面包 Bread 8.80")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,14 +51,15 @@ def teacher_path() -> Path:
 
 @pytest.fixture(scope="session")
 def labelled_folder(font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of labelled lines as real ones come: ``manifest.jsonl`` beside ``img/``; the texts are LABELLED."""
+    """A folder of labelled lines as real ones come: ``manifest.jsonl`` beside ``img/``; LABELLED are drawn."""
     folder = tmp_path_factory.mktemp("real") / "receipts"
     (folder / "img").mkdir(parents=True)
     rows = []
     for i, text in enumerate(LABELLED):
         name = f"img/{i}.png"
         cv2.imwrite(str(folder / name), drawings.line_image(text, font_path))
-        rows.append({"file": name, "text": text, "case_insensitive": i % 2 == 1})
+        folded = i % 2 == 1  # as the labels of receipts, which are all capitals
+        rows.append({"file": name, "text": text.upper() if folded else text, "case_insensitive": folded})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
 

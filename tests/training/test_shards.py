@@ -73,6 +73,13 @@ def test_real_lines_are_those_that_are_not_scored(shards: Shards, tiny_run: Trai
     assert folded(scored) not in {folded(text) for text, _, _ in texts}
 
 
+def test_labels_without_case_take_it_from_the_teacher(shards: Shards, tiny_run: TrainingRun) -> None:
+    texts = json.loads((tiny_run.shards[2] / "texts.json").read_text("utf-8"))
+    real = [line for line in shards.lines if line.shard == 2]
+    said = {line.truth.text for line, row in zip(real, texts, strict=True) if row[0] == "收银小票 RECEIPT"}
+    assert said - {None} == {"收银小票 Receipt"}
+
+
 def test_batches_are_of_one_length_and_hold_every_line_once(shards: Shards) -> None:
     chunks = list(Shards.batches(shards.lines, 100, random.Random(1)))
     assert all(len({line.length for line in chunk}) == 1 for chunk in chunks)
