@@ -96,6 +96,17 @@ def test_a_killed_run_goes_on_to_the_same_weights(
             assert torch.equal(content[part][name], tensor), (part, name)
 
 
+def test_what_is_exported_follows_the_trained_weights_at_a_distance(
+    head: teacher.Head, whole: dict[str, Any]
+) -> None:
+    """The moving average lies between the first weights and the last."""
+    began = start(RECIPE, charset.load(), head).neck.reduce.weight
+    trained, averaged = whole["neck"]["reduce.weight"], whole["average_neck"]["reduce.weight"]
+    way = float((trained - began).norm().detach())
+    assert 0.05 * way < float((averaged - trained).norm()) < 0.95 * way
+    assert float((averaged - began).norm().detach()) > 0.05 * way
+
+
 def test_a_finished_run_is_left_alone(
     shards: Shards,
     truths: Truths,
