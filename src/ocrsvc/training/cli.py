@@ -101,7 +101,9 @@ def _features(options: argparse.Namespace) -> None:
 
 def _fit(options: argparse.Namespace) -> None:
     from ocrsvc.training import charset, teacher
+    from ocrsvc.training.features import BUCKETS
     from ocrsvc.training.fit import Recipe, fit
+    from ocrsvc.training.net import WIDTH_STRIDE
     from ocrsvc.training.shards import Shards
     from ocrsvc.training.truths import Truths
 
@@ -115,9 +117,12 @@ def _fit(options: argparse.Namespace) -> None:
     shards = Shards(folders, truths)
     # The last drawn shard is never trained on; real lines are held out by image, before any variation.
     last = max(i for i, folder in enumerate(folders) if folder.name.startswith("drawn"))
-    train = [line for line in shards.lines if line.shard != last and (line.truth.distil or line.truth.target)]
-    dev = {"drawn": [line for line in shards.lines if line.shard == last and line.truth.text]}
-    fit(shards, truths, train, dev, head, Recipe(**recipe(options.recipe)["fit"]), options.out / "fit")
+    # Lines of buckets that serving no longer has are left out.
+    lines = [line for line in shards.lines if line.length * WIDTH_STRIDE in BUCKETS.widths]
+    train = [line for line in lines if line.shard != last and (line.truth.distil or line.truth.target)]
+    dev = {"drawn": [line for line in lines if line.shard == last and line.truth.text]}
+    numbers = Recipe(**recipe(options.recipe)[options.stage])
+    fit(shards, truths, train, dev, head, numbers, options.out / "fit", options.start)
 
 
 def _curves(options: argparse.Namespace) -> None:
@@ -192,6 +197,8 @@ def parser() -> argparse.ArgumentParser:
     fit = add("fit", _fit, "train neck and head on cached features")
     fit.add_argument("recipe")
     fit.add_argument("--out", type=Path, required=True)
+    fit.add_argument("--stage", default="fit", help="section of the recipe with the numbers (default: fit)")
+    fit.add_argument("--start", type=Path, help="checkpoint of an earlier stage to begin with")
     curves = add("curves", _curves, "draw the losses and scores of a fit as fit/curves.png")
     curves.add_argument("--out", type=Path, required=True)
     export = add("export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)

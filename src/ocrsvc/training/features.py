@@ -32,7 +32,7 @@ from ocrsvc.training.synth import Synthesiser
 
 HEIGHT = 48
 PAD_VALUE = 127
-BUCKETS = Buckets((64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
+BUCKETS = Buckets((200, 256, 320, 400, 512, 640, 800, 1024, 1280))
 
 
 @dataclass(frozen=True)

@@ -195,14 +195,24 @@ def fit(
     head: Head,
     recipe: Recipe,
     folder: Path,
+    initial: Path | None = None,
 ) -> Path:
-    """Trains for ``recipe.epochs``, going on from ``folder/last.pt`` if it is there; returns the checkpoint."""
+    """Trains for ``recipe.epochs``, going on from ``folder/last.pt`` if it is there; returns the checkpoint.
+
+    ``initial``: the checkpoint of another fit whose averaged weights this one begins with.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"
     state = start(recipe, truths.charset, head)
     if checkpoint.exists():
         state.load(checkpoint)
         print(f"going on after epoch {state.epoch}", flush=True)
+    elif initial is not None:
+        content = torch.load(initial, weights_only=True)
+        for neck in (state.neck, state.average_neck):
+            neck.load_state_dict(content["average_neck"])
+        for linear in (state.head, state.average_head):
+            linear.load_state_dict(content["average_head"])
     loss = Loss(recipe, truths.charset, head)
     steps = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
     total = steps * recipe.epochs

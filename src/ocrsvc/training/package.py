@@ -83,9 +83,7 @@ def package(
         },
         "licence": "Apache-2.0",
         "origin": ORIGIN,
-        "recipe": {
-            key: recipe[key] for key in ("features", "fit", "finetune", "calibration") if key in recipe
-        },
+        "recipe": {key: recipe[key] for key in recipe if key in ("features", "fit", "adapt", "calibration")},
         "commit": commit(),
         "scores": {},
     }
