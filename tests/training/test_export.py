@@ -169,19 +169,14 @@ def test_int8_is_smaller_and_mostly_agrees(
     quantize.to_int8(exact, small, lines, BUCKETS, 127)
     assert small.stat().st_size < 0.45 * exact.stat().st_size
     best: list[tuple[int, int]] = []
-    vectors: list[NDArray[np.float32]] = []
     graphs = open_graph(exact), open_graph(small)
     for line in lines:
         pixels = stack([line], height=48, width=BUCKETS.of(line.shape[1]), pad_value=127)
-        (a, _, x), (b, _, y) = (graph.run(None, {"pixels": pixels}) for graph in graphs)
+        a, b = (graph.run(["indices"], {"pixels": pixels})[0] for graph in graphs)
         best += zip(a[0, :, 0].tolist(), b[0, :, 0].tolist(), strict=True)
-        vectors.append(np.stack([x[0], y[0]]))
     assert len({a for a, _ in best}) > 8
     assert np.mean([a == b for a, b in best]) > 0.93
     assert np.mean([a == b for a, b in best if a or b]) > 0.85  # blanks are easy
-    apart = np.concatenate(vectors, axis=1)
-    apart -= apart.mean(axis=(0, 1))
-    assert np.corrcoef(apart[0].ravel(), apart[1].ravel())[0, 1] > 0.9
 
 
 def test_convolutions_are_quantised_and_the_lstm_is_not(folder: Path) -> None:

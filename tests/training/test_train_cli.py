@@ -31,6 +31,13 @@ def test_from_lines_to_a_model_folder(
     assert "epoch 2" in capsys.readouterr().out
     cli.main(["fit", *run.arguments])
     assert capsys.readouterr().out == "going on after epoch 2\n"
+    second = ["fit", str(run.recipe), "--out", str(tmp_path / "second")]
+    with pytest.raises(SystemExit, match="no shards"):
+        cli.main(second)
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "shards").symlink_to(tmp_path / "shards")
+    cli.main([*second, "--stage", "adapt", "--start", str(tmp_path / "fit" / "last.pt")])
+    assert "epoch 1" in capsys.readouterr().out
     cli.main(["export", *run.arguments, "--model", str(tmp_path / "tiny")])
     spec = manifest.load(tmp_path / "tiny")
     assert spec.name == "tiny"
@@ -72,6 +79,7 @@ def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     for name in (*names, str(tmp_path / "tiny.yaml")):
         recipe = cli.recipe(name)
         Recipe(**recipe["fit"])
+        Recipe(**recipe["adapt"])
         FinetuneRecipe(**recipe["finetune"])
         assert recipe["features"]["drawn"].keys() == {"shards", "lines", "seed"}
         assert recipe["features"]["real"].keys() == {"shards", "lines", "seed", "held_out"}
