@@ -127,12 +127,12 @@ def polygons(
 
 def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
     """How a picture is shown to the network: whole, or cut along its longer side where it is a long strip."""
-    budget = 0.75 * side_pixels * side_pixels
+    budget = _budget(side_pixels)
     padded_width, padded_height = max(width, _MIN_INPUT_PIXELS), max(height, _MIN_INPUT_PIXELS)
     scale = min(1.0, sqrt(budget / (padded_width * padded_height)))
     longer, shorter = max(width, height), min(width, height)
     if scale >= _TILE_BELOW_SCALE or longer < _TILE_ASPECT * shorter:
-        size = (_rounded(padded_width * scale), _rounded(padded_height * scale))
+        size = _input_size(padded_width * scale, padded_height * scale, budget)
         return [Tile(0, 0, width, height, *size)]
     scale = min(1.0, 0.75 * side_pixels / max(shorter, _MIN_INPUT_PIXELS))
     length = min(longer, round(budget / (max(shorter, _MIN_INPUT_PIXELS) * scale) / scale))
@@ -140,7 +140,7 @@ def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
     count = ceil((longer - length) / step) + 1
     # Spread evenly, so that all tiles have one size and the last does not lie almost wholly on its neighbour.
     starts = [round(i * (longer - length) / max(1, count - 1)) for i in range(count)]
-    size = (_rounded(max(shorter, _MIN_INPUT_PIXELS) * scale), _rounded(length * scale))
+    size = _input_size(max(shorter, _MIN_INPUT_PIXELS) * scale, length * scale, budget)
     if height >= width:
         return [Tile(0, start, width, length, *size) for start in starts]
     return [Tile(start, 0, length, height, *size[::-1]) for start in starts]
@@ -209,14 +209,34 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def warm_sizes(side_pixels: int) -> Iterator[tuple[int, int]]:
     """A few (width, height) of inputs, the largest first: what is allocated for them serves all others."""
-    for width, height in ((4, 3), (3, 4), (1, 1), (2, 1)):
-        scale = sqrt(0.75 * side_pixels * side_pixels / (width * height))
-        yield _rounded(width * scale), _rounded(height * scale)
+    budget = _budget(side_pixels)
+    yield _rounded(side_pixels), _rounded(0.75 * side_pixels)
+    for width, height in ((3, 4), (1, 1), (2, 1)):
+        scale = sqrt(budget / (width * height))
+        yield _input_size(width * scale, height * scale, budget)
+
+
+def _budget(side_pixels: int) -> int:
+    """The largest area of an input: no other may need more memory than the one that is run first."""
+    return _rounded(side_pixels) * _rounded(0.75 * side_pixels)
+
+
+def _input_size(width: float, height: float, budget: int) -> tuple[int, int]:
+    """Sides rounded to the steps, within the budget: what rounding added most to is cut first."""
+    size = [_rounded(width), _rounded(height)]
+    while size[0] * size[1] > budget:
+        grown = 0 if size[0] / width >= size[1] / height else 1
+        size[grown] -= _step(size[grown])
+    return size[0], size[1]
 
 
 def _rounded(length: float) -> int:
-    step = next(step for step, limit in _STEPS if length <= limit)
+    step = _step(length)
     return max(_MIN_INPUT_PIXELS, round(length / step) * step)
+
+
+def _step(length: float) -> int:
+    return next(step for step, limit in _STEPS if length <= limit)
 
 
 def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -45,9 +45,10 @@ def prepare(
     if found is None:
         height, width = pixels.shape[:2]
         corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
-        crops: list[Crop | None] = [Crop(pixels, corners)]
+        crops: Iterable[Crop | None] = [Crop(pixels, corners)]
     else:
-        crops = [cut(pixels, found[i]) for i in layout.order(found)]
+        # One after the other: all lines of a scan together are as large as the scan.
+        crops = (cut(pixels, found[i]) for i in layout.order(found))
     lines = []
     for crop in crops:
         if crop is None:

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import cpu, enhance, images, segments
+from ocrsvc import cpu, enhance, images, memory, segments
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.charsets import Charset
 from ocrsvc.cost import CostModel
@@ -46,6 +46,7 @@ _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores b
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
+_INFLIGHT_PIXELS_PER_WORKER = 16_000_000  # a scan or photograph each
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
 
@@ -90,7 +91,8 @@ class Reader:
         self.cpu = cpu.inspect(cores=settings.workers)
         self._steps = enhance.parse(settings.enhance)
         self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
-        self.gate = PixelGate(settings.max_inflight_pixels)
+        workers = settings.workers or self.cpu.effective
+        self.gate = PixelGate(settings.max_inflight_pixels or _INFLIGHT_PIXELS_PER_WORKER * workers)
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
         self._recognisers: dict[str, Recogniser] = {}
         self._opening = asyncio.Lock()
@@ -99,7 +101,7 @@ class Reader:
         self._closed = False
         self.batcher: Batcher[Pixels, Answer] = Batcher(
             self._run,
-            workers=settings.workers or self.cpu.effective,
+            workers=workers,
             max_batch=settings.max_batch,
             t_max_ms=settings.t_max_ms,
             max_wait_ms=settings.max_wait_ms,
@@ -130,6 +132,7 @@ class Reader:
         CorruptModel or UnknownModel if one of them is missing, broken, or gives no sane answer.
         """
         images.quieten()
+        memory.give_back()
         cv2.setNumThreads(1)  # parallelism is across lines and pages; OpenCV's pool would fight the workers
         recogniser = await self._recogniser(self.settings.model)
         detector = await self._in_pool(self._load_detector)

@@ -63,8 +63,10 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         256, ge=1, le=100_000, description="Most requests in work at once; more are refused."
     )
-    max_inflight_pixels: int = Field(
-        256_000_000, ge=1024, description="Most decoded pixels in memory at once; more wait or are refused."
+    max_inflight_pixels: int | None = Field(
+        None,
+        ge=1024,
+        description="Most decoded pixels in memory at once; more wait. Default: 16 million for each worker.",
     )
     max_image_pixels: int = Field(
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."

@@ -1,0 +1,29 @@
+"""How the C library keeps memory that pictures leave behind."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+# From <malloc.h> of glibc.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+_LARGE_BYTES = 1 << 20
+_ARENAS = 2
+
+
+def give_back() -> bool:
+    """Let freed pictures go back to the system at once, for this whole process; whether that could be arranged.
+
+    By default glibc gives every thread an arena of its own and raises its threshold for direct mappings to 32 MB
+    with the first large block that is freed; decoded pages then stay in the heaps of all threads that ever held
+    one. Does nothing where the C library is another one.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # musl has no mallopt
+        return False
+    wishes = ((_M_ARENA_MAX, _ARENAS), (_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, _LARGE_BYTES))
+    taken = [mallopt(name, value) for name, value in wishes]
+    return all(result == 1 for result in taken)
