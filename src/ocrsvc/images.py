@@ -240,13 +240,17 @@ class _PictureSource:
         plain = mode in ("RGB", "L", "I;16") and "transparency" not in self._header.info
         if self._kind in ("GIF", "BMP") or not (plain or mode == "RGBA"):
             return None
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION if plain else cv2.IMREAD_UNCHANGED
+        # A scan is decoded as gray first: OpenCV would hold it in colour twice.
+        flags = cv2.IMREAD_GRAYSCALE if mode == "L" else cv2.IMREAD_COLOR if plain else cv2.IMREAD_UNCHANGED
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION if plain else 0
         decoded = cv2.imdecode(np.frombuffer(self._data, dtype=np.uint8), flags)
         if decoded is None or decoded.dtype != np.uint8 or decoded.shape[:2] != self._header.size[::-1]:
             return None
         if decoded.ndim == 3 and decoded.shape[2] == 4:
             return _on_white(np.asarray(decoded, dtype=np.uint8))
-        return np.asarray(decoded, dtype=np.uint8) if decoded.ndim == 3 else None
+        if decoded.ndim == 2:
+            return _converted(np.asarray(decoded, dtype=np.uint8), cv2.COLOR_GRAY2BGR)
+        return np.asarray(decoded, dtype=np.uint8)
 
     def _orientation(self) -> int:
         # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
@@ -296,6 +300,8 @@ def to_bgr(image: Image.Image) -> Pixels:
         low, high = values.min(), values.max()
         gray = ((values - low) * (255 / (high - low)) if high > low else values * 0).astype(np.uint8)
         return _converted(gray, cv2.COLOR_GRAY2BGR)
+    if image.mode in ("1", "L") and not image.has_transparency_data:
+        return _converted(np.asarray(image.convert("L")), cv2.COLOR_GRAY2BGR)
     if image.has_transparency_data:
         return _on_white(_converted(np.asarray(image.convert("RGBA")), cv2.COLOR_RGBA2BGRA))
     return _converted(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR)
