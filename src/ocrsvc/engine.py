@@ -6,6 +6,7 @@ than one run with N threads (onnxruntime #22967, #16304), and a pool of one thre
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 import time
@@ -43,6 +44,8 @@ def open_session(file: ModelFile, *, arena: bool = True) -> ort.InferenceSession
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False
     options.enable_cpu_mem_arena = arena
+    if arena and _share_arena():
+        options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
@@ -54,6 +57,20 @@ def open_session(file: ModelFile, *, arena: bool = True) -> ort.InferenceSession
         raise
     except Exception as error:  # ORT raises classes of its own, without a common base
         raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
+
+
+@functools.cache
+def _share_arena() -> bool:
+    """Give all sessions of this process one arena, once; whether that worked.
+
+    The detector and the recognisers take turns on the same workers: what one has freed serves the other.
+    """
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    try:
+        ort.create_and_register_allocator(place, ort.OrtArenaCfg({}))
+    except Exception:  # whoever embeds us has registered one of their own
+        return False
+    return True
 
 
 class Recogniser:
