@@ -31,10 +31,11 @@ _MAX_CANDIDATES = 1000
 _STEPS = ((32, 320.0), (64, 1024.0), (128, 2048.0), (256, inf))
 _MIN_INPUT_PIXELS = 64  # shorter sides are padded: text at the very border of a tiny input is missed
 
-# A strip is cut into tiles when fitting it whole would shrink it below this scale.
-_TILE_BELOW_SCALE = 0.6
-_TILE_ASPECT = 3.0
-_TILE_OVERLAP = 0.2
+_TILE_AREA = 1280 * 544  # of an input; a run of this size holds about 100 MB
+_OVERLAP_PIXELS = 128  # of the input that two neighbouring tiles share: higher than nearly all lines
+# A long strip, such as a screenshot that was scrolled, is not shrunk below the scale that its width allows.
+_STRIP_BELOW_SCALE = 0.6
+_STRIP_ASPECT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ class Tile:
 class Detector:
     """A detector ready to run; thread-safe, every method blocks.
 
-    ``side_pixels`` bounds the input: a picture of more than ``0.75 * side_pixels**2`` pixels is shrunk to that
-    area, smaller ones keep their size.
+    ``side_pixels`` bounds what is seen: a picture of more than ``0.75 * side_pixels**2`` pixels is shrunk to
+    that area, smaller ones keep their size.
     """
 
     def __init__(self, spec: Manifest, *, cpu: Cpu, side_pixels: int, precision: Precision = "auto") -> None:
@@ -126,24 +127,27 @@ def polygons(
 
 
 def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
-    """How a picture is shown to the network: whole, or cut along its longer side where it is a long strip."""
-    budget = _budget(side_pixels)
-    padded_width, padded_height = max(width, _MIN_INPUT_PIXELS), max(height, _MIN_INPUT_PIXELS)
-    scale = min(1.0, sqrt(budget / (padded_width * padded_height)))
-    longer, shorter = max(width, height), min(width, height)
-    if scale >= _TILE_BELOW_SCALE or longer < _TILE_ASPECT * shorter:
-        size = _input_size(padded_width * scale, padded_height * scale, budget)
-        return [Tile(0, 0, width, height, *size)]
-    scale = min(1.0, 0.75 * side_pixels / max(shorter, _MIN_INPUT_PIXELS))
-    length = min(longer, round(budget / (max(shorter, _MIN_INPUT_PIXELS) * scale) / scale))
-    step = max(1, round(length * (1 - _TILE_OVERLAP)))
-    count = ceil((longer - length) / step) + 1
-    # Spread evenly, so that all tiles have one size and the last does not lie almost wholly on its neighbour.
-    starts = [round(i * (longer - length) / max(1, count - 1)) for i in range(count)]
-    size = _input_size(max(shorter, _MIN_INPUT_PIXELS) * scale, length * scale, budget)
-    if height >= width:
-        return [Tile(0, start, width, length, *size) for start in starts]
-    return [Tile(start, 0, length, height, *size[::-1]) for start in starts]
+    """How a picture is shown to the network: whole, or in overlapping parts where that is a large input.
+
+    Parts keep the memory of a run small and let several workers share a page. They are cut across the page, so
+    that no line of text is cut; wide strips are cut along it.
+    """
+    wide, high = max(width, _MIN_INPUT_PIXELS), max(height, _MIN_INPUT_PIXELS)
+    scale = min(1.0, sqrt(0.75 * side_pixels * side_pixels / (wide * high)))
+    if scale < _STRIP_BELOW_SCALE and max(wide, high) >= _STRIP_ASPECT * min(wide, high):
+        scale = min(1.0, 0.75 * side_pixels / min(wide, high))
+    along_x = wide >= _STRIP_ASPECT * high
+    across, along = (high, wide) if along_x else (wide, high)
+    overlap = _OVERLAP_PIXELS / scale
+    longest = max(_TILE_AREA / (across * scale), 4 * _OVERLAP_PIXELS) / scale
+    count = 1 if along <= longest else ceil((along - overlap) / (longest - overlap))
+    length = ceil((along + (count - 1) * overlap) / count)
+    size = _input_size(across * scale, length * scale)
+    starts = [round(i * (along - length) / max(1, count - 1)) for i in range(count)]
+    length = min(length, width if along_x else height)
+    if along_x:
+        return [Tile(start, 0, length, height, *size[::-1]) for start in starts]
+    return [Tile(0, start, width, length, *size) for start in starts]
 
 
 def boxes_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -188,7 +192,7 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """The boxes ``[N,4,2]`` of overlapping tiles, each line once.
 
     Of two boxes that share most of the smaller one's area, the larger stays: the other is the same line, cut by
-    its tile's edge. Two pieces of a row that overlap less become one box.
+    its tile's edge. Where both are cut, and where two pieces of a row overlap less, one box around both stays.
     """
     kept = parts[0]
     for boxes in parts[1:]:
@@ -207,24 +211,18 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return kept
 
 
-def warm_sizes(side_pixels: int) -> Iterator[tuple[int, int]]:
-    """A few (width, height) of inputs, the largest first: what is allocated for them serves all others."""
-    budget = _budget(side_pixels)
-    yield _rounded(side_pixels), _rounded(0.75 * side_pixels)
-    for width, height in ((3, 4), (1, 1), (2, 1)):
-        scale = sqrt(budget / (width * height))
-        yield _input_size(width * scale, height * scale, budget)
+def warm_sizes() -> Iterator[tuple[int, int]]:
+    """A few (width, height) of inputs, the largest first: no other needs more memory than that run leaves."""
+    for width, height in ((5, 2), (1, 1), (2, 3)):
+        scale = sqrt(_TILE_AREA / (width * height))
+        yield _input_size(width * scale, height * scale)
 
 
-def _budget(side_pixels: int) -> int:
-    """The largest area of an input: no other may need more memory than the one that is run first."""
-    return _rounded(side_pixels) * _rounded(0.75 * side_pixels)
-
-
-def _input_size(width: float, height: float, budget: int) -> tuple[int, int]:
-    """Sides rounded to the steps, within the budget: what rounding added most to is cut first."""
+def _input_size(width: float, height: float) -> tuple[int, int]:
+    """Sides rounded to the steps, within the largest area: what rounding added most to is cut first."""
     size = [_rounded(width), _rounded(height)]
-    while size[0] * size[1] > budget:
+    largest = max(_TILE_AREA, width * height)
+    while size[0] * size[1] > largest:
         grown = 0 if size[0] / width >= size[1] / height else 1
         size[grown] -= _step(size[grown])
     return size[0], size[1]
@@ -252,12 +250,14 @@ def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
 def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """One box for two that show the same line, None if they do not."""
     shared = cv2.intersectConvexConvex(a, b)[0] / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))
+    around = np.asarray(cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b]))), np.float32)
+    union = np.asarray(clockwise(around[np.newaxis])[0], np.float32)
     if shared > 0.5:
-        return a if cv2.contourArea(a) >= cv2.contourArea(b) else b
+        larger = a if cv2.contourArea(a) >= cv2.contourArea(b) else b
+        return larger if cv2.contourArea(union) < 1.15 * cv2.contourArea(larger) else union
     common = min(a[:, 1].max(), b[:, 1].max()) - max(a[:, 1].min(), b[:, 1].min())
     if shared > 0.1 and common > 0.6 * min(np.ptp(a[:, 1]), np.ptp(b[:, 1])):
-        around = cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b])))
-        return np.asarray(clockwise(np.asarray(around, np.float32)[np.newaxis])[0], np.float32)
+        return union
     return None
 
 

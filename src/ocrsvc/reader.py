@@ -352,7 +352,7 @@ def _warm(recogniser: Recogniser, detector: Detector) -> list[tuple[Lane, int, f
     """Run every shape: (lane, rows, seconds) of each run. CorruptModel if an answer is no answer."""
     measured = []
     try:
-        for width, height in warm_sizes(detector.side_pixels):
+        for width, height in warm_sizes():
             blank = np.full((height, width, 3), 255, dtype=np.uint8)
             begun = time.perf_counter()
             detector.run(blank)
