@@ -126,7 +126,7 @@ def test_small_pictures_are_not_enlarged_and_large_ones_shrink() -> None:
 
 
 def test_pages_are_cut_between_lines_with_room_for_one() -> None:
-    parts = tiles(2550, 3300, 1280)
+    parts = tiles(2550, 3300, 1120)
     assert len(parts) == 2
     for before, after in pairwise(parts):
         assert (before.left, before.width) == (after.left, after.width) == (0, 2550)
@@ -148,7 +148,7 @@ def test_no_input_is_larger_than_the_one_that_is_run_first() -> None:
     random = np.random.default_rng(0)
     shapes = set()
     for width, height in random.integers(20, 5000, (3000, 2)).tolist():
-        shapes |= {(t.input_width, t.input_height) for t in tiles(width, height, 1280)}
+        shapes |= {(t.input_width, t.input_height) for t in tiles(width, height, 1120)}
     assert len(shapes) < 350
     first, *others = (w * h for w, h in warm_sizes())
     assert max(w * h for w, h in shapes) <= first
@@ -192,6 +192,11 @@ def test_a_headline_cut_on_both_sides_of_a_seam_is_whole_again() -> None:
     upper, lower = rectangle(0, 100, 900, 300), rectangle(0, 180, 900, 380)
     (box,) = merge([upper[None], lower[None]])
     assert bounds(box) == pytest.approx((0, 100, 900, 380), abs=1)
+
+
+def test_a_word_inside_a_drawing_is_not_swallowed_by_it() -> None:
+    drawing, word = rectangle(100, 50, 700, 480), rectangle(400, 430, 550, 500)
+    assert len(merge([drawing[None], word[None]])) == 2
 
 
 def test_neighbouring_lines_of_two_tiles_stay_apart() -> None:

@@ -31,7 +31,8 @@ _MAX_CANDIDATES = 1000
 _STEPS = ((32, 320.0), (64, 1024.0), (128, 2048.0), (256, inf))
 _MIN_INPUT_PIXELS = 64  # shorter sides are padded: text at the very border of a tiny input is missed
 
-_TILE_AREA = 1280 * 544  # of an input; a run of this size holds about 100 MB
+_LARGEST = (960, 704)
+_TILE_AREA = _LARGEST[0] * _LARGEST[1]  # of an input; a run of this size holds about 100 MB
 _OVERLAP_PIXELS = 128  # of the input that two neighbouring tiles share: higher than nearly all lines
 # A long strip, such as a screenshot that was scrolled, is not shrunk below the scale that its width allows.
 _STRIP_BELOW_SCALE = 0.6
@@ -139,10 +140,12 @@ def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
     along_x = wide >= _STRIP_ASPECT * high
     across, along = (high, wide) if along_x else (wide, high)
     overlap = _OVERLAP_PIXELS / scale
-    longest = max(_TILE_AREA / (across * scale), 4 * _OVERLAP_PIXELS) / scale
+    # Only a setting far above the default makes pages so wide that their tiles must be larger.
+    area = max(_TILE_AREA, round(across * scale * 3 * _OVERLAP_PIXELS))
+    longest = area / (across * scale) / scale
     count = 1 if along <= longest else ceil((along - overlap) / (longest - overlap))
     length = ceil((along + (count - 1) * overlap) / count)
-    size = _input_size(across * scale, length * scale)
+    size = _input_size(across * scale, length * scale, area)
     starts = [round(i * (along - length) / max(1, count - 1)) for i in range(count)]
     length = min(length, width if along_x else height)
     if along_x:
@@ -213,16 +216,16 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
 def warm_sizes() -> Iterator[tuple[int, int]]:
     """A few (width, height) of inputs, the largest first: no other needs more memory than that run leaves."""
+    yield _LARGEST
     for width, height in ((5, 2), (1, 1), (2, 3)):
         scale = sqrt(_TILE_AREA / (width * height))
-        yield _input_size(width * scale, height * scale)
+        yield _input_size(width * scale, height * scale, _TILE_AREA)
 
 
-def _input_size(width: float, height: float) -> tuple[int, int]:
-    """Sides rounded to the steps, within the largest area: what rounding added most to is cut first."""
+def _input_size(width: float, height: float, area: int) -> tuple[int, int]:
+    """Sides rounded to the steps, within this area: what rounding added most to is cut first."""
     size = [_rounded(width), _rounded(height)]
-    largest = max(_TILE_AREA, width * height)
-    while size[0] * size[1] > largest:
+    while size[0] * size[1] > area:
         grown = 0 if size[0] / width >= size[1] / height else 1
         size[grown] -= _step(size[grown])
     return size[0], size[1]
@@ -252,11 +255,13 @@ def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     shared = cv2.intersectConvexConvex(a, b)[0] / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))
     around = np.asarray(cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b]))), np.float32)
     union = np.asarray(clockwise(around[np.newaxis])[0], np.float32)
-    if shared > 0.5:
+    same = np.minimum(a.max(axis=0), b.max(axis=0)) - np.maximum(a.min(axis=0), b.min(axis=0))
+    longest = np.maximum(np.ptp(a, axis=0), np.ptp(b, axis=0))
+    # A word inside the outline of a drawing is another thing; a line that an edge cut is as long or as high.
+    if shared > 0.5 and (same > 0.6 * longest).any():
         larger = a if cv2.contourArea(a) >= cv2.contourArea(b) else b
         return larger if cv2.contourArea(union) < 1.15 * cv2.contourArea(larger) else union
-    common = min(a[:, 1].max(), b[:, 1].max()) - max(a[:, 1].min(), b[:, 1].min())
-    if shared > 0.1 and common > 0.6 * min(np.ptp(a[:, 1]), np.ptp(b[:, 1])):
+    if 0.1 < shared <= 0.5 and same[1] > 0.6 * longest[1]:
         return union
     return None
 

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     pdf_dpi: int = Field(200, ge=36, le=600, description="Resolution at which PDF pages are drawn.")
 
     detector_side_pixels: int = Field(
-        960, ge=320, le=4096, description="Size of the detector's input: longer side at 4:3."
+        1120, ge=320, le=4096, description="Size at which the detector sees pages: longer side at 4:3."
     )
     enhance: str = Field(
         "", description="Steps done to every line image before it is read, such as stretch,clahe."
