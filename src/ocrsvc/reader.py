@@ -46,7 +46,7 @@ _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores b
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
-_INFLIGHT_PIXELS_PER_WORKER = 16_000_000  # a scan or photograph each
+_INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
 

@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     max_inflight_pixels: int | None = Field(
         None,
         ge=1024,
-        description="Most decoded pixels in memory at once; more wait. Default: 16 million for each worker.",
+        description="Most decoded pixels in memory at once; more wait. Default: 8 million for each worker.",
     )
     max_image_pixels: int = Field(
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."
