@@ -15,6 +15,7 @@ fit: {epochs: 2, frames: 64, learning_rate: 0.003, width: 24, hidden: 16, seed: 
 adapt: {epochs: 1, frames: 64, learning_rate: 0.001, width: 24, hidden: 16, seed: 2}
 finetune: {minutes: 0.01, frames: 64, learning_rate: 0.0004, first: 5, real_share: 0.4, seed: 7}
 calibration: {lines: 8, seed: 5}
+keep_float: [/stem/, /gate/]
 """
 
 
