@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -160,3 +161,22 @@ def test_lines_that_run_downwards_read_from_right_to_left() -> None:
 def test_boxes_on_top_of_each_other_are_all_kept() -> None:
     assert sorted(order([polygon(10, 10, 100, 30)] * 3)) == [0, 1, 2]
     assert order([polygon(5, 5, 5, 5), polygon(0, 50, 10, 60)]) == [0, 1]
+
+
+def test_a_thousand_cells_are_ordered_at_once() -> None:
+    chance = random.Random(1)
+    words = []
+    for row in range(40):
+        for cell in range(25):
+            left = cell * 100 + chance.random() * 10
+            words.append((f"{row}.{cell}", left, row * 30, left + 50, row * 30 + 20))
+    begun = time.perf_counter()
+    assert read(words) == labels(words)
+    assert time.perf_counter() - begun < 5
+
+
+def test_six_columns_of_a_newspaper() -> None:
+    words = [
+        word for c in range(6) for word in column(f"c{c}-", 20 + 200 * c, 200 + 200 * c, 40, 60, pitch=20)
+    ]
+    assert read(words) == labels(words)

@@ -24,6 +24,7 @@ _MIN_FILL = 0.65  # ... over the width of its column
 _MIN_DENSITY = 0.8  # share of such a row that its boxes cover
 _TEXT_SHARE = 0.6  # of a side's rows that must be running text
 _TALL_ASPECT = 1.5
+_MAX_GUTTERS = 8  # that are looked at closely: a large table has hundreds that are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +70,25 @@ def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
     because the rows of a crumpled receipt bend.
     """
     found: list[list[_Box]] = []
+    lowest: list[float] = []  # of each row, to pass over those far above
     for box in sorted(boxes, key=lambda b: b.middle):
         best, best_overlap = None, _ROW_OVERLAP
-        for row in found[-8:]:
+        for i in range(max(0, len(found) - 8), len(found)):
+            if lowest[i] <= box.top:
+                continue
+            row = found[i]
             near = min(row, key=lambda b: max(b.left - box.right, box.left - b.right))
             overlap = min(near.bottom, box.bottom) - max(near.top, box.top)
             share = overlap / max(1e-6, min(near.height, box.height))
             beside = min(near.right, box.right) - max(near.left, box.left)
             if share > best_overlap and beside < 0.5 * min(near.right - near.left, box.right - box.left):
-                best, best_overlap = row, share
+                best, best_overlap = i, share
         if best is None:
             found.append([box])
+            lowest.append(box.bottom)
         else:
-            best.append(box)
+            found[best].append(box)
+            lowest[best] = max(lowest[best], box.bottom)
     found.sort(key=lambda row: sum(b.middle for b in row) / len(row))
     return [sorted(row, key=lambda b: b.left) for row in found]
 
@@ -116,7 +123,7 @@ def _gutter(boxes: Sequence[_Box]) -> float | None:
         return None
     lefts, rights = np.array([b.left for b in boxes]), np.array([b.right for b in boxes])
     narrowest = _GUTTER_HEIGHTS * float(np.median([b.height for b in boxes]))
-    best: tuple[int, float, float] | None = None
+    widest: dict[float, tuple[int, float, float]] = {}
     for x in np.unique(lefts).tolist():
         # The gutter ends where a box begins and starts at the last box that ends before that.
         before = rights[rights <= x]
@@ -124,10 +131,12 @@ def _gutter(boxes: Sequence[_Box]) -> float | None:
             continue
         start = float(before.max())
         crossing = int(((lefts < x) & (rights > x)).sum())
-        rank = (-crossing, x - start, (x + start) / 2)
-        if x - start >= narrowest and (best is None or rank > best) and _two_columns(boxes, rank[2]):
-            best = rank
-    return None if best is None else best[2]
+        if x - start >= narrowest:
+            widest[start] = max(
+                widest.get(start, (-len(boxes), 0.0, 0.0)), (-crossing, x - start, (x + start) / 2)
+            )
+    ranked = sorted(widest.values(), reverse=True)[:_MAX_GUTTERS]
+    return next((middle for _, _, middle in ranked if _two_columns(boxes, middle)), None)
 
 
 def _two_columns(boxes: Sequence[_Box], gutter: float) -> bool:
