@@ -81,7 +81,7 @@ def build(folder: Path) -> Manifest:
     manifest = Manifest(
         name=NAME,
         kind="detector",
-        architecture="PP-LCNetV4 + RSE-FPN + DB head",
+        architecture="PP-OCRv6 small detector: convolutions, DB head",
         input=InputSpec(height=0, channels=3, order="BGR", width_stride=STRIDE, pad_value=127),
         files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
         licence="Apache-2.0",
