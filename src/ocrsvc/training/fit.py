@@ -44,6 +44,7 @@ class Recipe:
     width: int = 160
     hidden: int = 160
     seed: int = 1
+    real_repeats: int = 1
 
 
 @dataclass

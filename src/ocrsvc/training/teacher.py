@@ -104,18 +104,22 @@ def load_head() -> Head:
     return Head(weight, tensors["linear_8.b_0"], (*characters, " "))
 
 
-def open_session(
-    outputs: list[str], inputs: tuple[str, ...] = ("x",), threads: int = 1
-) -> ort.InferenceSession:
-    """A session that computes the named inner tensors of the teacher, from ``x`` float32 [N,3,48,W] or others."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(model_path()))
-    cut = utils.Extractor(model).extract_model(list(inputs), outputs)
+def open_session(outputs: list[str], threads: int = 1) -> ort.InferenceSession:
+    """A session that computes the named inner tensors of the teacher from ``x`` float32 [N,3,48,W]."""
+    model = onnx.load(model_path())
+    inferred = onnx.shape_inference.infer_shapes(model)
+    cut = utils.Extractor(inferred).extract_model(["x"], outputs)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     return ort.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def open_neck() -> ort.InferenceSession:
+def open_neck(threads: int = 1) -> ort.InferenceSession:
     """The teacher's SVTR neck alone: features float32 [N,384,1,T] to embeddings [N,T,120]."""
-    return open_session([EMBEDDING_TENSOR], (FEATURES_TENSOR,))
+    model = onnx.shape_inference.infer_shapes(onnx.load(model_path()))
+    cut = utils.Extractor(model).extract_model([FEATURES_TENSOR], [EMBEDDING_TENSOR])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return ort.InferenceSession(cut.SerializeToString(), options, providers=["CPUExecutionProvider"])
