@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -196,6 +197,19 @@ def test_tiff_pages_are_decoded_one_by_one() -> None:
         open_source(data, Limits(max_pages=3))
     assert caught.value.extra["max_pages"] == 3
     assert open_source(data, Limits(max_pages=3), "1-3").numbers == (1, 2, 3)
+
+
+def test_threads_that_share_a_tiff_each_get_their_own_page() -> None:
+    pages = [Image.new("RGB", (40 + i, 20), (i * 30, 0, 0)) for i in range(8)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(40):
+            source = open_source(data, LIMITS)
+            read = list(pool.map(source.page, source.numbers))
+            source.close()
+            assert [(page.pixels.shape[1], page.pixels[0, 0, 2]) for page in read] == [
+                (40 + i, i * 30) for i in range(8)
+            ]
 
 
 def test_pdf_pages_are_drawn_at_the_resolution_asked_for() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -267,6 +268,8 @@ class _TiffSource:
 
     def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
         self._limits = limits
+        # A page is chosen and then decoded, both on the one picture: two threads would read each other's page.
+        self._lock = threading.Lock()
         self._image = _open(TiffImagePlugin.TiffImageFile, data, "TIFF")
         check_size(*self._image.size, limits)
         self.page_pixels = self._image.size[0] * self._image.size[1]
@@ -278,16 +281,18 @@ class _TiffSource:
 
     def page(self, number: int) -> PageImage:
         try:
-            self._image.seek(number - 1)
-            check_size(*self._image.size, self._limits)
-            return PageImage(number, to_bgr(self._image))  # Pillow turns a TIFF upright by itself
+            with self._lock:
+                self._image.seek(number - 1)
+                check_size(*self._image.size, self._limits)
+                return PageImage(number, to_bgr(self._image))  # Pillow turns a TIFF upright by itself
         except (UndecodableImage, TooManyPixels):
             raise
         except Exception as error:
             raise UndecodableImage(f"Page {number} of the TIFF is damaged or incomplete: {error}.") from error
 
     def close(self) -> None:
-        self._image.close()
+        with self._lock:
+            self._image.close()
 
 
 def to_bgr(image: Image.Image) -> Pixels:

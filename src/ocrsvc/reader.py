@@ -286,9 +286,9 @@ class Reader:
         return min(pixels.shape[1], lane.width) if lane.model in self._recognisers else lane.width
 
     async def _recogniser(self, name: str) -> Recogniser:
-        for loaded in (self._recognisers.get(name),):
-            if loaded is not None:
-                return loaded
+        loaded = self._recognisers.get(name)
+        if loaded is not None:
+            return loaded
         async with self._opening:
             spec = await self._in_pool(self.registry.spec, name)
             if spec.name not in self._recognisers:
