@@ -1,9 +1,9 @@
-"""Runs backbone and teacher once over every line and keeps what training needs (a lossless teacher cache).
+"""Draws and varies lines once and keeps what training needs: pictures, features and embeddings before training.
 
-A shard is a folder of plain ``.npy`` files that training maps into memory:
-``features`` float16 [sum T,384], ``embedding`` float16 [sum T,120] (the teacher's, computed with its preferred
-padding), ``lengths`` int32 [lines], ``texts.json``. A line's T is its bucket / 8, so training sees the very tensors
-that serving makes, padding included.
+A shard is a folder of plain ``.npy`` files that training maps into memory: ``pixels`` uint8 [sum 48 x width x 3],
+``features`` float16 [sum T,F] of the convolutions as lent, ``embedding`` float16 [sum T,D] of the net as lent (what
+training holds on to wherever it reads right), ``lengths`` int32 [lines] (T), ``texts.json``. A line's width is its
+bucket, 8 T, so training sees the very tensors that serving makes, padding included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
@@ -26,18 +25,22 @@ from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.fonts import discover
-from ocrsvc.training.net import WIDTH_STRIDE, Backbone
+from ocrsvc.training.net import SHAPES, WIDTH_STRIDE, Crnn
 from ocrsvc.training.samples import Sample, crops, drawn, labelled, vary
 from ocrsvc.training.synth import Synthesiser
 
 HEIGHT = 48
 PAD_VALUE = 127
-BUCKETS = Buckets((200, 256, 320, 400, 512, 640, 800, 1024, 1280))
+BUCKETS = Buckets((96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
+DEV_EVERY = 12  # of the real pictures one in so many is kept for the dev score and never varied into training
 
 
 @dataclass(frozen=True)
 class Order:
-    """One shard to make. ``real`` are label folders, ``photos`` crop folders; neither means drawn lines."""
+    """One shard to make. ``real`` are label folders, ``photos`` crop folders; neither means drawn lines.
+
+    ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
+    """
 
     folder: Path
     seed: int
@@ -47,6 +50,7 @@ class Order:
     real: tuple[Path, ...] = ()
     photos: tuple[Path, ...] = ()
     held_out: int = 300
+    dev: bool = False
 
 
 def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
@@ -55,31 +59,19 @@ def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
 
 
 class Extractor:
-    """Backbone features and teacher embeddings of batches of one bucket."""
+    """Features and embeddings of the net as it is lent, before any training."""
 
     def __init__(self) -> None:
         torch.set_num_threads(1)
-        self.backbone: Backbone = teacher.load_backbone().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.neck: ort.InferenceSession = teacher.open_neck()
+        net = Crnn(SHAPES["small"], classes=1)
+        teacher.lend(net)
+        self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
-    def _features(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with torch.autocast("cpu", torch.bfloat16):
-            return self.backbone(normalise(batch)).float().numpy()
-
-    def __call__(
-        self, lines: list[NDArray[np.uint8]], bucket: int
-    ) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        """Features [N,T,384] at the bucket, embeddings [N,T,120] at the teacher's own padding."""
-        features = self._features(stack(lines, height=HEIGHT, width=bucket, pad_value=PAD_VALUE))
-        padded = features
-        if bucket < teacher.MIN_WIDTH_PIXELS:
-            padded = self._features(
-                stack(lines, height=HEIGHT, width=teacher.MIN_WIDTH_PIXELS, pad_value=PAD_VALUE)
-            )
-        maps = np.ascontiguousarray(padded.transpose(0, 2, 1)[:, :, None])
-        embedding = self.neck.run(None, {teacher.FEATURES_TENSOR: maps})[0][:, : bucket // WIDTH_STRIDE]
-        return features.astype(np.float16), embedding.astype(np.float16)
+    def __call__(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+        """uint8 [N,48,W,3] -> features [N,T,384], embeddings [N,T,120]."""
+        features = self.net.backbone(normalise(batch))
+        return features.numpy().astype(np.float16), self.net.neck(features).numpy().astype(np.float16)
 
 
 def _samples(order: Order) -> Iterable[Sample]:
@@ -90,9 +82,13 @@ def _samples(order: Order) -> Iterable[Sample]:
         return
     pool = [sample for folder in order.real for sample in labelled(folder, order.held_out)]
     pool += [sample for folder in order.photos for sample in crops(folder)]
-    random.Random(order.seed).shuffle(pool)
+    kept = [sample for i, sample in enumerate(pool) if (i % DEV_EVERY == 0) == order.dev]
+    if order.dev:
+        yield from (sample for sample in kept if sample.text is not None)
+        return
+    random.Random(order.seed).shuffle(kept)
     for i in range(order.lines):
-        sample = pool[i] if i < len(pool) and order.seed % 8 == 0 else rng.choice(pool)
+        sample = kept[i] if i < len(kept) and order.seed % 8 == 0 else rng.choice(kept)
         yield sample if rng.random() < 0.2 else vary(sample, rng)
 
 
@@ -103,16 +99,17 @@ def make(order: Order) -> str:
     started = time.monotonic()
     extractor = Extractor()
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
-    features, embeddings, lengths, texts = [], [], [], []
+    pixels, features, embeddings, lengths, texts = [], [], [], [], []
 
     def flush(bucket: int) -> None:
         group = waiting.pop(bucket)
-        f, e = extractor([line for line, _ in group], bucket)
-        for row, (_, sample) in enumerate(group):
-            features.append(f[row])
-            embeddings.append(e[row])
-            lengths.append(bucket // WIDTH_STRIDE)
-            texts.append((sample.text, sample.source, sample.case_folded))
+        batch = stack([line for line, _ in group], height=HEIGHT, width=bucket, pad_value=PAD_VALUE)
+        f, e = extractor(batch)
+        pixels.append(batch.reshape(-1))
+        features.append(f.reshape(-1, f.shape[-1]))
+        embeddings.append(e.reshape(-1, e.shape[-1]))
+        lengths.extend([bucket // WIDTH_STRIDE] * len(group))
+        texts.extend((sample.text, sample.source, sample.case_folded) for _, sample in group)
 
     for sample in _samples(order):
         line = fit(sample.image, HEIGHT)
@@ -121,7 +118,7 @@ def make(order: Order) -> str:
         bucket = BUCKETS.of(line.shape[1])
         group = waiting.setdefault(bucket, [])
         group.append((line, sample))
-        if len(group) * bucket >= 4096:
+        if len(group) * bucket >= 2048:
             flush(bucket)
     for bucket in list(waiting):
         flush(bucket)
@@ -129,6 +126,7 @@ def make(order: Order) -> str:
     building = order.folder.with_name(f".{order.folder.name}.part")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
+    np.save(building / "pixels.npy", np.concatenate(pixels))
     np.save(building / "features.npy", np.concatenate(features))
     np.save(building / "embedding.npy", np.concatenate(embeddings))
     np.save(building / "lengths.npy", np.array(lengths, np.int32))
@@ -142,5 +140,5 @@ def run(orders: list[Order], processes: int) -> None:
     orders = [order for order in orders if not order.folder.exists()]
     # Fresh processes now and then: the allocator keeps what differently shaped batches leave behind.
     with get_context("spawn").Pool(processes, maxtasksperchild=2) as pool:
-        for i, message in enumerate(pool.imap(make, orders), 1):
-            print(f"[{i}/{len(orders)}] {message}", flush=True)
+        for line in pool.imap_unordered(make, orders):
+            print(line, flush=True)

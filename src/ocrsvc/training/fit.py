@@ -1,7 +1,6 @@
-"""Trains neck and head on cached features: distillation from the teacher plus CTC on the truth.
+"""Trains a CRNN on cached lines, the convolutions frozen (from cached features) or, as a later stage, with them.
 
-loss = (1 - cosine) + 0.1 MSE to the teacher's embedding + KL to its classes (a sampled set) + CTC on the text.
-Resumable: a checkpoint after every epoch; the same seed gives the same batches.
+Resumable: a checkpoint every few minutes and after every epoch; the same seed gives the same batches.
 """
 
 from __future__ import annotations
@@ -11,66 +10,69 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from ocrsvc.training.net import Neck
+from ocrsvc.training import teacher
+from ocrsvc.training.loss import Loss, Weights
+from ocrsvc.training.net import SHAPES, Crnn
 from ocrsvc.training.shards import Line, Shards
-from ocrsvc.training.teacher import Head
-from ocrsvc.training.truths import BLANK, Batch, Truths, folded
+from ocrsvc.training.truths import Truths, folded
 
-CANDIDATES = 512  # random classes beside those that a batch needs
-ALIKE = 6  # nearest class embeddings that are scored with every class seen
-SIGNS = 240  # the first classes: ASCII, punctuation, symbols
+SAVE_EVERY_S = 180.0
+SHOW_EVERY_S = 20.0
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of one fit; they go into the manifest as they are."""
+    """Numbers of one stage; they go into the manifest as they are.
 
-    epochs: int = 6
+    ``frozen``: which part of the convolutions stays as it is. ``minutes``, if not 0, ends the stage (and its
+    schedule) early. Rates are factors of ``learning_rate``.
+    """
+
+    shape: str = "small"
+    epochs: float = 6
+    minutes: float = 0
     frames: int = 2560
     learning_rate: float = 2.5e-3
+    backbone_rate: float = 0.25
+    neck_rate: float = 0.3
     head_rate: float = 0.1
+    frozen: Literal["all", "low", "none"] = "all"
     weight_decay: float = 0.02
-    ctc: float = 0.5
+    ctc: float = 0.6
     kl: float = 1.0
+    embedding: float = 1.0
     ema: float = 0.998
-    width: int = 160
-    hidden: int = 160
     seed: int = 1
-    real_repeats: int = 1
 
 
 @dataclass
 class State:
     """All that a run needs to go on: weights, their moving average, optimiser, where it is."""
 
-    neck: Neck
-    head: nn.Linear
-    average_neck: Neck
-    average_head: nn.Linear
+    net: Crnn
+    average: Crnn
     optimiser: torch.optim.Optimizer
-    epoch: int = 0
     step: int = 0
+    seconds: float = 0
     log: list[dict[str, float]] = field(default_factory=list)
 
     def save(self, path: Path, recipe: Recipe, charset: str) -> None:
         """Writes the checkpoint atomically."""
         building = path.with_suffix(".part")
         content: dict[str, Any] = {
-            "neck": self.neck.state_dict(),
-            "head": self.head.state_dict(),
-            "average_neck": self.average_neck.state_dict(),
-            "average_head": self.average_head.state_dict(),
+            "shape": recipe.shape,
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
-            "epoch": self.epoch,
             "step": self.step,
+            "seconds": self.seconds,
             "log": self.log,
             "recipe": asdict(recipe),
             "charset": charset,
@@ -81,110 +83,82 @@ class State:
     def load(self, path: Path) -> None:
         """Takes everything over from a checkpoint."""
         content = torch.load(path, weights_only=True)
-        for name in ("neck", "head", "average_neck", "average_head", "optimiser"):
-            getattr(self, name).load_state_dict(content[name])
-        self.epoch, self.step, self.log = content["epoch"], content["step"], content["log"]
+        self.net.load_state_dict(content["net"])
+        self.average.load_state_dict(content["average"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.step, self.seconds, self.log = content["step"], content["seconds"], content["log"]
 
 
-def start(recipe: Recipe, charset: str, head: Head) -> State:
-    """A fresh state: the head holds the teacher's class embeddings, the rest is random by the seed."""
-    torch.manual_seed(recipe.seed)
-    neck = Neck(recipe.width, recipe.hidden)
-    weight, bias, _ = head.rows(charset)
-    linear = nn.Linear(weight.shape[1], weight.shape[0])
-    linear.weight.data.copy_(torch.from_numpy(weight))
-    linear.bias.data.copy_(torch.from_numpy(bias))
-    plain = [p for p in neck.parameters() if p.ndim < 2]
-    matrices = [p for p in neck.parameters() if p.ndim >= 2]
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": matrices, "weight_decay": recipe.weight_decay, "scale": 1.0},
-            {"params": plain, "weight_decay": 0.0, "scale": 1.0},
-            {"params": list(linear.parameters()), "weight_decay": 0.0, "scale": recipe.head_rate},
-        ],
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.98),
+def lent(shape: str, charset: str, seed: int) -> Crnn:
+    """A net as training begins: lent convolutions, neck and class rows, a BiLSTM at zero."""
+    torch.manual_seed(seed)
+    net = Crnn(SHAPES[shape], len(charset) + 1)
+    teacher.lend(net)
+    head = teacher.load_head(shape)
+    weight, bias = (
+        head.rows(charset)[:2] if shape == "small" else teacher.borrowed(head, teacher.load_head(), charset)
     )
-    return State(neck, linear, deepcopy(neck), deepcopy(linear), optimiser)
+    with torch.no_grad():
+        net.head.weight.copy_(torch.from_numpy(weight))
+        net.head.bias.copy_(torch.from_numpy(bias))
+    return net
 
 
-class Loss:
-    """The loss over a sampled set of classes; ``weight`` and ``bias`` are the teacher's head rows over ours.
+def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
+    """A fresh state, from the lent net or from the averaged weights of another stage's checkpoint."""
+    net = lent(recipe.shape, charset, recipe.seed)
+    if initial is not None:
+        net.load_state_dict(torch.load(initial, weights_only=True)["average"])
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone = net.backbone
+    for part in {"all": [backbone], "low": [backbone.stem, backbone.low], "none": []}[recipe.frozen]:
+        part.requires_grad_(False)
+    recurrent = set(net.neck.recurrent.parameters())
+    lent_neck = [p for p in net.neck.parameters() if p not in recurrent]
+    groups = [
+        {"params": [p for p in recurrent if p.ndim >= 2], "scale": 1.0, "weight_decay": recipe.weight_decay},
+        {"params": [p for p in recurrent if p.ndim < 2], "scale": 1.0, "weight_decay": 0.0},
+        {"params": lent_neck, "scale": recipe.neck_rate, "weight_decay": 0.0},
+        {"params": list(net.head.parameters()), "scale": recipe.head_rate, "weight_decay": 0.0},
+    ]
+    if recipe.frozen != "all":
+        free = [p for p in backbone.parameters() if p.requires_grad]
+        groups.append({"params": free, "scale": recipe.backbone_rate, "weight_decay": 0.0})
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
+    return State(net, deepcopy(net), optimiser)
 
-    All terms see the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random
-    sample: a full softmax over 7 000 classes would cost four times the rest of the step.
-    """
 
-    def __init__(self, recipe: Recipe, charset: str, head: Head) -> None:
-        self.recipe = recipe
-        weight, bias, classes = head.rows(charset)
-        self.weight, self.bias = torch.from_numpy(weight), torch.from_numpy(bias)
-        self.known = torch.tensor([source >= 0 for source in classes])
-        self.always = torch.tensor([BLANK, *range(1, SIGNS), len(classes) - 1])
-        unit = functional.normalize(self.weight, dim=1)
-        self.alike = torch.cat([(rows @ unit.T).topk(ALIKE).indices for rows in unit.split(1024)])
-
-    def candidates(self, batch: Batch) -> Tensor:
-        """The classes [C] that this batch is scored over, ascending."""
-        seen = torch.unique(torch.cat((batch.classes.flatten(), batch.targets.flatten())))
-        sample = torch.randint(len(self.known), (CANDIDATES,))
-        return torch.unique(torch.cat((self.alike[seen].flatten(), seen, sample, self.always)))
-
-    def __call__(self, embedding: Tensor, head: nn.Linear, batch: Batch) -> dict[str, Tensor]:
-        """Named terms, each a mean over the frames or lines that it applies to."""
-        weights = batch.weights
-        total = weights.sum().clamp(min=1)
-        cosine = 1 - functional.cosine_similarity(embedding, batch.embedding, dim=-1)
-        square = (embedding - batch.embedding).square().mean(-1)
-        classes = self.candidates(batch)
-        logits = functional.linear(embedding, head.weight[classes], head.bias[classes]).log_softmax(-1)
-        known = classes[self.known[classes]]
-        target = (batch.embedding @ self.weight[known].T + self.bias[known]).softmax(-1)
-        student = logits[..., self.known[classes]]
-        divergence = functional.kl_div(student, target, reduction="none").sum(-1)
-        lengths = torch.full((embedding.shape[0],), embedding.shape[1])
-        ctc = functional.ctc_loss(
-            logits.transpose(0, 1),
-            torch.searchsorted(classes, batch.targets),
-            lengths,
-            batch.target_lengths,
-            BLANK,
-            reduction="none",
-            zero_infinity=True,
-        )
-        per_character = ctc / batch.target_lengths.clamp(min=1) * batch.ctc_weights
-        return {
-            "cosine": (cosine * weights).sum() / total,
-            "mse": 0.1 * (square * weights).sum() / total,
-            "kl": self.recipe.kl * (divergence * weights).sum() / total,
-            "ctc": self.recipe.ctc * per_character.sum() / batch.ctc_weights.sum().clamp(min=1),
-        }
+def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str) -> Tensor:
+    """Embeddings [N,T,D] of lines of one length, with gradient from where the net is free."""
+    if frozen == "all":
+        return net.neck(shards.cached(lines))
+    backbone = net.backbone
+    with torch.set_grad_enabled(torch.is_grad_enabled() and frozen == "none"):
+        lower = backbone.low(backbone.stem(shards.images(lines)))
+    return net.neck(backbone.pool(backbone.high(backbone.middle(lower))))
 
 
 @torch.no_grad()
 def score(
-    neck: Neck, head: nn.Linear, shards: Shards, truths: Truths, lines: Sequence[Line], frames: int = 8192
+    net: Crnn, shards: Shards, truths: Truths, lines: Sequence[Line], frozen: str = "none", frames: int = 2560
 ) -> dict[str, float]:
     """Share of lines read exactly: ``exact`` ignores case, spaces and width; ``strict`` does not."""
-    neck.eval()
     exact = strict = 0
     for chunk in Shards.batches(lines, frames, random.Random(0)):
-        paths = head(neck(shards.batch(chunk)[0])).argmax(-1).tolist()
+        paths = net.head(embed(net, shards, chunk, frozen)).argmax(-1).tolist()
         for line, path in zip(chunk, paths, strict=True):
             text, truth = truths.read(path), line.truth.text or ""
             exact += folded(text) == folded(truth)
             strict += text.strip() == truth
-    neck.train()
     count = max(len(lines), 1)
     return {"exact": exact / count, "strict": strict / count}
 
 
-def rate(step: int, total: int) -> float:
-    """One-cycle factor: linear warm-up over 5 % of the steps, then a cosine to 1 %."""
-    warm = max(1, total // 20)
-    if step < warm:
-        return (step + 1) / warm
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+def rate(progress: float) -> float:
+    """One-cycle factor at 0 to 1 of a run: linear warm-up over 5 %, then a cosine to 1 %."""
+    if progress < 0.05:
+        return max(progress / 0.05, 0.02)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.05) / 0.95)))
 
 
 def fit(
@@ -192,58 +166,45 @@ def fit(
     truths: Truths,
     train: Sequence[Line],
     dev: Mapping[str, Sequence[Line]],
-    head: Head,
+    head: teacher.Head,
     recipe: Recipe,
     folder: Path,
     initial: Path | None = None,
 ) -> Path:
-    """Trains for ``recipe.epochs``, going on from ``folder/last.pt`` if it is there; returns the checkpoint.
+    """Trains one stage, going on from ``folder/last.pt`` if it is there; returns the checkpoint.
 
-    ``initial``: the checkpoint of another fit whose averaged weights this one begins with.
+    ``head`` is the teacher's, for the distillation; ``initial`` the checkpoint of an earlier stage.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"
-    state = start(recipe, truths.charset, head)
+    state = start(recipe, truths.charset, initial)
     if checkpoint.exists():
         state.load(checkpoint)
-        print(f"going on after epoch {state.epoch}", flush=True)
-    elif initial is not None:
-        content = torch.load(initial, weights_only=True)
-        for neck in (state.neck, state.average_neck):
-            neck.load_state_dict(content["average_neck"])
-        for linear in (state.head, state.average_head):
-            linear.load_state_dict(content["average_head"])
-    loss = Loss(recipe, truths.charset, head)
-    steps = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
-    total = steps * recipe.epochs
-    while state.epoch < recipe.epochs:
-        rng = random.Random(recipe.seed * 1000 + state.epoch)
-        torch.manual_seed(recipe.seed * 1000 + state.epoch)
-        sums: dict[str, float] = {}
-        began = shown = time.monotonic()
-        for done, chunk in enumerate(Shards.batches(train, recipe.frames, rng), 1):
-            features, batch = shards.batch(chunk)
-            factor = rate(state.step, total)
-            for group in state.optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * factor * group["scale"]
-            terms = loss(state.neck(features), state.head, batch)
-            state.optimiser.zero_grad(set_to_none=True)
-            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([*state.neck.parameters(), *state.head.parameters()], 5.0)
-            state.optimiser.step()
-            state.step += 1
-            average(state, min(recipe.ema, state.step / (state.step + 20)))
-            for name, value in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
-            if time.monotonic() - shown > 20:
-                shown = time.monotonic()
-                left = (total - state.step) * (shown - began) / done / 60
-                means = " ".join(f"{name} {value / done:.3f}" for name, value in sums.items())
-                print(f"epoch {state.epoch + 1} {done}/{steps} {means} · {left:.0f} min left", flush=True)
-        state.epoch += 1
-        row: dict[str, float] = {"epoch": state.epoch, **{k: v / steps for k, v in sums.items()}}
+        print(f"going on after step {state.step}", flush=True)
+    loss = Loss(Weights(recipe.ctc, recipe.kl, recipe.embedding), truths.charset, head)
+    per_epoch = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
+    total = max(1, round(per_epoch * recipe.epochs))
+    run = _Run(state, recipe, loss, shards, total)
+    saved = shown = time.monotonic()
+    while run.progress < 1:
+        epoch, skip = divmod(state.step, per_epoch)
+        rng = random.Random(recipe.seed * 1000 + epoch)
+        for done, chunk in enumerate(Shards.batches(train, recipe.frames, rng)):
+            if done < skip:
+                continue
+            run.step(chunk)
+            now = time.monotonic()
+            if now - shown > SHOW_EVERY_S:
+                shown = now
+                print(run.line(), flush=True)
+            if now - saved > SAVE_EVERY_S:
+                saved = now
+                state.save(checkpoint, recipe, truths.charset)
+            if run.progress >= 1:
+                break
+        row = {"epoch": state.step / per_epoch, **run.means()}
         for name, lines in dev.items():
-            scores = score(state.average_neck, state.average_head, shards, truths, lines)
+            scores = score(state.average, shards, truths, lines, recipe.frozen)
             row |= {f"{name}_{kind}": share for kind, share in scores.items()}
         state.log.append(row)
         state.save(checkpoint, recipe, truths.charset)
@@ -251,10 +212,68 @@ def fit(
     return checkpoint
 
 
+class _Run:
+    """The steps of one process, and how it tells about them."""
+
+    def __init__(self, state: State, recipe: Recipe, loss: Loss, shards: Shards, total: int) -> None:
+        self.state, self.recipe, self.loss, self.shards, self.total = state, recipe, loss, shards, total
+        self.began, self.before = time.monotonic(), state.seconds
+        self.first, self.lines = state.step, 0
+        self.sums: dict[str, float] = {}
+        self.summed = 0
+
+    @property
+    def progress(self) -> float:
+        """0 to 1, by steps or, if the recipe bounds them, by minutes."""
+        steps = self.state.step / self.total
+        return max(steps, self.state.seconds / 60 / self.recipe.minutes) if self.recipe.minutes else steps
+
+    def step(self, chunk: Sequence[Line]) -> None:
+        """One batch: forward, backward, update, moving average."""
+        state, recipe = self.state, self.recipe
+        # Class samples depend on the step alone, so that a resumed run takes the same ones.
+        torch.manual_seed(recipe.seed * 1_000_003 + state.step)
+        factor = rate(self.progress)
+        for group in state.optimiser.param_groups:
+            group["lr"] = recipe.learning_rate * factor * group["scale"]
+        terms = self.loss(
+            embed(state.net, self.shards, chunk, recipe.frozen), state.net.head, self.shards.batch(chunk)
+        )
+        state.optimiser.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([p for p in state.net.parameters() if p.requires_grad], 5.0)
+        state.optimiser.step()
+        state.step += 1
+        state.seconds = self.before + time.monotonic() - self.began
+        average(state, min(recipe.ema, state.step / (state.step + 20)))
+        self.lines += len(chunk)
+        self.summed += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+
+    def means(self) -> dict[str, float]:
+        """Mean of every term since the last call that began a new sum."""
+        means = {name: value / max(self.summed, 1) for name, value in self.sums.items()}
+        self.sums, self.summed = {}, 0
+        return means
+
+    def line(self) -> str:
+        """Progress for people: share done, terms, speed, time left."""
+        spent = time.monotonic() - self.began
+        done = self.progress
+        terms = " ".join(f"{name} {value / self.summed:.3f}" for name, value in self.sums.items())
+        left = (self.state.seconds * (1 - done) / done) / 60 if done else 0
+        return f"{done:4.0%} step {self.state.step} {terms} · {self.lines / spent:.0f} lines/s · {left:.0f} min left"
+
+
 @torch.no_grad()
 def average(state: State, decay: float) -> None:
     """Moves the averaged weights a step towards the trained ones."""
-    pairs = ((state.average_neck, state.neck), (state.average_head, state.head))
-    for averaged, trained in pairs:
-        for a, b in zip(averaged.parameters(), trained.parameters(), strict=True):
+    for a, b in zip(state.average.parameters(), state.net.parameters(), strict=True):
+        if b.requires_grad:
             a.lerp_(b, 1 - decay)
+
+
+def with_minutes(recipe: Recipe, minutes: float | None) -> Recipe:
+    """The recipe with another bound in minutes, if one is given."""
+    return recipe if minutes is None else replace(recipe, minutes=minutes)

@@ -1,23 +1,53 @@
-"""The CRNN as PyTorch modules: PP-OCRv6's LCNetV4 convolutions, a BiLSTM neck and a factorised CTC head.
+"""Our CRNNs as PyTorch modules: LCNetV4 convolutions, a light neck, a BiLSTM residual and a factorised CTC head.
 
-Shapes: images float32 [N,3,48,W] in (x/255-0.5)/0.5, BGR; features [N,T,384] with T = W/8;
-embeddings [N,T,120]; logits [N,T,classes].
+Shapes: images float32 [N,3,48,W] in (x/255-0.5)/0.5, BGR; features [N,T,F] with T = W/8; embeddings [N,T,D];
+logits [N,T,classes]. Convolutions and neck follow PP-OCRv6 (LCNetV4, LightSVTR) closely enough to take its
+weights over; the BiLSTM begins at zero, so that step 0 of a training *is* the net that lent them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FEATURES = 384
-EMBEDDING = 120
 WIDTH_STRIDE = 8
+# gelu(x) is close to x * sigmoid(1.702 x) (Hendrycks & Gimpel 2016): with this factor inside the weights around it,
+# GELU becomes SiLU, which ONNX Runtime computes on INT8 by table.
+GELU_SLOPE = 1.702
 
 
-class Stem(nn.Module):
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a CRNN. ``stages``: channels of the three stages; ``blocks``: how many blocks keep them, per stage;
+    ``gates``: every how many blocks of a stage one has a gate (0: the first alone)."""
+
+    name: str
+    stages: tuple[int, int, int]
+    blocks: tuple[int, int, int]
+    gates: tuple[int, int, int]
+    embedding: int
+    hidden: int
+
+    @property
+    def features(self) -> int:
+        """Channels of the last stage."""
+        return self.stages[2]
+
+
+SHAPES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "small": Shape("small", (96, 192, 384), (3, 6, 2), (0, 2, 0), embedding=120, hidden=96),
+        "tiny": Shape("tiny", (48, 96, 160), (2, 2, 3), (0, 0, 0), embedding=80, hidden=64),
+    }
+)
+
+
+class BranchedStem(nn.Module):
     """HGNet-style stem, stride 4: a strided convolution, two branches that see 2x2 windows, a fusing pair."""
 
     def __init__(self) -> None:
@@ -40,6 +70,19 @@ class Stem(nn.Module):
         return functional.relu(self.out(x))
 
 
+class PlainStem(nn.Module):
+    """Two strided convolutions, stride 4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 24, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(24, 48, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,3,H,W] -> [N,48,H/4,W/4]."""
+        return self.second(functional.silu(self.first(x)))
+
+
 class SqueezeExcite(nn.Module):
     """Channel gate from the picture's mean (Hu et al. 2018); the mean sees the padding, as it does in serving."""
 
@@ -55,7 +98,7 @@ class SqueezeExcite(nn.Module):
 
 
 class Block(nn.Module):
-    """LCNetV4 block: depthwise 3x3, optional squeeze-and-excite, 1x1 expand, GELU, 1x1 project, residual."""
+    """LCNetV4 block: depthwise 3x3, optional squeeze-and-excite, 1x1 expand, SiLU, 1x1 project, residual."""
 
     def __init__(self, channels: int, out: int, *, gate: bool, down: bool) -> None:
         super().__init__()
@@ -73,82 +116,135 @@ class Block(nn.Module):
         x = self.depthwise(x)
         if self.gate is not None:
             x = self.gate(x)
-        y = self.project(functional.gelu(self.expand(x)))
+        y = self.project(functional.silu(self.expand(x)))
         return x + y if self.residual else y
 
 
 class Backbone(nn.Module):
-    """The convolutions of PP-OCRv6 small's recogniser: stem and three stages of LCNetV4 blocks."""
+    """Stem and three stages of LCNetV4 blocks; the height is halved between stages and pooled away at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.stem = Stem()
-        self.low = nn.Sequential(
-            *(Block(96, 96, gate=i == 0, down=False) for i in range(3)),
-            Block(96, 192, gate=False, down=True),
-        )
-        self.middle = nn.Sequential(
-            *(Block(192, 192, gate=i % 2 == 0, down=False) for i in range(6)),
-            Block(192, 384, gate=False, down=True),
-        )
-        self.high = nn.Sequential(
-            Block(384, 384, gate=True, down=False),
-            Block(384, 384, gate=False, down=False),
-        )
+        self.stem = BranchedStem() if shape.name == "small" else PlainStem()
+        stages = []
+        for stage, (channels, count, every) in enumerate(
+            zip(shape.stages, shape.blocks, shape.gates, strict=True)
+        ):
+            blocks = [
+                Block(channels, channels, gate=i == 0 or (every > 0 and i % every == 0), down=False)
+                for i in range(count)
+            ]
+            if stage + 1 < len(shape.stages):
+                blocks.append(Block(channels, shape.stages[stage + 1], gate=False, down=True))
+            stages.append(nn.Sequential(*blocks))
+        self.low, self.middle, self.high = stages
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,3,48,W] -> features [N,W/8,384]."""
+        """[N,3,48,W] -> features [N,W/8,F]."""
         return self.pool(self.high(self.middle(self.low(self.stem(x)))))
 
     @staticmethod
     def pool(x: Tensor) -> Tensor:
-        """[N,384,3,W/4] -> [N,W/8,384]."""
+        """[N,F,3,W/4] -> [N,W/8,F]."""
         return functional.avg_pool2d(x, (3, 2)).flatten(2).transpose(1, 2)
 
 
-class Neck(nn.Module):
-    """BiLSTM neck: features to the teacher's 120-dimensional character embedding.
+class Attention(nn.Module):
+    """Pre-norm transformer block over the frames of a line, as in LightSVTR."""
 
-    A linear skip path carries what one frame alone can tell; the recurrent path adds context. ``mix`` is a
-    depthwise convolution over 7 frames, so that the BiLSTM need not spend its state on the nearest neighbours.
+    HEADS = 8
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first_norm = nn.LayerNorm(width, eps=1e-5)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.second_norm = nn.LayerNorm(width, eps=1e-5)
+        self.expand = nn.Linear(width, 2 * width)
+        self.project = nn.Linear(2 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,T,D] -> [N,T,D]."""
+        rows, frames, width = x.shape
+        size = width // self.HEADS
+        heads = self.query_key_value(self.first_norm(x)).reshape(rows, frames, 3, self.HEADS, size)
+        query, key, value = heads.permute(2, 0, 3, 1, 4)
+        weights = (query * size**-0.5 @ key.transpose(-1, -2)).softmax(-1)
+        x = x + self.out((weights @ value).transpose(1, 2).reshape(rows, frames, width))
+        return x + self.project(functional.silu(self.expand(self.second_norm(x))))
+
+
+class Recurrent(nn.Module):
+    """A BiLSTM whose answer is added to its input; zero at first (the residual's last layer is)."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
+        self.project = nn.Linear(2 * hidden, width)
+        nn.init.zeros_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N,T,D] -> [N,T,D]."""
+        y, _ = self.lstm(x)
+        added: Tensor = x + self.project(y)
+        return added
+
+
+class AttentionNeck(nn.Module):
+    """LightSVTR and a BiLSTM: features [N,T,384] to embeddings [N,T,120].
+
+    A skip path carries what one frame alone can tell; ``mix`` sees 7 frames, attention the whole line, and the
+    BiLSTM the order of things, which neither gaps between words nor runs of alike characters can do without.
     """
 
-    def __init__(self, width: int = 160, hidden: int = 160, dropout: float = 0.1) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.reduce = nn.Linear(FEATURES, width)
+        width = shape.embedding
+        self.skip = nn.Linear(shape.features, width)
+        self.reduce = nn.Linear(shape.features, width)
         self.mix = nn.Conv1d(width, width, 7, padding=3, groups=width)
-        self.norm = nn.LayerNorm(width)
-        self.lstm = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
-        self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(2 * hidden, EMBEDDING)
-        self.skip = nn.Linear(FEATURES, EMBEDDING)
+        self.attention = nn.Sequential(Attention(width), Attention(width))
+        self.norm = nn.LayerNorm(width, eps=1e-5)
+        self.recurrent = Recurrent(width, shape.hidden)
 
     def forward(self, features: Tensor) -> Tensor:
         """[N,T,384] -> [N,T,120]."""
-        x = functional.hardswish(self.reduce(features))
-        x = x + functional.hardswish(self.mix(x.transpose(1, 2)).transpose(1, 2))
-        x, _ = self.lstm(self.norm(x))
-        embedding: Tensor = self.project(self.dropout(x)) + functional.hardswish(self.skip(features))
+        x = functional.silu(self.reduce(features))
+        x = x + functional.silu(self.mix(x.transpose(1, 2)).transpose(1, 2))
+        x = self.recurrent(self.norm(self.attention(x)))
+        embedding: Tensor = x + functional.silu(self.skip(features))
         return embedding
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Sizes of a CRNN, as recipes and checkpoints carry them."""
+class ConvolutionNeck(nn.Module):
+    """Two convolutions over frames and a BiLSTM: features [N,T,160] to embeddings [N,T,80]."""
 
-    classes: int
-    width: int = 160
-    hidden: int = 160
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        width = shape.features
+        self.mix = nn.Conv1d(width, width, 5, padding=2, groups=width)
+        self.point = nn.Linear(width, width)
+        self.reduce = nn.Linear(width, shape.embedding)
+        self.recurrent = Recurrent(shape.embedding, shape.hidden)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[N,T,160] -> [N,T,80]."""
+        x = functional.hardswish(self.mix(features.transpose(1, 2)).transpose(1, 2))
+        x = functional.hardswish(self.point(x))
+        embedding: Tensor = self.recurrent(self.reduce(x))
+        return embedding
 
 
 class Crnn(nn.Module):
     """Backbone, neck and head in one: images to logits."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
-        self.backbone = Backbone()
-        self.neck = Neck(shape.width, shape.hidden)
-        self.head = nn.Linear(EMBEDDING, shape.classes)
+        self.shape = shape
+        self.backbone = Backbone(shape)
+        self.neck = AttentionNeck(shape) if shape.name == "small" else ConvolutionNeck(shape)
+        self.head = nn.Linear(shape.embedding, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """[N,3,48,W] -> logits [N,W/8,classes]."""

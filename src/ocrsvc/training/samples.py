@@ -69,12 +69,19 @@ def labelled(folder: Path, held_out: int) -> list[Sample]:
 
 
 def crops(folder: Path) -> list[Sample]:
-    """Unlabelled crops, one image file each."""
+    """Crops of photos, one image file each; with a ``manifest.jsonl`` beside them (see ``opinions``), the text on
+    which two recognisers agreed.
+    """
+    manifest = folder / "manifest.jsonl"
+    texts: dict[str, str | None] = {}
+    if manifest.exists():
+        rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
+        texts = {row["file"]: row["text"] for row in rows}
     samples = []
     for file in sorted(folder.rglob("*.png")):
         image = cv2.imread(str(file))
         if image is not None and image.size:
-            samples.append(Sample(np.asarray(image, np.uint8), None, folder.name))
+            samples.append(Sample(np.asarray(image, np.uint8), texts.get(file.name), folder.name))
     return samples
 
 

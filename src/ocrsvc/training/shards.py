@@ -1,4 +1,4 @@
-"""Cached lines as training sees them: memory-mapped features beside the truth of every line."""
+"""Cached lines as training sees them: memory-mapped pictures and features beside the truth of every line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ocrsvc.training.features import HEIGHT, normalise
+from ocrsvc.training.net import WIDTH_STRIDE
 from ocrsvc.training.truths import Batch, Truth, Truths, stack
+
+_FRAME_BYTES = HEIGHT * WIDTH_STRIDE * 3
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,17 @@ class Line:
 
 
 class Shards:
-    """All shards of some folders, with the teacher's best path over our charset (computed once, then cached)."""
+    """All shards of some folders, with the lent net's best path over our charset (computed once, then cached)."""
 
     def __init__(self, folders: Sequence[Path], truths: Truths) -> None:
+        self.folders = folders
+        self.pixels: list[NDArray[np.uint8]] = []
         self.features: list[NDArray[np.float16]] = []
         self.embedding: list[NDArray[np.float16]] = []
         self.classes: list[NDArray[np.int16]] = []
         self.lines: list[Line] = []
         for shard, folder in enumerate(folders):
+            self.pixels.append(np.load(folder / "pixels.npy", mmap_mode="r"))
             self.features.append(np.load(folder / "features.npy", mmap_mode="r"))
             self.embedding.append(np.load(folder / "embedding.npy", mmap_mode="r"))
             classes, confidence = _paths(folder, self.embedding[-1], truths)
@@ -51,13 +58,25 @@ class Shards:
                 truth = truths.judge(path, sure, text, case_folded)
                 self.lines.append(Line(shard, start, length, source, truth))
 
-    def batch(self, lines: Sequence[Line]) -> tuple[Tensor, Batch]:
-        """Features [N,T,384] and what to learn, of lines of one length."""
-        spans = [(line.shard, slice(line.start, line.start + line.length)) for line in lines]
-        features = np.stack([self.features[shard][span] for shard, span in spans])
+    def cached(self, lines: Sequence[Line]) -> Tensor:
+        """Features float32 [N,T,F] of lines of one length, as the lent convolutions see them."""
+        return torch.from_numpy(np.stack([self.features[s][span] for s, span in _spans(lines)])).float()
+
+    def images(self, lines: Sequence[Line]) -> Tensor:
+        """Images float32 [N,3,48,W] of lines of one length."""
+        rows = [
+            self.pixels[line.shard][line.start * _FRAME_BYTES : (line.start + line.length) * _FRAME_BYTES]
+            for line in lines
+        ]
+        width = lines[0].length * WIDTH_STRIDE
+        return normalise(np.stack(rows).reshape(len(rows), HEIGHT, width, 3))
+
+    def batch(self, lines: Sequence[Line]) -> Batch:
+        """What to learn of lines of one length."""
+        spans = _spans(lines)
         embedding = np.stack([self.embedding[shard][span] for shard, span in spans])
         classes = np.stack([self.classes[shard][span] for shard, span in spans]).astype(np.int64)
-        return torch.from_numpy(features).float(), stack(
+        return stack(
             torch.from_numpy(embedding).float(), torch.from_numpy(classes), [line.truth for line in lines]
         )
 
@@ -73,6 +92,10 @@ class Shards:
             chunks += [group[i : i + size] for i in range(0, len(group), size)]
         rng.shuffle(chunks)
         yield from chunks
+
+
+def _spans(lines: Sequence[Line]) -> list[tuple[int, slice]]:
+    return [(line.shard, slice(line.start, line.start + line.length)) for line in lines]
 
 
 def _paths(

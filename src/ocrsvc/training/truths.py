@@ -27,7 +27,8 @@ Label = tuple[str | None, str, bool]  # text or None, source, whether the text's
 @dataclass(frozen=True)
 class Truth:
     """``target``: classes for CTC (empty: none); ``distil``: weight of the teacher on frames where it reads a
-    character; ``distil_blank``: on its blank frames (0 where it missed spaces that the truth has).
+    character; ``distil_blank``: on its blank frames (0 where it missed spaces that the truth has); ``text``: what
+    scoring compares with.
     """
 
     target: tuple[int, ...]
@@ -102,7 +103,8 @@ class Truths:
             distil = 1.0 if not peaks or sum(peaks) / len(peaks) > 0.6 else 0.3
         elif folded(text) != folded(reading):
             distil = blank = 0.0
-            truth = None if case_folded else text  # nobody can lend the case
+            if case_folded:  # nobody can lend the case
+                return Truth((), 0.0, 0.0, text)
         else:
             truth = recase(text, reading) if case_folded else text
             if text.count(" ") > reading.count(" "):
