@@ -2,7 +2,7 @@
 #
 #   make serve     the service on http://127.0.0.1:8000        make setup    .venv with everything for development
 #   make test      all tests (see below)                       make lint     ruff and mypy
-#   make bench     the benchmarks in bench/                    make format   ruff, rewriting files
+#   make bench     the benchmarks in bench/, DATA=folder       make format   ruff, rewriting files
 #   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
 #
 # `make serve SERVE="--port 9000"` and `make test TEST="-k batcher"` pass arguments on.
@@ -14,6 +14,8 @@ PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 SERVE  ?=
 TEST   ?=
 BENCH  ?=
+# Where `make bench` finds labelled data: lines/SOURCE/manifest.jsonl and pages/SOURCE/manifest.jsonl.
+DATA   ?=
 # What pip is asked for. On Linux the ordinary wheel brings 2 GB of CUDA along; where there is a source of the CPU build,
 # name it: make setup-train TORCH="torch==2.13.0 --index-url ..."
 TORCH  ?= torch==2.13.0
@@ -75,7 +77,10 @@ format: $(VENV)/.setup
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.setup
-	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python "$$script" $(BENCH) || exit 1; done
+	@test -n "$(DATA)" || { echo "Name the labelled data: make bench DATA=folder (docs/benches.md)" >&2; exit 1; }
+	@for script in accuracy lines enhance; do \
+		echo "== $$script"; $(BIN)/python bench/$$script.py "$(DATA)/lines" $(BENCH) || exit 1; done
+	@echo "== pages"; $(BIN)/python bench/pages.py "$(DATA)/pages" $(BENCH)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

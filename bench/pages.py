@@ -15,17 +15,15 @@ import asyncio
 import importlib.metadata
 import importlib.util
 import json
-import os
-import platform
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ocrsvc import cpu, evaluation
+import machine
+
+from ocrsvc import evaluation
 from ocrsvc.reader import ReadOptions, open_reader
 from ocrsvc.settings import Settings
 
@@ -50,6 +48,7 @@ def main() -> None:
         WORKERS[options.worker](options)
         return
     found = evaluation.samples(options.data, options.limit)
+    about = machine.describe(["rapidocr"])
     names = [options.only] if options.only else ["ours", "rapidocr"]
     if "rapidocr" in names and importlib.util.find_spec("rapidocr") is None:
         print("rapidocr is not installed: left out (pip install --no-deps rapidocr)", file=sys.stderr)
@@ -69,15 +68,10 @@ def main() -> None:
         texts = {sample.key: row["text"] for sample, row in zip(found, rows, strict=True)}
         figures["pages_per_second"] = round(len(found) / figures["wall_seconds"], 2)
         figures["scores"] = {row.source: row.values for row in evaluation.score("pages", found, texts)}
-    machine = cpu.inspect()
     result = {
         "pages": len(found),
         "limit": options.limit,
-        "cpu": machine.model,
-        "cores": machine.effective,
-        "python": platform.python_version(),
-        "onnxruntime": importlib.metadata.version("onnxruntime"),
-        "load_average": os.getloadavg()[0],
+        **about,
         "engines": report,
     }
     options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -162,7 +156,7 @@ async def _serve_ours(model: str) -> None:
 
     say({"name": f"ocrsvc {model}"})
     while line := await asyncio.to_thread(sys.stdin.readline):
-        with Measure() as measure:
+        with machine.Measure() as measure:
             rows = await asyncio.gather(*map(one, json.loads(line)))
         say({"rows": rows, **measure.figures})
     await reader.close()
@@ -175,7 +169,7 @@ def serve_rapidocr(_: argparse.Namespace) -> None:
     engine(str(Path(__file__).parents[1] / "docs" / "page.png"))  # its models are loaded at the first picture
     say({"name": f"RapidOCR {importlib.metadata.version('rapidocr')}"})
     for line in sys.stdin:
-        with Measure() as measure:
+        with machine.Measure() as measure:
             rows = []
             for path in json.loads(line):
                 result = engine(path)
@@ -184,22 +178,6 @@ def serve_rapidocr(_: argparse.Namespace) -> None:
 
 
 WORKERS = {"ours": serve_ours, "rapidocr": serve_rapidocr}
-
-
-class Measure:
-    """Wall time, processor time and peak memory of a block of this process."""
-
-    def __enter__(self) -> Measure:
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        self.figures = {
-            "wall_seconds": time.perf_counter() - self._wall,
-            "cpu_seconds": time.process_time() - self._cpu,
-            "peak_megabytes": peak // (1024 * 1024 if sys.platform == "darwin" else 1024),
-        }
 
 
 def row(path: str, lines: Sequence[tuple[str, float]]) -> dict[str, Any]:

@@ -1,0 +1,61 @@
+"""Recognisers of lines to measure against each other, ours and others', behind one interface.
+
+Names: a model of ours or the path of its folder, with ``@int8`` or ``@fp32`` behind it for one precision;
+``ppocrv6-small`` as our registry converts and buckets it, ``ppocrv6-small@320`` as its makers run it; the other
+names of ``DEFAULT``; a PP-OCR name with ``@buckets`` behind it is padded as our service pads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from peers.own import Own, manifest
+from peers.ppocr import WHEELS, PpOcr
+from peers.recogniser import Absent, Picture, Prepared, Recogniser
+from peers.tesseract import Tesseract
+
+__all__ = ["DEFAULT", "DISTRIBUTIONS", "Absent", "Picture", "Prepared", "Recogniser", "expand", "open_peer"]
+
+DEFAULT = (
+    "crnn",
+    "crnn-fast",
+    "ppocrv6-small",
+    "ppocrv6-small@320",
+    "ppocrv6-tiny",
+    "ppocrv5-mobile",
+    "ppocrv4-mobile",
+    "ppocrv2-crnn",
+    "tesseract",
+)
+DISTRIBUTIONS = tuple(dict.fromkeys(wheel.distribution for wheel in WHEELS.values()))
+
+
+def expand(names: Iterable[str]) -> list[str]:
+    """The names with a model of ours in each of its precisions, int8 first; unknown ones stay as they are."""
+    expanded = []
+    for name in names:
+        if name in WHEELS or name == "tesseract" or "@" in Path(name).name:
+            expanded.append(name)
+            continue
+        try:
+            expanded += [f"{name}@{precision}" for precision in reversed(manifest(name).precisions)]
+        except Absent:
+            expanded.append(name)
+    return list(dict.fromkeys(expanded))
+
+
+def open_peer(name: str) -> Recogniser[Any, Any]:
+    """The recogniser of this name; Absent, with what to install, if it is not here."""
+    if name == "tesseract":
+        return Tesseract()
+    if name in WHEELS:
+        return PpOcr(name)
+    model, _, variant = name.rpartition("@")
+    if variant in ("int8", "fp32"):
+        return Own(model, variant)
+    if variant == "buckets" and model in WHEELS:
+        return PpOcr(model, at_buckets=True)
+    manifest(name)  # says which models there are
+    raise Absent(f"there is no {name!r} here; others are {', '.join(DEFAULT)}")

@@ -1,0 +1,58 @@
+"""Our models (and the PP-OCRv6 small of our registry), through the service's engine with its own buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc import cpu, engine, lines, segments
+from ocrsvc.errors import UnknownModel
+from ocrsvc.manifest import Manifest, load
+from ocrsvc.models import Registry
+from ocrsvc.results import LineText
+from ocrsvc.settings import Precision, Settings
+from peers.recogniser import Absent, Picture, Prepared
+
+_PRECISIONS: dict[str, Precision] = {"int8": "int8", "fp32": "fp32"}
+
+
+def manifest(name: str) -> Manifest:
+    """The model of our registry with this name, or in the folder of this path; Absent if there is none."""
+    try:
+        return (
+            load(Path(name)) if (Path(name) / "manifest.json").is_file() else Registry(Settings()).spec(name)
+        )
+    except UnknownModel as error:
+        raise Absent(str(error)) from error
+
+
+class Own:
+    """A model of ours in one precision: ``int8`` or ``fp32``."""
+
+    fixed_rows = None
+
+    def __init__(self, name: str, precision: str) -> None:
+        spec = manifest(name)
+        if precision not in spec.precisions:
+            raise Absent(f"{name} has no {precision} weights, only {', '.join(spec.precisions)}")
+        self.name = f"{name}@{precision}"
+        self._engine = engine.Recogniser(spec, cpu=cpu.inspect(), precision=_PRECISIONS[precision])
+        size = f"{self._engine.file.size / 1e6:.1f} MB"
+        self.about = f"{spec.name} {precision}, {size}, {self._engine.id.digest[:14]}, as served"
+
+    def prepare(self, picture: Picture) -> Prepared[NDArray[np.uint8]]:
+        (line,) = lines.prepare(picture, None, self._engine.spec)
+        return Prepared(line.pixels, origin=line)
+
+    def width(self, piece: NDArray[np.uint8]) -> int:
+        return self._engine.spec.buckets.of(piece.shape[1])
+
+    def run(self, width: int, pieces: Sequence[NDArray[np.uint8]]) -> list[LineText]:
+        return self._engine.run(width, pieces)
+
+    def text(self, prepared: Prepared[NDArray[np.uint8]], readings: Sequence[LineText]) -> str:
+        assert isinstance(prepared.origin, lines.LineImage)
+        return segments.join(prepared.origin.parts, readings, self._engine.spec.input.height).text
