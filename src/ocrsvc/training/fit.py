@@ -83,6 +83,7 @@ class State:
     def load(self, path: Path) -> None:
         """Takes everything over from a checkpoint."""
         content = torch.load(path, weights_only=True)
+        _fits(self.net, content["shape"], path)
         self.net.load_state_dict(content["net"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
@@ -108,13 +109,16 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
     """A fresh state, from the lent net or from the averaged weights of another stage's checkpoint."""
     net = lent(recipe.shape, charset, recipe.seed)
     if initial is not None:
-        net.load_state_dict(torch.load(initial, weights_only=True)["average"])
+        content = torch.load(initial, weights_only=True)
+        _fits(net, content["shape"], initial)
+        net.load_state_dict(content["average"])
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone = net.backbone
     for part in {"all": [backbone], "low": [backbone.stem, backbone.low], "none": []}[recipe.frozen]:
         part.requires_grad_(False)
-    recurrent = set(net.neck.recurrent.parameters())
-    lent_neck = [p for p in net.neck.parameters() if p not in recurrent]
+    # Lists, not sets: a checkpoint knows the optimiser's moments by the place of their parameter.
+    recurrent = list(net.neck.recurrent.parameters())
+    lent_neck = [p for name, p in net.neck.named_parameters() if not name.startswith("recurrent.")]
     groups = [
         {"params": [p for p in recurrent if p.ndim >= 2], "scale": 1.0, "weight_decay": recipe.weight_decay},
         {"params": [p for p in recurrent if p.ndim < 2], "scale": 1.0, "weight_decay": 0.0},
@@ -126,6 +130,11 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
         groups.append({"params": free, "scale": recipe.backbone_rate, "weight_decay": 0.0})
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
     return State(net, deepcopy(net), optimiser)
+
+
+def _fits(net: Crnn, shape: str, path: Path) -> None:
+    if shape != net.shape.name:
+        raise ValueError(f"{path} holds a net of shape {shape!r}, the recipe wants {net.shape.name!r}")
 
 
 def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str) -> Tensor:
@@ -177,7 +186,7 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"
-    state = start(recipe, truths.charset, initial)
+    state = start(recipe, truths.charset, None if checkpoint.exists() else initial)
     if checkpoint.exists():
         state.load(checkpoint)
         print(f"going on after step {state.step}", flush=True)

@@ -78,7 +78,7 @@ def agreed(first: str, second: str) -> str | None:
 
 def _read(files: list[Path]) -> list[dict[str, object]]:
     first, second = Opinion(teacher.model_path()), Opinion(second_path())
-    rows = []
+    rows: list[dict[str, object]] = []
     for width, group in _grouped(files):
         lines = [line for _, line in group]
         for (file, _), (one, sure), (other, _) in zip(
