@@ -51,7 +51,9 @@ def main() -> None:
     cv2.setNumThreads(1)
     real = load(evaluation.samples(options.data, options.limit))
     lines = [*real, *(drawn.lines(options.drawn, options.fonts) if options.drawn else ())]
-    report, results, skipped = machine.describe(DISTRIBUTIONS), {}, {}
+    report = machine.describe(DISTRIBUTIONS)
+    results: dict[str, Result] = {}
+    skipped: dict[str, str] = {}
     for name in expand(options.models):
         try:
             result = read(name, real, lines)
@@ -68,20 +70,13 @@ def main() -> None:
         )
         if options.predictions:
             write_predictions(options.predictions, name, result)
+        if options.json:
+            write_json(options, report, real, results, skipped)
     if not results:
         raise SystemExit("none of these recognisers is here")
     print(tables(real, lines, results, markdown=options.markdown))
     if options.json:
-        document = {
-            **report,
-            "limit": options.limit,
-            "lines": len(real),
-            "workers": WORKERS,
-            "engines": {name: without_texts(result) for name, result in results.items()},
-            "skipped": skipped,
-        }
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(options, report, real, results, skipped)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -199,6 +194,26 @@ def format_plain(rows: Sequence[Sequence[str]]) -> str:
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
         for row in rows
     )
+
+
+def write_json(
+    options: argparse.Namespace,
+    report: Mapping[str, object],
+    real: Sequence[Line],
+    results: Mapping[str, Result],
+    skipped: Mapping[str, str],
+) -> None:
+    """What is known so far: a run of an hour that is cut short leaves its figures."""
+    document = {
+        **report,
+        "limit": options.limit,
+        "lines": len(real),
+        "workers": WORKERS,
+        "engines": {name: without_texts(result) for name, result in results.items()},
+        "skipped": skipped,
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def without_texts(result: Result) -> dict[str, object]:

@@ -40,14 +40,17 @@ def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
     if absent:
         _tell(f"no drawn lines, for want of {', '.join(absent)}: pip install 'ocrsvc[train]'")
         return []
+    from ocrsvc.training import charset
     from ocrsvc.training import fonts as faces
+    from ocrsvc.training.corpus import Corpus
 
     try:
         library = faces.discover(fonts)
     except FileNotFoundError as error:
         _tell(f"no drawn lines: {error}")
         return []
-    found = []
+    corpus = Corpus(charset.load(), SEED)
+    found: list[Line] = []
     for name, draw in (("vertical", _vertical), ("rare", _rare), ("handwriting", _handwriting)):
         chosen = _faces(name, library)
         if chosen is None:
@@ -55,7 +58,7 @@ def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
                 "no drawn handwriting: --fonts FOLDER names the faces that `ocrsvc train fonts --npm` unpacks"
             )
             continue
-        found += list(_lines(name, count, draw, chosen))
+        found += list(_lines(name, count, draw, corpus, chosen))
     return found
 
 
@@ -71,13 +74,11 @@ def _lines(
     name: str,
     count: int,
     draw: Callable[[Corpus, Synthesiser], tuple[str, Picture] | None],
+    corpus: Corpus,
     library: Library,
 ) -> Iterator[Line]:
-    from ocrsvc.training import charset
-    from ocrsvc.training.corpus import Corpus
     from ocrsvc.training.synth import Synthesiser
 
-    corpus = Corpus(charset.load(), SEED)
     synthesiser = Synthesiser(library, SEED)
     for number in range(count):
         drawn = next(filter(None, (draw(corpus, synthesiser) for _ in range(_MOST_TRIES))), None)
