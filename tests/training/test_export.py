@@ -26,6 +26,7 @@ from ocrsvc import cpu, ctc, manifest  # noqa: E402
 from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
+from ocrsvc.training import folder as folder_module  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor, normalise  # noqa: E402
 from ocrsvc.training.net import Crnn, Shape  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
@@ -259,11 +260,11 @@ def test_the_engine_reads_with_it_what_pytorch_reads(
 
 def test_a_manifest_names_the_commit_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not that of the folder in which the command happens to run; and a machine without git is no obstacle."""
-    here = package.commit()
+    here = folder_module.commit()
     monkeypatch.chdir(tmp_path)
-    assert package.commit() == here
+    assert folder_module.commit() == here
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert package.commit() == ""
+    assert folder_module.commit() == ""
 
 
 def test_an_entry_describes_a_file(tmp_path: Path) -> None:
@@ -273,4 +274,4 @@ def test_an_entry_describes_a_file(tmp_path: Path) -> None:
         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
         "bytes": 3,
     }
-    assert package.entry(tmp_path / "a") == expected
+    assert folder_module.entry(tmp_path / "a") == expected

@@ -78,6 +78,8 @@ def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     assert "crnn" in names
     for name in (*names, str(tmp_path / "tiny.yaml")):
         recipe = cli.recipe(name)
+        if "scratch" in recipe:  # see test_scratch
+            continue
         Recipe(**recipe["fit"])
         Recipe(**recipe["adapt"])
         FinetuneRecipe(**recipe["finetune"])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,18 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
   ocrsvc train fonts --npm DIR/*.tgz --out runs/fonts      unpack npm typefaces (after `npm pack @fontsource/...`)
   ocrsvc train sheet --out sheet.png                       look at what the data engine draws
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
-  ocrsvc train features crnn --out runs/crnn ...           run backbone and teacher once over all lines
-  ocrsvc train fit crnn --out runs/crnn                    train neck and head (goes on after a kill)
-  ocrsvc train curves --out runs/crnn                      draw how the fit went
+  ocrsvc train opinions runs/photos                        have two recognisers read them
+  ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, run the lent net over them
+  ocrsvc train fit crnn --out runs/crnn --stage neck       train one stage (goes on after a kill)
+  ocrsvc train fit crnn --out runs/crnn --stage whole --start runs/crnn/neck/last.pt
+  ocrsvc train curves --out runs/crnn                      draw how the stages went
   ocrsvc train finetune crnn --out runs/crnn ...           unfreeze the upper convolutions, end to end
-  ocrsvc train export crnn --out runs/crnn --model models/crnn    ONNX, INT8, manifest
+  ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
+  ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities
+
+By itself, a classic CRNN (VGG, BiLSTM, CTC) from nothing, up to its model folder runs/vgg/model:
+
+  ocrsvc train scratch vgg-crnn --out runs/vgg             or vgg-digits, a small net in minutes
 """
 
 
@@ -34,6 +42,17 @@ def recipe(name: str) -> dict[str, Any]:
         )
     content: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     return content
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What the user can put right, or did, in one line."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit("ocrsvc train: stopped; the same command goes on from what is saved") from None
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
 
 
 def _fonts(options: argparse.Namespace) -> None:
@@ -67,73 +86,54 @@ def _photos(options: argparse.Namespace) -> None:
     print(f"{cut(options.photos, options.out, options.detector)} lines cut")
 
 
-def _features(options: argparse.Namespace) -> None:
-    from ocrsvc.training.features import Order, run
+def _opinions(options: argparse.Namespace) -> None:
+    from ocrsvc.training.opinions import ask
 
-    numbers = recipe(options.recipe)["features"]
-    shards, orders = options.out / "shards", []
-    drawn, real = numbers["drawn"], numbers["real"]
-    for i in range(drawn["shards"]):
-        folder = shards / f"drawn-{i:03d}"
-        orders.append(
-            Order(
-                folder,
-                drawn["seed"] + i,
-                drawn["lines"],
-                fonts=tuple(options.fonts),
-                prose=tuple(options.prose),
-            )
-        )
-    if options.real or options.photos:
-        for i in range(real["shards"]):
-            orders.append(
-                Order(
-                    shards / f"real-{i:03d}",
-                    real["seed"] + i,
-                    real["lines"],
-                    real=tuple(options.real),
-                    photos=tuple(options.photos),
-                    held_out=real["held_out"],
-                )
-            )
-    run(orders, options.processes)
+    with _explained():
+        read, agreed = ask(options.folder, options.processes)
+    print(f"{read} crops read, {agreed} with one text by two recognisers")
+
+
+def _features(options: argparse.Namespace) -> None:
+    from ocrsvc.training import features, stages
+
+    shards = options.out / "shards"
+    lines = {name: getattr(options, name) for name in ("fonts", "prose", "real", "photos")}
+    with _explained():
+        features.run(stages.orders(recipe(options.recipe), shards, **lines), options.processes)
 
 
 def _fit(options: argparse.Namespace) -> None:
-    from ocrsvc.training import charset, teacher
-    from ocrsvc.training.features import BUCKETS
-    from ocrsvc.training.fit import Recipe, fit
-    from ocrsvc.training.net import WIDTH_STRIDE
-    from ocrsvc.training.shards import Shards
-    from ocrsvc.training.truths import Truths
+    import torch
 
-    folders = sorted((options.out / "shards").glob("[!.]*"))
-    if not folders:
-        raise SystemExit(
-            f"ocrsvc train: no shards in {options.out / 'shards'}; run `ocrsvc train features` first"
+    from ocrsvc.cpu import inspect
+    from ocrsvc.training import stages
+
+    torch.set_num_threads(options.threads or inspect().effective)
+    with _explained():
+        stages.train(
+            recipe(options.recipe),
+            options.stage,
+            options.out,
+            shards=options.shards,
+            start=options.start,
+            minutes=options.minutes,
         )
-    head = teacher.load_head()
-    truths = Truths(charset.load(), head)
-    shards = Shards(folders, truths)
-    # The last drawn shard is never trained on; real lines are held out by image, before any variation.
-    last = max(i for i, folder in enumerate(folders) if folder.name.startswith("drawn"))
-    # Lines of buckets that serving no longer has are left out.
-    lines = [line for line in shards.lines if line.length * WIDTH_STRIDE in BUCKETS.widths]
-    train = [line for line in lines if line.shard != last and (line.truth.distil or line.truth.target)]
-    dev = {"drawn": [line for line in lines if line.shard == last and line.truth.text]}
-    numbers = Recipe(**recipe(options.recipe)[options.stage])
-    fit(shards, truths, train, dev, head, numbers, options.out / "fit", options.start)
 
 
 def _curves(options: argparse.Namespace) -> None:
     from ocrsvc.training.curves import draw, read
 
-    checkpoint = options.out / "fit" / "last.pt"
-    if not checkpoint.exists():
-        raise SystemExit(f"ocrsvc train: no {checkpoint}; run `ocrsvc train fit` first")
-    target = options.out / "fit" / "curves.png"
-    draw(read(checkpoint)).save(target)
-    print(target)
+    checkpoints = sorted(options.out.glob(f"{options.stage or '*'}/last.pt"))
+    if not checkpoints:
+        raise SystemExit(
+            f"ocrsvc train: no {options.out / (options.stage or 'STAGE')}/last.pt; run `ocrsvc train fit` first"
+        )
+    for checkpoint in checkpoints:
+        target = checkpoint.with_name("curves.png")
+        with _explained():
+            draw(read(checkpoint)).save(target)
+        print(target)
 
 
 def _finetune(options: argparse.Namespace) -> None:
@@ -149,10 +149,56 @@ def _finetune(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from ocrsvc.training.package import package
 
-    checkpoint = options.out / "finetune" / "finetuned.pt"
-    if options.fit_only or not checkpoint.exists():
-        checkpoint = options.out / "fit" / "last.pt"
-    package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
+    checkpoint = options.out / options.stage / "last.pt"
+    with _explained():
+        package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
+
+
+def _scratch(options: argparse.Namespace) -> None:
+    from ocrsvc.training import classic
+    from ocrsvc.training.scratch import train
+
+    content = recipe(options.recipe)
+    try:
+        plan = classic.plan(
+            content,
+            options.out,
+            fonts=options.fonts,
+            prose=options.prose,
+            minutes=options.minutes,
+            workers=options.workers,
+            device=options.device,
+        )
+        if not options.export_only:
+            train(plan)
+        classic.export(content, plan, options.out / "model")
+    except KeyboardInterrupt:
+        raise SystemExit("ocrsvc train: stopped and saved; the same command goes on") from None
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+    print(options.out / "model")
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from ocrsvc.training.calibrate import calibrate, gather, summary
+
+    numbers = {"limit": options.limit, "variations": options.variations, "seed": options.seed}
+    samples = gather(options.data, held_out=options.held_out, **numbers)
+    if options.drawn:
+        from ocrsvc.training import charset
+        from ocrsvc.training.corpus import Corpus
+        from ocrsvc.training.fonts import discover
+        from ocrsvc.training.samples import drawn
+        from ocrsvc.training.synth import Synthesiser
+
+        corpus = Corpus(charset.load(), options.seed, options.prose)
+        samples += drawn(corpus, Synthesiser(discover(options.fonts), options.seed), options.drawn)
+    try:
+        reports = calibrate(options.model, samples, options.error_budget)
+    except ValueError as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+    for precision, report in reports.items():
+        print(summary(precision, report))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -185,7 +231,10 @@ def parser() -> argparse.ArgumentParser:
     photos.add_argument("photos", type=Path)
     photos.add_argument("--detector", type=Path, default=Path("models/ppocrv6-det-small"))
     photos.add_argument("--out", type=Path, required=True)
-    features = add("features", _features, "run backbone and teacher once over all lines", drawing=True)
+    opinions = add("opinions", _opinions, "have two recognisers read crops and note where they agree")
+    opinions.add_argument("folder", type=Path, metavar="DIR", help="made by `photos`")
+    opinions.add_argument("--processes", type=int, default=2)
+    features = add("features", _features, "draw all lines once, run the lent net over them", drawing=True)
     features.add_argument("recipe")
     finetune = add("finetune", _finetune, "train the upper convolutions too, on fresh lines", drawing=True)
     finetune.add_argument("recipe")
@@ -194,19 +243,50 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
         command.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
     features.add_argument("--processes", type=int, default=2)
-    fit = add("fit", _fit, "train neck and head on cached features")
+    fit = add("fit", _fit, "train one stage of a recipe on the lines of a run")
     fit.add_argument("recipe")
-    fit.add_argument("--out", type=Path, required=True)
-    fit.add_argument("--stage", default="fit", help="section of the recipe with the numbers (default: fit)")
+    fit.add_argument("--out", type=Path, required=True, help="the run; the stage goes into OUT/STAGE")
+    fit.add_argument("--stage", required=True, help="section of the recipe with the numbers")
     fit.add_argument("--start", type=Path, help="checkpoint of an earlier stage to begin with")
-    curves = add("curves", _curves, "draw the losses and scores of a fit as fit/curves.png")
+    fit.add_argument("--shards", type=Path, help="shards of another run (default: OUT/shards)")
+    fit.add_argument("--minutes", type=float, help="end after so long, epochs or not")
+    fit.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
+    curves = add("curves", _curves, "draw losses and scores of every stage as STAGE/curves.png")
     curves.add_argument("--out", type=Path, required=True)
+    curves.add_argument("--stage", help="only this one")
+    scratch = add("scratch", _scratch, "train a classic CRNN from nothing, on drawn lines", drawing=True)
+    scratch.add_argument("recipe")
+    scratch.add_argument("--out", type=Path, required=True)
+    scratch.add_argument(
+        "--minutes", type=float, help="end after so long (default: after the recipe's steps)"
+    )
+    scratch.add_argument("--workers", type=int, help="processes that draw (default: by the device)")
+    scratch.add_argument(
+        "--device", default="auto", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)"
+    )
+    scratch.add_argument("--export-only", action="store_true", help="write the model of the last checkpoint")
     export = add("export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)
     export.add_argument("recipe")
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--model", type=Path, required=True)
-    export.add_argument(
-        "--fit-only", action="store_true", help="export the fit even if there is a fine-tuning"
+    export.add_argument("--stage", required=True, help="the stage whose averaged weights it takes")
+    calibrate = add("calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True)
+    calibrate.add_argument("model", type=Path, metavar="MODEL_DIR")
+    calibrate.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled lines")
+    calibrate.add_argument(
+        "--held-out", type=int, default=300, help="rows of each that scoring draws: not used"
+    )
+    calibrate.add_argument("--limit", type=int, default=800, help="most lines of each folder (default: 800)")
+    calibrate.add_argument(
+        "--variations", type=int, default=1, help="varied copies of each line (default: 1)"
+    )
+    calibrate.add_argument("--drawn", type=int, default=0, help="so many freshly drawn lines as well")
+    calibrate.add_argument("--seed", type=int, default=77)
+    calibrate.add_argument(
+        "--error-budget",
+        type=float,
+        default=0.02,
+        help="share of wrong lines to expect among those not marked for review (default: 0.02)",
     )
     return top
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import onnx
@@ -12,23 +13,40 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from ocrsvc.training.net import Crnn, Shape
+if TYPE_CHECKING:
+    from ocrsvc.training.net import Crnn
 
 TOP_K = 8
 OPSET = 18
 TINY = 1e-30  # weights below this turn into denormals in the LSTM's products and cost time, not accuracy
 
 
-class Serving(nn.Module):
-    """A ``Crnn`` with normalisation before it and the softmax over the charset's top-k behind it."""
+class Net(Protocol):
+    """The parts of a recogniser: images [N,3,H,W] in -1..1 to frames [N,T,F], to features [N,T,D], to logits."""
 
-    def __init__(self, net: Crnn, top_k: int = TOP_K) -> None:
+    @property
+    def backbone(self) -> nn.Module:
+        """Images to frames."""
+
+    @property
+    def neck(self) -> nn.Module:
+        """Frames to features."""
+
+    @property
+    def head(self) -> nn.Linear:
+        """Features to logits; class 0 is the CTC blank."""
+
+
+class Serving(nn.Module):
+    """A net with normalisation before it and the softmax over the charset's top-k behind it."""
+
+    def __init__(self, net: Net, top_k: int = TOP_K) -> None:
         super().__init__()
-        self.net = net
-        self.top_k = top_k
+        self.net: Net = net
+        self.top_k = min(top_k, net.head.out_features)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 [N,48,W,3] -> indices int32 [N,T,K], probabilities float32 [N,T,K], features [N,T,120]."""
+        """uint8 [N,H,W,3] -> indices int32 [N,T,K], probabilities float32 [N,T,K], features float32 [N,T,D]."""
         images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
         features = self.net.neck(self.net.backbone(images))
         logits = self.net.head(features)
@@ -41,6 +59,8 @@ class Serving(nn.Module):
 
 def load(checkpoint: Path) -> tuple[Crnn, str]:
     """The averaged weights of a checkpoint as one net in eval mode, and its charset."""
+    from ocrsvc.training.net import Crnn, Shape
+
     content = torch.load(checkpoint, weights_only=True)
     charset: str = content["charset"]
     recipe = content["recipe"]
@@ -64,10 +84,10 @@ def tiny(array: NDArray[np.float32]) -> NDArray[np.bool_]:
     return (bits > 0) & (bits < np.float32(TINY).view(np.uint32))
 
 
-def to_onnx(net: Crnn, path: Path) -> None:
-    """Writes ``path`` with dynamic batch and width, denormal weights flushed to zero."""
+def to_onnx(net: Net, path: Path, height: int = 48) -> None:
+    """Writes ``path`` for lines of ``height`` pixels: dynamic batch and width, denormal weights flushed to zero."""
     serving = Serving(net).eval()
-    pixels = torch.randint(0, 256, (2, 48, 160, 3), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (2, height, 160, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -83,6 +103,9 @@ def to_onnx(net: Crnn, path: Path) -> None:
                 "features": {0: "N", 1: "T"},
             },
             opset_version=OPSET,
+            # Parameters keep their names and shapes, from which ``weights`` reads them back. ONNX Runtime folds when
+            # it loads the graph, and before it is quantised: both graphs run as if they had been folded here.
+            do_constant_folding=False,
             dynamo=False,
         )
     model = onnx.load(path)
@@ -93,8 +116,8 @@ def to_onnx(net: Crnn, path: Path) -> None:
     onnx.save(model, path)
 
 
-def save_head(net: Crnn, path: Path) -> None:
-    """The head alone, for readings that allow some classes only: weight float16 [classes,120], bias float32."""
+def save_head(net: Net, path: Path) -> None:
+    """The head alone, for readings that allow some classes only: weight float16 [classes,D], bias float32."""
     np.savez(
         path,
         weight=net.head.weight.detach().numpy().astype(np.float16),

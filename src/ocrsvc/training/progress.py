@@ -1,0 +1,73 @@
+"""How a training goes, while it goes: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+_EVERY_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """One step: how much of the run is done (0 to 1), lines seen since this run began, smoothed loss, last score."""
+
+    done: float
+    step: int
+    lines: int
+    loss: float
+    score: float | None = None
+
+
+class Meter:
+    """Turns reports into words; ``clock`` in seconds, as ``time.monotonic``."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.began = clock()
+        self.first: float | None = None
+
+    def describe(self, report: Report) -> str:
+        """Step, lines/s, loss, score and time left, the latter at the pace since this run began."""
+        passed = max(self.clock() - self.began, 1e-6)
+        if self.first is None:
+            self.first = report.done
+        words = [f"step {report.step}", f"{report.lines / passed:.0f} lines/s", f"loss {report.loss:.3f}"]
+        if report.score is not None:
+            words.append(f"dev {report.score:.3f}")
+        if report.done > self.first:
+            words.append(f"{spoken(passed * (1 - report.done) / (report.done - self.first))} left")
+        return " · ".join(words)
+
+
+def spoken(seconds: float) -> str:
+    """``40 s``, ``12 min`` or ``3.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def shown(every_seconds: float = _EVERY_SECONDS) -> Iterator[Callable[[Report], None]]:
+    """Yields what to call after each step; on a terminal it moves a bar, else it prints every so often."""
+    meter = Meter()
+    if sys.stdout.isatty():
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        with Progress(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")) as bar:
+            task = bar.add_task("drawing the first lines", total=1.0)
+            yield lambda report: bar.update(task, completed=report.done, description=meter.describe(report))
+        return
+    last = meter.began
+
+    def write(report: Report) -> None:
+        nonlocal last
+        if meter.first is None or meter.clock() - last >= every_seconds:
+            text = meter.describe(report)
+            last = meter.clock()
+            print(f"{report.done:4.0%} {text}", flush=True)
+
+    yield write
