@@ -117,7 +117,7 @@ def test_a_run_by_the_clock_ends_with_its_schedule(font_path: Path, tmp_path: Pa
     plan = classic.plan(altered(scratch={"steps": 10**6}), tmp_path, minutes=0.1, device="cpu")
     content = torch.load(scratch.train(plan), weights_only=True)
     assert 6 <= content["seconds"] < 60
-    assert 1 < content["step"] < 10**6
+    assert 1 <= content["step"] < 10**6
     began = time.monotonic()
     scratch.train(plan)  # it is over: nothing is drawn any more
     assert time.monotonic() - began < 30

@@ -95,7 +95,6 @@ class State:
             "average_net": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             **{name: getattr(self, name) for name in ("step", "lines", "seconds", "log")},
-            "minutes": plan.minutes,
             "recipe": plan.described(),
             "charset": plan.order.charset,
         }
@@ -230,8 +229,9 @@ def train(plan: Plan) -> Path:
     with Feed(plan.order, plan.workers, state.step) as feed, shown() as show:
         dev = held(plan.order, _HELD_SEED + recipe.seed, recipe.dev_lines)
         state.net.train()
-        mean = saved = None
-        seen, earlier, began = 0, state.seconds, time.monotonic()
+        mean: float | None = None
+        saved = earlier = state.seconds
+        seen, began = 0, time.monotonic()
         try:
             while (done := _done(plan, state)) < 1:
                 batch = feed.take(state.step)
@@ -251,13 +251,14 @@ def train(plan: Plan) -> Path:
                 if state.step % recipe.score_steps == 0 or _done(plan, state) >= 1:
                     exact = reader.score(state.average, dev)
                     state.log.append({"step": state.step, "loss": mean, "drawn_exact": exact})
-                if state.step % recipe.score_steps == 0 or state.seconds - (saved or earlier) > _SAVE_SECONDS:
+                if state.step % recipe.score_steps == 0 or state.seconds - saved > _SAVE_SECONDS:
                     state.save(plan)
                     saved = state.seconds
                 score = state.log[-1]["drawn_exact"] if state.log else None
                 show(Report(_done(plan, state), state.step, seen, mean, score))
         finally:
-            state.save(plan)
+            if seen:
+                state.save(plan)
     return plan.checkpoint
 
 
