@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ocrsvc.training import teacher
+from ocrsvc.training import rounding, teacher
 from ocrsvc.training.loss import Loss, Weights
 from ocrsvc.training.net import SHAPES, Crnn
 from ocrsvc.training.shards import Line, Shards
@@ -31,8 +31,9 @@ SHOW_EVERY_S = 20.0
 class Recipe:
     """Numbers of one stage; they go into the manifest as they are.
 
-    ``frozen``: which part of the convolutions stays as it is. ``minutes``, if not 0, ends the stage (and its
-    schedule) early. Rates are factors of ``learning_rate``.
+    ``frozen``: which part of the convolutions stays as it is. ``quantised``: the convolutions round as INT8 will
+    (``rounding``). ``minutes``, if not 0, ends the stage (and its schedule) early. Rates are factors of
+    ``learning_rate``.
     """
 
     shape: str = "small"
@@ -44,6 +45,7 @@ class Recipe:
     neck_rate: float = 0.3
     head_rate: float = 0.1
     frozen: Literal["all", "low", "none"] = "all"
+    quantised: bool = False
     weight_decay: float = 0.02
     ctc: float = 0.6
     kl: float = 1.0
@@ -129,7 +131,10 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
         free = [p for p in backbone.parameters() if p.requires_grad]
         groups.append({"params": free, "scale": recipe.backbone_rate, "weight_decay": 0.0})
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-    return State(net, deepcopy(net), optimiser)
+    state = State(net, deepcopy(net), optimiser)
+    if recipe.quantised:
+        rounding.attach(net.backbone)
+    return state
 
 
 def _fits(net: Crnn, shape: str, path: Path) -> None:

@@ -108,6 +108,7 @@ class Block(nn.Module):
         self.gate = SqueezeExcite(channels) if gate else None
         hidden = channels * 2
         self.expand = nn.Conv2d(channels, hidden, 1)
+        self.activation = nn.SiLU()
         self.project = nn.Conv2d(hidden, out, 1)
         self.residual = not down
 
@@ -116,7 +117,7 @@ class Block(nn.Module):
         x = self.depthwise(x)
         if self.gate is not None:
             x = self.gate(x)
-        y = self.project(functional.silu(self.expand(x)))
+        y = self.project(self.activation(self.expand(x)))
         return x + y if self.residual else y
 
 
