@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import cv2
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.float32]  # [H,W,3] BGR, 0 to 255 and a little beyond
 Bgr = NDArray[np.uint8]  # [H,W,3]
+_BAYER = (
+    np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) * 16 + 8
+)  # thresholds of an ordered screen, 0 to 255
 
 
 class Camera:
@@ -41,30 +45,35 @@ class Camera:
         )
         return np.asarray(warped, np.float32)
 
-    def shoot(self, picture: Picture) -> Bgr:
-        """The picture as a file delivers it: uint8 BGR, 11 to 64 pixels high if it was higher."""
+    def shoot(self, picture: Picture, *, lowest: int = 12, faint: bool = True) -> Bgr:
+        """The picture as a file delivers it: uint8 BGR, ``lowest`` to 64 pixels high if it was higher.
+
+        ``faint`` allows what takes contrast away (a poor scan, a fax).
+        """
         rng = self.rng
-        picture = self._blur(self._shrink(picture))
+        picture = self._blur(self._shrink(picture, lowest))
+        if rng.random() < 0.03:
+            picture = picture + self._moire(*picture.shape[:2])
         if rng.random() < 0.35:
             grain = self.noise.normal(0, rng.uniform(2, 16), (*picture.shape[:2], rng.choice((1, 3))))
             picture = picture + grain.astype(np.float32)
-        if rng.random() < 0.15:  # little contrast
+        if faint and rng.random() < 0.13:  # little contrast
             picture = (picture - 128) * rng.uniform(0.35, 0.8) + rng.uniform(90, 165)
         image = np.clip(picture, 0, 255).astype(np.uint8)
-        if rng.random() < 0.04:  # black and white, as fax machines send
-            gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-            binary = cv2.threshold(gray, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]
-            image = np.asarray(cv2.cvtColor(binary, cv2.COLOR_GRAY2BGR), np.uint8)
+        draw = rng.random()
+        if draw < 0.07 and faint:
+            image = self._office(image)
+        elif draw < 0.10:
+            image = 255 - image
         if rng.random() < 0.5:
             packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(18, 95)])[1]
             image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
         return image
 
-    def _shrink(self, picture: Picture) -> Picture:
+    def _shrink(self, picture: Picture, lowest: int) -> Picture:
         rng = self.rng
-        target = rng.choice(
-            (rng.randint(11, 20), rng.randint(16, 34), rng.randint(24, 56), rng.randint(30, 64))
-        )
+        ranges = ((12, 20), (16, 34), (24, 56), (30, 64))
+        target = max(lowest, rng.randint(*rng.choice(ranges)))
         scale = target / picture.shape[0]
         if scale >= 1:
             return picture
@@ -72,20 +81,58 @@ class Camera:
         way = rng.choice((cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC))
         return np.asarray(cv2.resize(picture, size, interpolation=way), np.float32)
 
-    def _blur(self, picture: Picture) -> Picture:
-        """Out of focus, moved, sharpened too much, or none of these (two of three)."""
+    def _moire(self, height: int, width: int) -> Picture:
+        """The beat between a screen's pixels and the camera's: coloured fringes, a few pixels apart."""
         rng = self.rng
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        angle, period = rng.uniform(0, math.pi), rng.uniform(2.2, 9)
+        along = x * np.float32(math.cos(angle)) + y * np.float32(math.sin(angle))
+        bent = along + np.float32(rng.uniform(0, 4)) * np.sin(x / 31 + y / 17)
+        phases = np.array([0, rng.uniform(0, 2), rng.uniform(0, 4)], np.float32)
+        fringes = np.sin(bent[..., None] * np.float32(2 * math.pi / period) + phases)
+        return np.asarray(fringes * np.float32(rng.uniform(6, 20)), np.float32)
+
+    def _office(self, image: Bgr) -> Bgr:
+        """Black and white as fax machines send it, a halftone screen, or a copy of a copy with specks."""
+        rng, noise = self.rng, self.noise
+        gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+        height, width = gray.shape
+        level = cv2.threshold(gray.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
+        draw = rng.random()
+        if draw < 0.45:  # ragged edges: noise before the threshold
+            ragged = cv2.GaussianBlur(noise.normal(0, rng.uniform(0, 40), gray.shape), (0, 0), 0.6)
+            gray = np.where(gray + ragged > level, np.float32(255), np.float32(0))
+        elif (
+            draw < 0.7
+        ):  # Bayer's screen, as newspapers and black-and-white drivers print grey; the text stays
+            screen = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width]
+            part = rng.uniform(0.3, 0.75)
+            gray = np.where(gray > level * (1 - part) + screen * part, np.float32(255), np.float32(0))
+        else:
+            gray = np.clip((gray - level) * rng.uniform(2, 5) + 128, 0, 255)
+        specks = noise.random(gray.shape)
+        many = rng.choice((0, 0, rng.uniform(0, 0.012)))
+        gray = np.where(specks < many, np.float32(0), np.where(specks > 1 - many, np.float32(255), gray))
+        return np.asarray(cv2.cvtColor(gray.astype(np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
+
+    def _blur(self, picture: Picture) -> Picture:
+        """Out of focus, moved, sharpened too much, or none of these (two of three); less where the text is low."""
+        rng = self.rng
+        strength = min(1.0, picture.shape[0] / 30)
         draw = rng.random()
         if draw < 0.22:
-            return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.4, 1.3)), np.float32)
-        if draw < 0.28:
-            length = rng.randint(2, 5)
-            kernel = np.zeros((length, length), np.float32)
-            kernel[length // 2, :] = 1 / length
             return np.asarray(
-                cv2.filter2D(picture, -1, kernel if rng.random() < 0.6 else kernel.T), np.float32
+                cv2.GaussianBlur(picture, (0, 0), 0.3 + rng.uniform(0.1, 1.1) * strength), np.float32
             )
-        if draw < 0.34:
+        if draw < 0.29:  # moved in any direction
+            length = max(2, round(rng.randint(2, 5) * strength))
+            kernel = np.zeros((length, length), np.float32)
+            kernel[length // 2, :] = 1
+            if length > 2 and rng.random() < 0.5:
+                turn = cv2.getRotationMatrix2D(((length - 1) / 2, (length - 1) / 2), rng.uniform(0, 180), 1)
+                kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+            return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), np.float32)
+        if draw < 0.35:
             blurred = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), np.float32)
             return picture + np.float32(0.7) * (picture - blurred)
         return picture

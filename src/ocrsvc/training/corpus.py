@@ -20,6 +20,7 @@ from faker import Faker
 
 from ocrsvc.training import words
 from ocrsvc.training.charset import canonical
+from ocrsvc.training.documents import Documents
 from ocrsvc.training.figures import Figures
 
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -82,6 +83,7 @@ class Corpus:
         self.faker_zh, self.faker_en = Faker("zh_CN"), Faker("en_US")
         self.faker_zh.seed_instance(seed)
         self.faker_en.seed_instance(seed)
+        self.documents = Documents(self.rng, self.english, self.words, self.figures, self.faker_en)
         kinds: list[tuple[Callable[[], str], float]] = [
             (self.chinese_prose, 16),
             (self.chinese_words, 12),
@@ -89,13 +91,18 @@ class Corpus:
             (self.mixed, 10),
             (self.english_prose, 13),
             (self.english_title, 6),
+            (self.documents.legal, 6),
+            (self.documents.form, 5),
+            (self.documents.table, 4),
+            (self.documents.quoted, 4),
+            (self.documents.chinese_quoted, 5),
             (self.english_word, 8),
             (self.figures.receipt, 7),
             (self.figures.numbers, 6),
             (self.chinese_field, 8),
             (self.figures.part_number, 5),
             (self.figures.plate, 3),
-            (self.figures.card, 3),
+            (self.figures.card, 8),
             (self.rare, 8),
             (self.confusable, 2),
         ]

@@ -13,6 +13,19 @@ _PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"  # neither I nor O
 _TILL = ("TOTAL", "Total", "CASH", "Change", "Sub Total", "GST 6%", "Rounding", "Qty")
 
 
+_LAYOUTS = ((4, 4, 4, 4), (4, 4, 4, 4), (4, 4, 4, 4), (4, 6, 5), (4, 4, 4, 4, 3), (6, 13), (19,), (16,))
+_ISSUERS = ("62", "62", "6222", "6217", "4", "4", "5", "5", "34", "37", "35", "9")
+
+
+def check_digit(body: str) -> str:
+    """The digit that completes a card number, by the algorithm of Luhn (ISO/IEC 7812-1)."""
+    total = 0
+    for place, digit in enumerate(map(int, reversed(body))):
+        doubled = 2 * digit if place % 2 == 0 else digit
+        total += doubled - 9 if doubled > 9 else doubled
+    return str(-total % 10)
+
+
 def capitals(amount: int) -> str:
     """A whole number below 10^12 in the capital numerals of Chinese invoices: 100 500 is 壹拾万零伍佰."""
     digits, text = str(amount), ""
@@ -133,9 +146,19 @@ class Figures:
         return self.rng.choice(_PROVINCES) + self.rng.choice(_PLATE[:24]) + tail
 
     def card(self) -> str:
-        """Groups of a bank card number."""
-        groups = [
-            "".join(self.rng.choices("0123456789", k=self.rng.choice((3, 4, 4, 4))))
-            for _ in range(self.rng.choice((1, 1, 1, 2, 4)))
-        ]
+        """A bank card number with its check digit in its groups, or some of them; look-alikes come more often."""
+        rng = self.rng
+        layout = rng.choice(_LAYOUTS)
+        start = rng.choice(_ISSUERS)
+        digits = "0123456789" if rng.random() < 0.5 else "00668835571"
+        body = start + "".join(rng.choices(digits, k=sum(layout) - 1 - len(start)))
+        number, groups = body + check_digit(body), []
+        for length in layout:
+            groups.append(number[:length])
+            number = number[length:]
+        if rng.random() < 0.6:  # what a detector finds of it
+            first = rng.randrange(len(groups))
+            groups = groups[first : first + rng.choice((1, 1, 1, 2, 3))]
+            if rng.random() < 0.25:
+                groups = [groups[0][: rng.randint(3, len(groups[0]))]]
         return " ".join(groups)

@@ -21,7 +21,7 @@ DEBIAN_PACKAGES = (
     "fonts-lxgw-wenkai fonts-smiley-sans fonts-dejavu fonts-liberation fonts-freefont-ttf "
     "fonts-open-sans fonts-roboto fonts-hack fonts-lato fonts-crosextra-carlito "
     "fonts-crosextra-caladea fonts-inconsolata fonts-courier-prime fonts-comfortaa fonts-cantarell "
-    "fonts-firacode fonts-jetbrains-mono fonts-dseg "
+    "fonts-firacode fonts-jetbrains-mono fonts-dseg fonts-unifont fonts-ocr-b "
 ).split()
 NPM_PACKAGES = tuple(
     f"@fontsource/{name}"
@@ -66,6 +66,7 @@ _CJK = {
     "zcool-xiaowei": 1.2,
     "zcool-kuaile": 0.8,
     "zcool-qingke-huangyou": 0.8,
+    "unifont": 0.7,
 }
 _LATIN = {
     "LiberationSans": 4.0,
@@ -89,8 +90,12 @@ _LATIN = {
     "Cantarell": 0.7,
     "FiraCode": 0.7,
     "JetBrainsMono": 0.7,
+    "unifont": 0.7,
+    "OCRB": 0.3,
 }
 _SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
+_CARD = {"OCRB": 1.0}
+_NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # samples, boxed and other odd faces
 _ROOTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 
 
@@ -119,11 +124,13 @@ def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
 
 @dataclass(frozen=True)
 class Library:
-    """All faces by use: ``cjk`` draw Chinese, ``latin`` everything of ASCII, ``segment`` seven-segment digits."""
+    """All faces by use: ``cjk`` draw Chinese, ``latin`` everything of ASCII, ``segment`` seven-segment digits,
+    ``card`` the digits of bank cards (further shapes are drawn without a face)."""
 
     cjk: tuple[Face, ...]
     latin: tuple[Face, ...]
     segment: tuple[Face, ...]
+    card: tuple[Face, ...] = ()
 
 
 def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
@@ -155,6 +162,12 @@ def _coverage(path: Path) -> tuple[int, frozenset[int]]:
         return 0, frozenset(font.getBestCmap() or {})
 
 
+def _share(stem: str) -> float:
+    """Upright regular faces are drawn more often than bold and oblique ones of a family, as in print."""
+    slanted = 0.4 if "Italic" in stem or "Oblique" in stem else 1.0
+    return slanted * (0.6 if "Bold" in stem else 1.0)
+
+
 def discover(extra: Sequence[Path] = ()) -> Library:
     """Every known face that is installed, plus those in ``extra`` folders; FileNotFoundError without any CJK face."""
     files = sorted(
@@ -163,16 +176,18 @@ def discover(extra: Sequence[Path] = ()) -> Library:
         for pattern in ("*.ttf", "*.otf", "*.ttc")
         for file in root.rglob(pattern)
     )
-    chosen: dict[str, list[Face]] = {"cjk": [], "latin": [], "segment": []}
-    for kind, wanted in (("cjk", _CJK), ("latin", _LATIN), ("segment", _SEGMENT)):
+    chosen: dict[str, list[Face]] = {"cjk": [], "latin": [], "segment": [], "card": []}
+    kinds = (("cjk", _CJK), ("latin", _LATIN), ("segment", _SEGMENT), ("card", _CARD))
+    for kind, wanted in kinds:
         for name, weight in wanted.items():
-            found = [file for file in files if name in file.stem and "Emoji" not in file.stem]
+            found = [f for f in files if name in f.stem and not any(part in f.stem for part in _NOT)]
             if kind != "cjk":
                 found = [file for file in found if "CJK" not in file.stem and "Math" not in file.stem][:6]
             for file in found:
                 index, coverage = _coverage(file)
-                if kind == "segment" or ord("a") in coverage or kind == "cjk":
-                    chosen[kind].append(Face(file, index, weight / len(found), coverage))
+                if kind in ("segment", "card") or ord("a") in coverage or kind == "cjk":
+                    share = weight * _share(file.stem) / sum(_share(other.stem) for other in found)
+                    chosen[kind].append(Face(file, index, share, coverage))
     if not chosen["cjk"]:
         raise FileNotFoundError("no Chinese typeface found: apt-get install " + " ".join(DEBIAN_PACKAGES[:4]))
-    return Library(tuple(chosen["cjk"]), tuple(chosen["latin"]), tuple(chosen["segment"]))
+    return Library(**{kind: tuple(faces) for kind, faces in chosen.items()})
