@@ -147,10 +147,11 @@ def _finetune(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from ocrsvc.training import stages
     from ocrsvc.training.package import package
 
-    checkpoint = options.out / options.stage / "last.pt"
     with _explained():
+        checkpoint = stages.checkpoint(options.out, options.stage)
         package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
 
 

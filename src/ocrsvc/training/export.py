@@ -58,21 +58,13 @@ class Serving(nn.Module):
 
 
 def load(checkpoint: Path) -> tuple[Crnn, str]:
-    """The averaged weights of a checkpoint as one net in eval mode, and its charset."""
-    from ocrsvc.training.net import Crnn, Shape
+    """The averaged weights of a stage's checkpoint as one net in eval mode, and its charset."""
+    from ocrsvc.training.net import SHAPES, Crnn
 
     content = torch.load(checkpoint, weights_only=True)
     charset: str = content["charset"]
-    recipe = content["recipe"]
-    net = Crnn(Shape(len(charset) + 1, recipe["width"], recipe["hidden"]))
-    if "average_net" in content:
-        net.load_state_dict(content["average_net"])
-    else:
-        from ocrsvc.training.teacher import load_backbone
-
-        net.backbone = load_backbone()
-        net.neck.load_state_dict(content["average_neck"])
-        net.head.load_state_dict(content["average_head"])
+    net = Crnn(SHAPES[content["shape"]], len(charset) + 1)
+    net.load_state_dict(content["average"])
     return net.eval(), charset
 
 
@@ -109,11 +101,22 @@ def to_onnx(net: Net, path: Path, height: int = 48) -> None:
             dynamo=False,
         )
     model = onnx.load(path)
+    _split(model, serving)
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype == np.float32 and (small := tiny(array)).any():
             tensor.CopyFrom(numpy_helper.from_array(np.where(small, np.float32(0), array), tensor.name))
     onnx.save(model, path)
+
+
+def _split(model: onnx.ModelProto, serving: Serving) -> None:
+    """Adds the parameters that the exporter has merged with others of the same value (norms before training)."""
+    names = {tensor.name for tensor in model.graph.initializer}
+    missing = {name: array.numpy() for name, array in serving.state_dict().items() if name not in names}
+    stored = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer] if missing else []
+    for name, array in missing.items():
+        if any(np.array_equal(array, other) for other in stored):
+            model.graph.initializer.append(numpy_helper.from_array(array, name))
 
 
 def save_head(net: Net, path: Path) -> None:

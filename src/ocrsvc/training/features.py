@@ -86,6 +86,8 @@ def _samples(order: Order) -> Iterable[Sample]:
     if order.dev:
         yield from (sample for sample in kept if sample.text is not None)
         return
+    if not kept:
+        return
     random.Random(order.seed).shuffle(kept)
     for i in range(order.lines):
         sample = kept[i] if i < len(kept) and order.seed % 8 == 0 else rng.choice(kept)
@@ -93,7 +95,7 @@ def _samples(order: Order) -> Iterable[Sample]:
 
 
 def make(order: Order) -> str:
-    """Writes one shard (atomically: a killed run leaves none behind); returns a line for the log."""
+    """Writes one shard (atomically: a killed run leaves none behind) if there are lines; returns one for the log."""
     if order.folder.exists():
         return f"{order.folder.name}: there already"
     started = time.monotonic()
@@ -122,6 +124,8 @@ def make(order: Order) -> str:
             flush(bucket)
     for bucket in list(waiting):
         flush(bucket)
+    if not lengths:
+        return f"{order.folder.name}: no lines"
 
     building = order.folder.with_name(f".{order.folder.name}.part")
     shutil.rmtree(building, ignore_errors=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from ocrsvc.buckets import fit
 from ocrsvc.training import export
@@ -17,15 +19,20 @@ from ocrsvc.training.samples import drawn
 from ocrsvc.training.synth import Synthesiser
 
 ORIGIN = (
-    "Convolutions and class embeddings initialised from PP-OCRv6 small (PaddleOCR, Apache-2.0), the teacher; "
-    "neck trained by this project on drawn lines and real crops, see NOTICE"
+    "Begun with the convolutions, neck and class embeddings of PP-OCRv6 {donor} (PaddleOCR, Apache-2.0); a BiLSTM "
+    "added and all of it trained on by this project, on drawn lines and real crops, see NOTICE"
 )
 
 
 def package(
     recipe: dict[str, Any], checkpoint: Path, folder: Path, fonts: Sequence[Path], prose: Sequence[Path]
 ) -> None:
-    """Writes ``folder``; scores that the manifest had are dropped, for they belong to the old weights."""
+    """Writes ``folder``; scores that the manifest had are dropped, for they belong to the old weights.
+
+    FileNotFoundError without the checkpoint. Of the stage that made it the manifest keeps the numbers it really had.
+    """
+    if not checkpoint.exists():
+        raise FileNotFoundError(f"no {checkpoint}; run `ocrsvc train fit` first")
     net, characters = export.load(checkpoint)
     numbers = recipe["calibration"]
     samples = drawn(
@@ -33,6 +40,7 @@ def package(
         Synthesiser(discover(fonts), numbers["seed"]),
         numbers["lines"],
     )
+    sections = {key: section for key, section in recipe.items() if isinstance(section, Mapping)}
     description = Description(
         name=recipe["name"],
         architecture=recipe["architecture"],
@@ -41,8 +49,8 @@ def package(
         width_stride=WIDTH_STRIDE,
         pad_value=PAD_VALUE,
         buckets=BUCKETS.widths,
-        origin=ORIGIN,
-        recipe={key: recipe[key] for key in recipe if key in ("features", "fit", "adapt", "calibration")},
+        origin=ORIGIN.format(donor=net.shape.name),
+        recipe=sections | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]},
         keep_float=tuple(recipe.get("keep_float", ())),
     )
     write(folder, net, description, [fit(sample.image, HEIGHT) for sample in samples])
