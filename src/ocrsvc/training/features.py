@@ -101,7 +101,9 @@ def make(order: Order) -> str:
     started = time.monotonic()
     extractor = Extractor()
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
-    pixels, features, embeddings, lengths, texts = [], [], [], [], []
+    pixels, features, embeddings = [], [], []
+    lengths: list[int] = []
+    texts: list[tuple[str | None, str, bool]] = []
 
     def flush(bucket: int) -> None:
         group = waiting.pop(bucket)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ocrsvc.training import charset, teacher
+from ocrsvc.training.classic import numbers
 from ocrsvc.training.features import BUCKETS, Order
 from ocrsvc.training.fit import Recipe, fit, with_minutes
 from ocrsvc.training.net import SHAPES, WIDTH_STRIDE
-from ocrsvc.training.scratch import numbers
 from ocrsvc.training.shards import Line, Shards
 from ocrsvc.training.truths import Truths
 
