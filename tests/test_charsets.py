@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocrsvc.charsets import NAMED, characters_of, resolve
+from ocrsvc.charsets import NAMED, characters_of, comparable, resolve
 from ocrsvc.errors import UnknownCharset
 
 ALPHABET = "0123456789abcXYZ京沪 -,"
@@ -53,3 +53,8 @@ def test_named_sets_hold_no_character_twice_and_plates_no_lower_case() -> None:
     for name, characters in NAMED.items():
         assert len(set(characters)) == len(characters), name
     assert not any(c.islower() for c in NAMED["plate"])
+
+
+def test_readings_are_compared_without_spaces_and_widths_but_with_case() -> None:
+    assert comparable(" １2 ３\u3000") == comparable("12 3") == "123"
+    assert comparable("Ab") != comparable("ab")

@@ -70,6 +70,26 @@ def test_a_charset_forces_the_reading_to_its_characters(tiny: Recogniser) -> Non
     assert forced.confidence > free.confidence - 0.01
 
 
+def test_the_free_reading_comes_from_the_same_run(tiny: Recogniser) -> None:
+    crops = [tiny_model.draw(text) for text in TEXTS]
+    digits = tiny.charset("digits")
+    both = tiny.run(128, crops, digits, free=True)
+    assert [replace(line, free=None) for line in both] == tiny.run(128, crops, digits)
+    assert [line.free for line in both] == tiny.run(128, crops)
+
+
+def test_a_charset_of_what_is_there_changes_nothing(real: Recogniser, crops: list[Crop]) -> None:
+    some = [crop for crop in crops if crop.shape[1] <= 640][:3]
+    free = real.run(640, some)
+    known = "".join(dict.fromkeys("".join(line.text for line in free) + real.spec.charset[:500]))
+    lines = real.run(640, some, real.charset("chars:" + known), free=True)
+    assert [line.text for line in lines] == [line.text for line in free]
+    assert [line.free.text for line in lines if line.free] == [line.text for line in free]
+    for line, other in zip(lines, free, strict=True):
+        for ours, theirs in zip(line.characters, other.characters, strict=True):
+            assert ours.confidence >= theirs.confidence - 0.02  # what is elsewhere is shared out
+
+
 def test_a_charset_that_the_model_lacks_is_refused(tiny: Recogniser) -> None:
     with pytest.raises(UnknownCharset):
         tiny.charset("chars:Ω")

@@ -105,6 +105,18 @@ def test_every_source_weighs_the_same(tmp_path: Path) -> None:
     assert (mean.source, mean.images, mean.values["exact"]) == ("MEAN", 5, 0.5)
 
 
+def test_the_calibration_error_is_that_of_all_lines_together(tmp_path: Path) -> None:
+    rows = [{"file": f"img/{i}.png", "text": "x"} for i in range(10)]
+    found = samples(write_data(tmp_path, right=rows, wrong=rows))
+    texts = {each.key: "x" if each.source == "right" else "y" for each in found}
+    right, wrong, mean = score("lines", found, texts, {each.key: 0.5 for each in found})
+    assert right.values["ece"] == wrong.values["ece"] == pytest.approx(0.5)
+    assert mean.values["ece"] > 0.3  # bins of equal confidence are filled in the order of the lines
+    sure = {each.key: 1.0 if each.source == "right" else 0.0 for each in found}
+    assert score("lines", found, texts, sure)[-1].values["ece"] == pytest.approx(0, abs=0.07)
+    assert "ece" not in score("lines", found, texts)[-1].values
+
+
 def test_kind_follows_the_labels(tmp_path: Path) -> None:
     lines = samples(write_data(tmp_path / "l", a=[{"file": "img/1.png", "text": "x"}]))
     pages = samples(write_data(tmp_path / "p", a=[{"file": "img/1.png", "text": "x", "boxes": []}]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -48,12 +49,14 @@ def test_json_has_the_promised_members(document: Document) -> None:
                 "confidence": 0.8765,
                 "polygon": [[0.0, 0.0], [100.0, 0.0], [100.0, 20.0], [0.0, 20.0]],
                 "page": 1,
+                "needs_review": False,
             },
             {
                 "text": "a\tb",
                 "confidence": 0.5,
                 "polygon": [[10.0, 30.0], [50.0, 30.0], [50.0, 44.0], [10.0, 44.0]],
                 "page": 2,
+                "needs_review": False,
             },
         ],
         "pages": [{"number": 1, "width": 120, "height": 60}, {"number": 2, "width": 90, "height": 50}],
@@ -61,6 +64,19 @@ def test_json_has_the_promised_members(document: Document) -> None:
         "timing_ms": {"decode": 1.23},
         "request_id": "r1",
     }
+
+
+def test_json_tells_doubts_and_conflicts_of_a_line(document: Document) -> None:
+    first, second = document.lines
+    doubtful = replace(first, needs_review=True), replace(second, needs_review=True, free_text="a b")
+    for name in ("json", "jsonl"):
+        lines = json.loads(render(name, replace(document, lines=doubtful)))["lines"]
+        assert [line["needs_review"] for line in lines] == [True, True]
+        assert "charset_conflict" not in lines[0]
+        assert "free_text" not in lines[0]
+        assert (lines[1]["charset_conflict"], lines[1]["free_text"]) == (True, "a b")
+    for name in ("text", "tsv"):
+        assert render(name, replace(document, lines=doubtful)) == render(name, document)
 
 
 def test_json_keeps_chinese_readable(document: Document) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -129,6 +130,58 @@ async def test_a_charset_binds_the_reading(reader: Reader) -> None:
     document = await reader.read(data, ReadOptions(mode="line", charset="digits"))
     assert set(document.text) <= set("0123456789")
     assert (await reader.read(data, LINE)).text == "1A2B"  # nothing sticks
+
+
+async def test_report_tells_what_stands_there_without_the_charset(reader: Reader) -> None:
+    digits = ReadOptions(mode="line", charset="digits", charset_mode="report")
+    document = await reader.read(png(tiny_model.draw("1A2B")), digits)
+    (line,) = document.lines
+    assert set(line.text) <= set("0123456789")
+    assert line.free_text == "1A2B"
+    assert line.needs_review
+    (line,) = (await reader.read(png(tiny_model.draw("120")), digits)).lines
+    assert line.text == "120"
+    assert line.free_text is None
+    assert not line.needs_review
+    (line,) = (
+        await reader.read(png(tiny_model.draw("12AB" * 30)), digits)
+    ).lines  # longer than the widest bucket
+    assert line.free_text == "12AB" * 30
+
+
+async def test_a_calibrated_model_tells_probabilities(models_dir: Path, settings: Settings) -> None:
+    data = png(tiny_model.draw("12AB中"))
+    before = await _read(settings, data, LINE)
+    path = models_dir / "tiny" / "manifest.json"
+    manifest = json.loads(path.read_text("utf-8"))
+    entry = {
+        "weights_sha256": manifest["files"]["fp32"]["sha256"],
+        "character": {"slope": 0.5, "offset": 0.0},
+        "line": {"offset": -1.0, "doubt": 0.2, "length": 0.0},
+        "review_threshold": 0.8,
+    }
+    path.write_text(json.dumps({**manifest, "calibration": {"precision": {"fp32": entry}}}), "utf-8")
+    after = await _read(settings, data, LINE)
+    assert after.text == before.text
+    assert before.lines[0].confidence > 0.9
+    assert not before.lines[0].needs_review
+    assert 0.3 < after.lines[0].confidence < 0.8
+    assert after.lines[0].needs_review
+    assert after.lines[0].characters[0].confidence < before.lines[0].characters[0].confidence
+    lenient = settings.model_copy(update={"review_threshold": 0.1})
+    assert not (await _read(lenient, data, LINE)).lines[0].needs_review
+    strict = ReadOptions(mode="line", review_threshold=1.0)
+    assert (await _read(lenient, data, strict)).lines[0].needs_review
+    bound = ReadOptions(mode="line", charset="latin,chars:中")  # its own probabilities, and no calibration
+    assert (await _read(settings, data, bound)).lines[0].confidence > 0.9
+
+
+async def _read(settings: Settings, data: bytes, options: ReadOptions) -> Document:
+    made = open_reader(settings)
+    await made.start(warm=False)
+    document = await made.read(data, options)
+    await made.close(5)
+    return document
 
 
 async def test_steps_of_the_settings_are_done(settings: Settings) -> None:

@@ -548,8 +548,10 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "model",
         "format",
         "charset",
+        "charset_mode",
         "pages",
         "characters",
+        "review_threshold",
     ]
     references = set(_references(description))
     assert "#/components/schemas/ProblemShape" in references

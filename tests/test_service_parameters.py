@@ -56,6 +56,12 @@ def test_query_and_fields_are_the_same(place: str) -> None:
     assert asked.characters is True
 
 
+def test_charset_mode_and_threshold_reach_the_options() -> None:
+    asked = ask({"charset": "digits", "charset_mode": "REPORT", "review_threshold": "0.75"}).options
+    assert (asked.charset_mode, asked.review_threshold) == ("report", 0.75)
+    assert (ask().options.charset_mode, ask().options.review_threshold) == ("force", None)
+
+
 def test_a_field_wins_and_an_empty_value_is_none() -> None:
     assert ask({"mode": "page"}, {"mode": "line"}).options.mode == "line"
     assert ask({"mode": "page"}, {"mode": ""}).options.mode == "page"
@@ -70,6 +76,10 @@ def test_a_field_wins_and_an_empty_value_is_none() -> None:
         ({"model": "../../etc"}, UnknownModel, "no model"),
         ({"format": "docx"}, UnknownFormat, "no output format 'docx'; use one of text, json"),
         ({"charset": "klingon"}, UnknownCharset, "klingon"),
+        ({"charset_mode": "warn"}, InvalidParameter, "no charset_mode 'warn'; use one of force, report"),
+        ({"charset_mode": "report"}, InvalidParameter, "needs a charset"),
+        ({"review_threshold": "1.1"}, InvalidParameter, "number from 0 to 1, not '1.1'"),
+        ({"review_threshold": "nan"}, InvalidParameter, "number from 0 to 1"),
         ({"characters": "maybe"}, InvalidParameter, "'characters' must be true or false, not 'maybe'"),
     ],
 )

@@ -42,9 +42,9 @@ export class Lines {
     this.root.replaceChildren(card);
   }
 
-  /** Whether a line wants a second look. What a person has checked does not. */
+  /** Whether a line wants a second look: by the server's word, or by the slider. What a person has checked does not. */
   isDoubtful(line, threshold = this.#threshold) {
-    return !line.checked && leastSure(line) < threshold;
+    return !line.checked && (line.needs_review === true || leastSure(line) < threshold);
   }
 
   /** Move the threshold without rebuilding the rows. */
@@ -149,7 +149,8 @@ export class Lines {
     const state = line.checked ? this.language.say("line.corrected") : doubtful ? this.language.say("line.doubtful") : "";
     const sure = row.querySelector(".line-sure");
     const lowest = doubtful && line.characters ? this.language.say("confidence.lowest", { n: Math.floor(leastSure(line) * 100) }) : "";
-    const words = [this.language.say("confidence", { n: percent }), lowest, state].filter(Boolean).join(", ");
+    const conflict = line.charset_conflict && !line.checked ? this.language.say("line.conflict", { text: line.free_text }) : "";
+    const words = [this.language.say("confidence", { n: percent }), lowest, state, conflict].filter(Boolean).join(", ");
     sure.title = words;
     sure.replaceChildren(
       element("span", { class: "sr-only" }, words),

@@ -26,11 +26,12 @@ export class Options extends EventTarget {
 
   /** The parameters of a request, defaults left out. */
   get choices() {
-    const { mode, model, charset, pages } = this.chosen;
+    const { mode, model, charset, charset_mode: charsetMode, pages } = this.chosen;
     return {
       mode: mode && mode !== "auto" ? mode : "",
       model: model && model !== this.offered.model && this.offered.models.includes(model) ? model : "",
       charset: charset ?? "",
+      charset_mode: charset && charsetMode ? charsetMode : "",
       pages: pages ?? "",
     };
   }
@@ -51,6 +52,7 @@ export class Options extends EventTarget {
       this.#modes(offered.modes, offered.modes.includes(chosen.mode) ? chosen.mode : "auto"),
       offered.models.length ? this.#field("model", select("model", offered.models.map((name) => [name, modelName(name)]), model)) : "",
       this.#field("charset", this.#charset(), language.say("option.charset.hint")),
+      this.#report(),
       this.#field("pages", this.#input("pages", { placeholder: language.say("option.pages.any"), inputmode: "text" }), language.say("option.pages.hint")),
       element("p", { class: "hint" }, language.say("option.note")),
     );
@@ -85,9 +87,14 @@ export class Options extends EventTarget {
     return element("span", { class: "combined" }, input, list);
   }
 
+  #report() {
+    const box = element("input", { type: "checkbox", id: "option-charset-mode", name: "charset_mode", value: "report", checked: this.chosen.charset_mode === "report" });
+    return element("label", { class: "check" }, box, element("span", {}, this.language.say("option.charset.report")));
+  }
+
   #choose() {
     const given = new FormData(this.form);
-    this.chosen = Object.fromEntries(["mode", "model", "charset", "pages"].map((name) => [name, String(given.get(name) ?? "").trim()]));
+    this.chosen = Object.fromEntries(["mode", "model", "charset", "charset_mode", "pages"].map((name) => [name, String(given.get(name) ?? "").trim()]));
     try {
       // Only what stays true tomorrow: a range of pages belongs to one file, a character set to one kind of form.
       localStorage.setItem(STORED, JSON.stringify({ mode: this.chosen.mode, model: this.chosen.model }));

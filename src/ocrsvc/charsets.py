@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import string
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -90,6 +91,11 @@ def resolve(spec: str, alphabet: str) -> Charset:
         )
     characters = "".join(alphabet[i - 1] for i in classes)
     return Charset(spec, characters, np.array([0, *classes], dtype=np.int32))
+
+
+def comparable(text: str) -> str:
+    """The text as a reading with a charset is compared with the free one: NFKC, without white space, case kept."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _allowed() -> str:

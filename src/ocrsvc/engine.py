@@ -11,13 +11,14 @@ import io
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from ocrsvc import ctc
+from ocrsvc import ctc, headless
 from ocrsvc.buckets import stack
 from ocrsvc.charsets import Charset, resolve
 from ocrsvc.cpu import Cpu
@@ -83,7 +84,10 @@ class Recogniser:
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
         self._session = open_session(self.file)
+        in_use = next(name for name in spec.precisions if spec.files[name] is self.file)
+        self.calibration = spec.calibrations().get(in_use)
         self._lock = threading.Lock()
+        self._beheaded: ort.InferenceSession | None = None
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
         self._charsets: dict[str, Charset] = {}
         self._constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -98,30 +102,42 @@ class Recogniser:
         return kept
 
     def run(
-        self, width: int, crops: Sequence[NDArray[np.uint8]], charset: Charset | None = None
+        self,
+        width: int,
+        crops: Sequence[NDArray[np.uint8]],
+        charset: Charset | None = None,
+        *,
+        free: bool = False,
     ) -> list[LineText]:
         """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one
         batch.
 
-        With a charset only its characters are read. Answers in the order of ``crops``.
+        With a charset only its characters are read; with ``free`` the same run also gives the reading without it,
+        as ``free`` of each. Answers in the order of ``crops``; confidences are peaks, not calibrated.
         """
         if not crops:
             return []
         shape = self.spec.input
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
-        if charset is None:
-            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
-            best, probability = indices[:, :, 0], probabilities[:, :, 0]
-        else:
-            best, probability = self._constrained(pixels, charset)
-        return ctc.decode(
-            best,
-            probability,
+        decode = functools.partial(
+            ctc.decode,
             widths=[crop.shape[1] for crop in crops],
             alphabet=self.spec.charset,
             stride=shape.width_stride,
             reach_pixels=shape.height // 2,
         )
+        if charset is None:
+            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
+            return decode(indices[:, :, 0], probabilities[:, :, 0])
+        if not free:
+            (features,) = self._headless().run(["features"], {"pixels": pixels})
+            return decode(*self._constrained(features, charset))
+        indices, probabilities, features = self._session.run(
+            ["indices", "probabilities", "features"], {"pixels": pixels}
+        )
+        unbound = decode(indices[:, :, 0], probabilities[:, :, 0])
+        bound = decode(*self._constrained(features, charset))
+        return [replace(line, free=other) for line, other in zip(bound, unbound, strict=True)]
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
         """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""
@@ -133,11 +149,13 @@ class Recogniser:
                 yield width, count, time.perf_counter() - started
 
     def _constrained(
-        self, pixels: NDArray[np.uint8], charset: Charset
+        self, features: NDArray[np.float32], charset: Charset
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Best class and its probability ``[N,T]`` among the charset's classes and the blank alone."""
+        """Best class and its probability ``[N,T]`` among the charset's classes and the blank alone.
+
+        ``features`` ``[N,T,D]`` are what the last layer sees; only the allowed rows of that layer are computed.
+        """
         weight, bias = self._constraint(charset)
-        (features,) = self._session.run(["features"], {"pixels": pixels})
         logits = features @ weight + bias
         position = logits.argmax(axis=-1)
         peak = np.take_along_axis(logits, position[..., None], axis=-1)
@@ -156,6 +174,13 @@ class Recogniser:
                 kept = (columns, bias[charset.classes])
                 _keep(self._constraints, charset.spec, kept)
             return kept
+
+    def _headless(self) -> ort.InferenceSession:
+        """The graph without its last layer and all that follows, opened when a charset is first asked for."""
+        with self._lock:
+            if self._beheaded is None:
+                self._beheaded = open_session(headless.keep(self.file, ("features",)))
+            return self._beheaded
 
     def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         if "head" not in self.spec.files:

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ocrsvc.confidence import calibration_error
+
 Kind = Literal["lines", "pages"]
 METRICS: Mapping[Kind, tuple[str, ...]] = {
-    "lines": ("exact", "ned", "strict"),
+    "lines": ("exact", "ned", "strict", "ece"),
     "pages": ("line_recall", "char_f1"),
 }
 
@@ -75,17 +77,40 @@ def kind_of(found: Iterable[Sample]) -> Kind:
     return "pages" if any("boxes" in sample.row for sample in found) else "lines"
 
 
-def score(kind: Kind, found: Sequence[Sample], texts: Mapping[str, str]) -> list[Scores]:
+def score(
+    kind: Kind, found: Sequence[Sample], texts: Mapping[str, str], sure: Mapping[str, float] | None = None
+) -> list[Scores]:
     """Return the scores of each source, then their mean as ``MEAN``.
 
-    ``texts`` maps a sample's key to what was read; a picture without a text counts as read wrong.
+    ``texts`` maps a sample's key to what was read; a picture without a text counts as read wrong. ``sure`` maps it
+    to the confidence of a line, for ``ece``, which is no mean in the last row: it is that of all lines together.
     """
     rate = rate_line if kind == "lines" else rate_page
     rated: dict[str, list[Mapping[str, float]]] = {}
+    trusted: dict[str, list[tuple[float, bool]]] = {}
     for sample in found:
-        rated.setdefault(sample.source, []).append(rate(sample, texts.get(sample.key, "")))
-    rows = [Scores(source, len(items), _means(items)) for source, items in rated.items()]
-    return [*rows, Scores("MEAN", sum(row.images for row in rows), _means([row.values for row in rows]))]
+        rating = rate(sample, texts.get(sample.key, ""))
+        rated.setdefault(sample.source, []).append(rating)
+        if sure is not None and kind == "lines":
+            pair = (sure.get(sample.key, 0.0), rating["exact"] == 1)
+            trusted.setdefault(sample.source, []).append(pair)
+    rows = [
+        Scores(source, len(items), _means(items) | _ece(trusted.get(source, [])))
+        for source, items in rated.items()
+    ]
+    means = _means([row.values for row in rows]) | _ece(
+        [pair for pairs in trusted.values() for pair in pairs]
+    )
+    return [*rows, Scores("MEAN", sum(row.images for row in rows), means)]
+
+
+def _ece(pairs: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """``ece`` of pairs of confidence and whether the line was right, if there are any."""
+    return (
+        {"ece": calibration_error([sure for sure, _ in pairs], [right for _, right in pairs])}
+        if pairs
+        else {}
+    )
 
 
 def rate_line(sample: Sample, text: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from ocrsvc import confidence
 from ocrsvc.buckets import Buckets
 from ocrsvc.cpu import Cpu
 from ocrsvc.errors import CorruptModel, UnknownModel
@@ -70,7 +71,10 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none."""
+    """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none.
+
+    ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has.
+    """
 
     name: str
     kind: Kind
@@ -84,6 +88,7 @@ class Manifest:
     commit: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict, repr=False)
     scores: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def buckets(self) -> Buckets:
@@ -94,6 +99,10 @@ class Manifest:
     def precisions(self) -> tuple[str, ...]:
         """The weights that are there: fp32, int8 or both."""
         return tuple(name for name in ("fp32", "int8") if name in self.files)
+
+    def calibrations(self) -> dict[str, confidence.Calibration]:
+        """What turns peaks into probabilities, by precision; ValueError or KeyError if it cannot be used."""
+        return confidence.parse(self.calibration, {name: file.sha256 for name, file in self.files.items()})
 
     def weights(self, precision: Precision, cpu: Cpu) -> ModelFile:
         """The ONNX file to run. ``auto`` is int8 where it ships and the processor has 8-bit dot products.
@@ -111,13 +120,13 @@ class Manifest:
         return self.files[precision]
 
 
-def load(folder: Path) -> Manifest:
+def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
     """The model in this folder; UnknownModel if there is none, CorruptModel if its manifest contradicts
-    itself.
+    itself. ``document`` stands for the content of its manifest.json.
     """
     path = folder / "manifest.json"
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = document if document is not None else json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UnknownModel(
             f"There is no model in {folder}: {path} cannot be read.", model=str(folder)
@@ -167,7 +176,7 @@ def charset_sha256(charset: str) -> str:
     return hashlib.sha256(charset.encode("utf-8")).hexdigest()
 
 
-def _parse(raw: dict[str, Any], folder: Path) -> Manifest:
+def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
     charset = raw.get("charset", "")
     shape = {key: raw["input"][key] for key in InputSpec.__dataclass_fields__ if key in raw["input"]}
     shape["buckets"] = tuple(shape.get("buckets", ()))
@@ -182,8 +191,8 @@ def _parse(raw: dict[str, Any], folder: Path) -> Manifest:
     }
     if not {"fp32", "int8"} & set(files):
         raise ValueError("files names neither fp32 nor int8 weights")
-    optional = ("architecture", "licence", "origin", "commit", "recipe", "scores", "top_k")
-    return Manifest(
+    optional = ("architecture", "licence", "origin", "commit", "recipe", "scores", "top_k", "calibration")
+    found = Manifest(
         name=raw["name"],
         kind=raw["kind"],
         input=InputSpec(**shape),
@@ -191,6 +200,8 @@ def _parse(raw: dict[str, Any], folder: Path) -> Manifest:
         charset=charset,
         **{"architecture": "", **{key: raw[key] for key in optional if key in raw}},
     )
+    found.calibrations()
+    return found
 
 
 def _check_charset(charset: str, sha256: str) -> None:

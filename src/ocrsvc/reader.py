@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal, TypeVar, cast
 
@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from ocrsvc import cpu, enhance, images, memory, segments
 from ocrsvc.batcher import Batcher, Lane
-from ocrsvc.charsets import Charset
+from ocrsvc.charsets import Charset, comparable
+from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
 from ocrsvc.detector import Detector, polygons, warm_sizes
 from ocrsvc.engine import Recogniser
@@ -37,6 +38,7 @@ from ocrsvc.results import Document, Line, LineText, Page, Polygon
 from ocrsvc.settings import Settings
 
 Mode = Literal["auto", "line", "page"]
+CharsetMode = Literal["force", "report"]
 Pixels = NDArray[np.uint8]
 Answer = LineText | NDArray[np.float32]
 T = TypeVar("T")
@@ -57,6 +59,9 @@ class ReadOptions:
     ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
     ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
     model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
+    ``charset_mode`` ``report`` reads every line without the charset too and tells where that is something else.
+    ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
+    one that the model was calibrated for.
     """
 
     mode: Mode = "auto"
@@ -64,6 +69,8 @@ class ReadOptions:
     charset: str | None = None
     pages: str | None = None
     deadline_seconds: float | None = None
+    charset_mode: CharsetMode = "force"
+    review_threshold: float | None = None
 
 
 @dataclass(slots=True)
@@ -74,6 +81,7 @@ class _Request:
     recogniser: Recogniser
     charset: Charset | None
     deadline: float
+    free: bool = False  # whether every line is read without the charset too
     page_count: int = 1
     lines: int = 0
     admitted: bool = False
@@ -158,7 +166,8 @@ class Reader:
             async with asyncio.timeout(seconds) as limit:
                 recogniser = await self._recogniser(options.model or self.settings.model)
                 charset = recogniser.charset(options.charset) if options.charset else None
-                request = _Request(options, recogniser, charset, deadline=cast(float, limit.when()))
+                free = charset is not None and options.charset_mode == "report"
+                request = _Request(options, recogniser, charset, cast(float, limit.when()), free)
                 results = await self._read_pages(data, request)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -207,11 +216,32 @@ class Reader:
         async with _Timer(request, "recognise"):
             texts = await self._recognise(lines, request)
         read = [
-            Line(text.text, text.confidence, line.polygon, number, text.characters)
+            self._line(text, line.polygon, number, request)
             for line, text in zip(lines, texts, strict=True)
-            if alone or (text.text and text.confidence >= _MIN_CONFIDENCE)
+            if alone or _is_text(text) or (text.free and _is_text(text.free))
         ]
         return page, read
+
+    def _line(self, text: LineText, polygon: Polygon, number: int, request: _Request) -> Line:
+        """The reading of a line with its confidence, and whether it wants a second look."""
+        # A charset shares all probability out among its own characters: no map that was fitted without it holds.
+        calibration = None if request.charset else request.recogniser.calibration
+        rated = calibration.apply(text) if calibration else text
+        threshold = request.options.review_threshold
+        if threshold is None:
+            threshold = self.settings.review_threshold
+        if threshold is None:
+            threshold = calibration.review_threshold if calibration else UNCALIBRATED_THRESHOLD
+        differs = text.free is not None and comparable(text.free.text) != comparable(text.text)
+        return Line(
+            rated.text,
+            rated.confidence,
+            polygon,
+            number,
+            rated.characters,
+            needs_review=rated.confidence < threshold or differs,
+            free_text=text.free.text if text.free and differs else None,
+        )
 
     async def _find_lines(
         self, source: Source, number: int, request: _Request
@@ -247,15 +277,20 @@ class Reader:
         spec = request.recogniser.spec
         charset = request.charset.spec if request.charset else ""
         items = [
-            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset), part)
+            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset, request.free), part)
             for line in lines
             for part in line.pixels
         ]
         answers = iter(cast("list[LineText]", await self._submit(items, request)))
-        return [
-            segments.join(line.parts, [next(answers) for _ in line.parts], spec.input.height)
-            for line in lines
-        ]
+        texts = []
+        for line in lines:
+            parts = [next(answers) for _ in line.parts]
+            text = segments.join(line.parts, parts, spec.input.height)
+            if request.free:
+                free = [cast(LineText, part.free) for part in parts]
+                text = replace(text, free=segments.join(line.parts, free, spec.input.height))
+            texts.append(text)
+        return texts
 
     async def _submit(
         self, items: Sequence[tuple[Lane, Pixels]], request: _Request, *, behind: int = 0
@@ -279,7 +314,7 @@ class Reader:
             return [self._detector.run(pixels) for pixels in payloads]
         recogniser = self._recognisers[lane.model]
         charset = recogniser.charset(lane.charset) if lane.charset else None
-        return recogniser.run(lane.width, payloads, charset)
+        return recogniser.run(lane.width, payloads, charset, free=lane.free)
 
     def _used_pixels(self, lane: Lane, pixels: Pixels) -> int:
         """The width of a line without its padding; a detector's input has none, its lane stands for an area."""
@@ -340,6 +375,11 @@ async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
             future.cancel()
         if left:
             await asyncio.wait(left)
+
+
+def _is_text(text: LineText) -> bool:
+    """Whether what was read where the detector saw a line is text; ``text`` is not calibrated yet."""
+    return bool(text.text) and text.confidence >= _MIN_CONFIDENCE
 
 
 def _detector_lane(detector: Detector, pixels: Pixels) -> Lane:

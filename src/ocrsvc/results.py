@@ -17,7 +17,8 @@ class Character:
     """One character that CTC emitted.
 
     ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction;
-    ``confidence`` is the probability of the character at its CTC peak.
+    ``confidence`` is the probability that it is right (``ocrsvc.confidence``); without a calibration, and before one
+    is applied, the probability at its CTC peak.
     """
 
     text: str
@@ -28,11 +29,15 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class LineText:
-    """The recogniser's answer for one line image. ``confidence`` is the mean over its characters (0 when empty)."""
+    """The recogniser's answer for one line image. ``confidence`` is the mean over its characters (0 when empty).
+
+    ``free`` is the reading without the charset, from the same run, where one was asked for.
+    """
 
     text: str
     confidence: float
     characters: tuple[Character, ...] = ()
+    free: LineText | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,9 @@ class Line:
     """One line of a document: its text and where it stands.
 
     ``polygon`` holds four corners in reading order (top left, top right, bottom right, bottom left of the text);
-    ``page`` counts from 1.
+    ``page`` counts from 1. ``confidence`` is the probability that the whole line is right where the model is
+    calibrated, else the mean of its characters'. ``free_text`` is what the model reads without the charset, where
+    that was asked for and is something else.
     """
 
     text: str
@@ -48,6 +55,8 @@ class Line:
     polygon: Polygon
     page: int
     characters: tuple[Character, ...] = ()
+    needs_review: bool = False
+    free_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

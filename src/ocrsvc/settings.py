@@ -35,6 +35,13 @@ class Settings(BaseSettings):
         "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."
     )
 
+    review_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence below which a line needs review; default: the model's own, 0.9 without a calibration.",
+    )
+
     workers: int | None = Field(
         None, ge=1, le=256, description="Threads that run models; default: effective cores."
     )

@@ -116,6 +116,44 @@ def test_a_charset_is_kept_to(client: httpx.Client, line: bytes) -> None:
     assert set(text) <= set("0123456789")
 
 
+def test_a_charset_can_be_told_from_what_the_line_says(client: httpx.Client, line: bytes) -> None:
+    forced = post(client, line, "charset=digits").json()
+    (free,) = post(client, line).json()["lines"]
+    reported = post(client, line, "charset=digits&charset_mode=report").json()
+    schemas.ReadingShape.model_validate(reported)
+    assert reported["text"] == forced["text"]
+    (read,) = reported["lines"]
+    assert read["charset_conflict"] is True
+    assert read["free_text"] == free["text"]
+    assert read["needs_review"] is True
+    assert "charset_conflict" not in forced["lines"][0]
+    (same,) = post(client, line, f"charset=chars:{''.join(set(TEXT))}&charset_mode=report").json()["lines"]
+    assert squeeze(same["text"]) == squeeze(TEXT)
+    assert "charset_conflict" not in same
+    assert "free_text" not in same
+    form = client.post(
+        "/api/ocr", files={"image": line}, data={"charset": "digits", "charset_mode": "report"}
+    )
+    assert form.json()["lines"][0]["free_text"] == free["text"]
+
+
+@pytest.mark.parametrize("query", ["charset=digits&charset_mode=maybe", "charset_mode=report"])
+def test_a_wrong_charset_mode_is_a_problem_document(client: httpx.Client, line: bytes, query: str) -> None:
+    answer = post(client, line, query)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/invalid-parameter"
+    assert "charset_mode" in answer.json()["detail"]
+
+
+def test_the_threshold_decides_what_needs_review(client: httpx.Client, line: bytes) -> None:
+    (read,) = post(client, line, "review_threshold=0").json()["lines"]
+    assert read["needs_review"] is False
+    (read,) = post(client, line, "review_threshold=1").json()["lines"]
+    assert read["needs_review"] is (read["confidence"] < 1)
+    assert post(client, line, "review_threshold=2").status_code == 422
+
+
 def test_a_tiff_has_pages(client: httpx.Client, line: bytes) -> None:
     first = Image.open(io.BytesIO(line)).convert("RGB")
     buffer = io.BytesIO()

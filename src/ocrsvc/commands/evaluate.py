@@ -31,6 +31,8 @@ labelled.
   lines  exact        share equal after NFKC, without white space and case
          ned          1 - edit distance / longer length
          strict       share equal with spaces and case, in sources whose labels carry both ("strict": true)
+         ece          expected calibration error of the lines' confidence: how far it is, in the mean of 15 bins of
+                      equal size, from the share of exact lines; bins are small in one source, MEAN is of all lines
   pages  line_recall  share of labelled lines found in the page's text
          char_f1      F1 of the characters, on pages whose labels are complete
 MEAN is over sources. A picture that cannot be read counts as read wrong.
@@ -91,7 +93,10 @@ def run(options: argparse.Namespace) -> int:
     if options.predictions:
         _write_predictions(options.predictions, found, outcome)
     texts = {key: document.text for key, document in outcome.documents.items()}
-    scores = evaluation.score(kind, found, texts)
+    sure = {
+        key: document.lines[0].confidence for key, document in outcome.documents.items() if document.lines
+    }
+    scores = evaluation.score(kind, found, texts, sure)
     if options.json:
         print(json.dumps(_summary(kind, settings, scores, outcome), ensure_ascii=False, indent=2))
     else:

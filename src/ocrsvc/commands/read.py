@@ -29,6 +29,7 @@ examples:
   curl -s https://example.org/a.png | ocrsvc read -
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
   ocrsvc read plate.png --mode line --charset plate
+  ocrsvc read form.png --charset digits --charset-mode report --format jsonl
 
 Readings come in the order of the files. A file that cannot be read is told on standard error (and, with json
 and jsonl, as {"file", "error"} in its place); the others are read all the same, and the exit status is 1.
@@ -58,6 +59,18 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add("--format", choices=tuple(formats.FORMATS), default="text", help="what to write (default: text)")
     add("--output", metavar="DIR", type=Path, help="write one file a picture below this folder")
     add("--charset", metavar="SET", help="allow only these: digits, plate, latin,space, chars:0123X, ...")
+    add(
+        "--charset-mode",
+        choices=("force", "report"),
+        default="force",
+        help="report: also tell, in json and jsonl, where the reading without the charset is another one",
+    )
+    add(
+        "--review-threshold",
+        type=_share,
+        metavar="P",
+        help="confidence below which a line has needs_review (default: the model's own)",
+    )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     parser.set_defaults(run=run, error=parser.error)
 
@@ -66,6 +79,8 @@ def run(options: argparse.Namespace) -> int:
     """Read everything; 1 if any file could not be read."""
     if [*options.paths, options.files_from].count(STDIN) > 1:
         options.error("standard input (-) can only be read once")
+    if options.charset_mode == "report" and options.charset is None:
+        options.error("--charset-mode report needs a --charset to compare with")
     names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
     if not names:
         options.error("nothing to read: name a file, a folder, or - for standard input")
@@ -80,7 +95,13 @@ def run(options: argparse.Namespace) -> int:
 
     if options.charset is not None:
         characters_of(options.charset)  # once and now, not as an error of every file
-    request = ReadOptions(mode=options.mode, charset=options.charset, pages=options.pages)
+    request = ReadOptions(
+        mode=options.mode,
+        charset=options.charset,
+        pages=options.pages,
+        charset_mode=options.charset_mode,
+        review_threshold=options.review_threshold,
+    )
     output: Output
     if options.output:
         output = Folder(options.format, options.output, sources)
@@ -91,6 +112,16 @@ def run(options: argparse.Namespace) -> int:
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _share(value: str) -> float:
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {value!r}")
+    return share
 
 
 async def _read(sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output) -> int:

@@ -38,7 +38,10 @@ def _line(line: Line, *, characters: bool) -> dict[str, Any]:
         "confidence": round(float(line.confidence), CONFIDENCE_DIGITS),
         "polygon": [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in line.polygon],
         "page": line.page,
+        "needs_review": line.needs_review,
     }
+    if line.free_text is not None:
+        body |= {"charset_conflict": True, "free_text": line.free_text}
     if characters:
         body["characters"] = [
             {

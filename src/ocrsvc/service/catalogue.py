@@ -10,7 +10,7 @@ from ocrsvc.charsets import NAMED
 from ocrsvc.formats import FORMATS
 from ocrsvc.images import ACCEPTED
 from ocrsvc.manifest import Manifest
-from ocrsvc.service.parameters import DEFAULT_FORMAT, DEFAULT_MODE, MODES
+from ocrsvc.service.parameters import CHARSET_MODES, DEFAULT_CHARSET_MODE, DEFAULT_FORMAT, DEFAULT_MODE, MODES
 from ocrsvc.settings import Settings
 
 # A test asserts that each kind in ocrsvc.images.ACCEPTED is here.
@@ -56,6 +56,7 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             {"name": each.name, "media_type": each.media_type, "suffix": each.suffix}
             for each in FORMATS.values()
         ],
+        "charset_modes": list(CHARSET_MODES),
         "charsets": [{"name": name, "characters": characters} for name, characters in NAMED.items()],
         "accepted_types": list(ACCEPTED.values()),
         "accepted_suffixes": [suffix for kind in ACCEPTED for suffix in SUFFIXES[kind]],
@@ -67,5 +68,10 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "max_pages": settings.max_pages,
             "deadline_seconds": settings.deadline_seconds,
         },
-        "defaults": {"mode": DEFAULT_MODE, "model": default, "format": DEFAULT_FORMAT},
+        "defaults": {
+            "mode": DEFAULT_MODE,
+            "model": default,
+            "format": DEFAULT_FORMAT,
+            "charset_mode": DEFAULT_CHARSET_MODE,
+        },
     }

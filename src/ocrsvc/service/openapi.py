@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from ocrsvc.charsets import NAMED
 from ocrsvc.formats import FORMATS
-from ocrsvc.service.parameters import MODES
+from ocrsvc.service.parameters import CHARSET_MODES, MODES
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
@@ -33,8 +33,22 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
             "themselves after 'chars:', for example digits or chars:0123456789X."
         ),
     },
+    "charset_mode": {
+        "type": "string",
+        "enum": list(CHARSET_MODES),
+        "description": (
+            "force: the text under the charset alone; report: lines whose free reading is another one have "
+            "charset_conflict and free_text. Only with a charset."
+        ),
+    },
     "pages": {"type": "string", "description": "Pages of a PDF or TIFF, for example 1-3,7."},
     "characters": {"type": "boolean", "description": "Add every character with its confidence and place."},
+    "review_threshold": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "Confidence below which a line has needs_review; default: the model's own.",
+    },
 }
 _FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _BASE64 = {"type": "string", "description": "base64, or a data URI"}

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 from ocrsvc import formats
 from ocrsvc.charsets import characters_of
 from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
 from ocrsvc.formats import Format
-from ocrsvc.reader import ReadOptions
+from ocrsvc.reader import CharsetMode, Mode, ReadOptions
 
-Mode = Literal["auto", "line", "page"]
 MODES: tuple[str, ...] = get_args(Mode)
-NAMES = ("mode", "model", "format", "charset", "pages", "characters")
+CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
+NAMES = (
+    "mode",
+    "model",
+    "format",
+    "charset",
+    "charset_mode",
+    "pages",
+    "characters",
+    "review_threshold",
+)
 DEFAULT_MODE = "auto"
+DEFAULT_CHARSET_MODE = "force"
 DEFAULT_FORMAT = "json"
 TIMEOUT_HEADER = "x-request-timeout"
 
@@ -68,12 +78,24 @@ def parse(
     charset = given.get("charset")
     if charset is not None:
         characters_of(charset)
+    charset_mode = given.get("charset_mode", DEFAULT_CHARSET_MODE).lower()
+    if charset_mode not in CHARSET_MODES:
+        raise InvalidParameter(
+            f"There is no charset_mode {charset_mode[:40]!r}; use one of {', '.join(CHARSET_MODES)}.",
+            allowed=CHARSET_MODES,
+        )
+    if charset_mode == "report" and charset is None:
+        raise InvalidParameter(
+            "charset_mode=report needs a charset to compare with; name one, or leave it out."
+        )
     options = ReadOptions(
         mode=cast(Mode, mode),
         model=model,
         charset=charset,
         pages=given.get("pages"),
         deadline_seconds=_deadline(headers.get(TIMEOUT_HEADER), deadline_seconds),
+        charset_mode=cast(CharsetMode, charset_mode),
+        review_threshold=_share("review_threshold", given.get("review_threshold")),
     )
     chosen = (
         formats.find(given["format"].lower()) if "format" in given else negotiate(headers.get("accept", ""))
@@ -128,6 +150,18 @@ def _deadline(asked: str | None, limit_seconds: float) -> float:
     if not 0 < seconds < float("inf"):
         raise InvalidParameter(f"{TIMEOUT_HEADER} must be a number of seconds above 0, not {asked[:40]!r}.")
     return min(seconds, limit_seconds)
+
+
+def _share(name: str, value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise InvalidParameter(f"{name!r} must be a number from 0 to 1, not {value[:40]!r}.")
+    return share
 
 
 def _flag(name: str, value: str | None) -> bool:

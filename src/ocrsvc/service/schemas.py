@@ -26,13 +26,26 @@ class LineShape(Shape):
     """One line of text."""
 
     text: str
-    confidence: float = Field(ge=0, le=1, description="Mean probability of its characters.")
+    confidence: float = Field(
+        ge=0,
+        le=1,
+        description=(
+            "Probability that the whole line is right; the mean of its characters' for a model that is not calibrated, "
+            "and with a charset."
+        ),
+    )
     polygon: list[tuple[float, float]] = Field(
         min_length=4,
         max_length=4,
         description="Corners in pixels of the upright picture, clockwise from the text's top left.",
     )
     page: int = Field(ge=1)
+    needs_review: bool = Field(description="Whether a person should look at this line.")
+    charset_conflict: bool | None = Field(
+        None,
+        description="true where, with charset_mode=report, the free reading is another one; else absent.",
+    )
+    free_text: str | None = Field(None, description="That reading without the charset.")
     characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
 
 
@@ -72,6 +85,7 @@ class ReadingShape(Shape):
                             "confidence": 0.9871,
                             "polygon": [[12, 8], [311, 9], [311, 41], [12, 40]],
                             "page": 1,
+                            "needs_review": False,
                         }
                     ],
                     "pages": [{"number": 1, "width": 640, "height": 480}],
@@ -168,6 +182,7 @@ class DefaultsShape(Shape):
     mode: str
     model: str
     format: str
+    charset_mode: str
 
 
 class OptionsShape(Shape):
@@ -177,6 +192,7 @@ class OptionsShape(Shape):
     modes: list[str]
     models: list[str]
     formats: list[FormatShape]
+    charset_modes: list[str]
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]

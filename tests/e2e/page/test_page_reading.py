@@ -118,7 +118,8 @@ def test_doubtful_lines_follow_the_slider(ocr: OcrPage, receipt: Draw, ask_api: 
     sure = [min(each["confidence"] for each in line["characters"] if each["text"].strip()) for line in lines]
     slider = ocr.page.locator("#threshold")
     slider.fill("100")
-    doubtful = [index for index, each in enumerate(sure) if each < 1]
+    marked = [line["needs_review"] for line in lines]
+    doubtful = [index for index, each in enumerate(sure) if each < 1 or marked[index]]
     expect(ocr.page.locator(".row.doubtful")).to_have_count(len(doubtful))
     expect(ocr.page.locator("polygon.doubtful")).to_have_count(len(doubtful))
     expect(ocr.page.locator("#doubt-count")).to_have_text(f"{len(doubtful)} to check")
@@ -126,7 +127,7 @@ def test_doubtful_lines_follow_the_slider(ocr: OcrPage, receipt: Draw, ask_api: 
         ocr.page.click("#doubt-next")
         expect(ocr.rows.nth(index)).to_have_class(SELECTED)
     slider.fill("50")
-    below = sum(each < 0.5 for each in sure)
+    below = sum(each < 0.5 or mark for each, mark in zip(sure, marked, strict=True))
     expect(ocr.page.locator(".row.doubtful")).to_have_count(below)
 
 

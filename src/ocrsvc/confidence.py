@@ -1,0 +1,134 @@
+"""Confidence that means something: from the peaks of CTC to the probability that a reading is right.
+
+A network's peaks are too sure of themselves (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), and
+the mean of a line's peaks says little about the line: one wrong digit among twenty hardly moves it. A calibration is
+two logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and kept in the manifest for each precision:
+
+- character: ``sigmoid(slope * logit(peak) + offset)``;
+- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = -sum(log(peak))``, the expected number of
+  wrong characters, and n, the number of characters.
+
+Both rise with every peak. A line is right if it is equal to its label in the normal form of ``evaluation``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.results import LineText
+
+# Of a model without calibration, whose confidence is the mean of the peaks; rare enough to be looked at.
+UNCALIBRATED_THRESHOLD = 0.9
+BINS = 15
+
+_SURE = 1 - 1e-6  # float32 softmax gives exactly 1, whose logit is infinite
+_LEAST_DOUBT = 1e-4  # of a line; below it lines are all alike
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The maps of one precision of one model, and the confidence below which a line wants a second look.
+
+    ``slope`` and ``doubt`` are above 0, so that both maps are monotone.
+    """
+
+    slope: float
+    character_offset: float
+    line_offset: float
+    doubt: float
+    length: float
+    review_threshold: float
+
+    def character(self, peak: float) -> float:
+        """The probability that a character with this peak is right."""
+        return _sigmoid(self.slope * _logit(peak) + self.character_offset)
+
+    def line(self, peaks: Sequence[float]) -> float:
+        """The probability that a line with these peaks is right as a whole; 0 for a line without characters."""
+        if not peaks:
+            return 0.0
+        return _sigmoid(self.line_offset - self.doubt * log_doubt(peaks) + self.length * math.log(len(peaks)))
+
+    def apply(self, line: LineText) -> LineText:
+        """A line with peaks as confidences, as the decoder makes it, with probabilities instead."""
+        peaks = [character.confidence for character in line.characters]
+        characters = tuple(replace(c, confidence=self.character(c.confidence)) for c in line.characters)
+        return replace(line, confidence=self.line(peaks), characters=characters)
+
+
+def parse(raw: Mapping[str, Any], sha256: Mapping[str, str]) -> dict[str, Calibration]:
+    """The calibrations in a manifest's ``calibration``, by precision; ``sha256`` is that of each precision's weights.
+
+    ValueError or KeyError for what cannot be used: an unknown precision, other weights, a map that is not monotone.
+    """
+    return {
+        precision: _parse_one(precision, entry, sha256)
+        for precision, entry in raw.get("precision", {}).items()
+    }
+
+
+def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, str]) -> Calibration:
+    if entry["weights_sha256"] != sha256.get(precision):
+        raise ValueError(
+            f"the calibration of {precision} was made with other weights; run `ocrsvc train calibrate` again"
+        )
+    character, line = entry["character"], entry["line"]
+    numbers = (
+        character["slope"],
+        character["offset"],
+        line["offset"],
+        line["doubt"],
+        line["length"],
+        entry["review_threshold"],
+    )
+    found = Calibration(*(float(number) for number in numbers))
+    if not all(math.isfinite(number) for number in numbers):
+        raise ValueError(f"the calibration of {precision} has a number that is not finite")
+    if found.slope <= 0 or found.doubt <= 0:
+        raise ValueError(f"slope and doubt of the calibration of {precision} must be above 0")
+    if not 0 <= found.review_threshold <= 1:
+        raise ValueError(f"review_threshold of the calibration of {precision} must be from 0 to 1")
+    return found
+
+
+def log_doubt(peaks: Iterable[float]) -> float:
+    """The logarithm of the expected number of wrong characters among those with these peaks."""
+    return math.log(_LEAST_DOUBT - sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks))
+
+
+def logits(peaks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(p / (1 - p)) of peaks ``[n]``, as the maps see them."""
+    clipped = np.clip(peaks, 1 - _SURE, _SURE)
+    return np.asarray(np.log(clipped / (1 - clipped)), dtype=np.float64)
+
+
+def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) -> float:
+    """The expected calibration error: mean of |share right - mean confidence| over bins of equal size.
+
+    Bins of equal size and not of equal width, because most lines are sure (Nixon et al., "Measuring Calibration in
+    Deep Learning", 2019). 0 without lines.
+    """
+    if not len(confidence):
+        return 0.0
+    values, hits = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    off = sum(abs(values[part].mean() - hits[part].mean()) * len(part) for part in parts)
+    return float(off / len(values))
+
+
+def _logit(peak: float) -> float:
+    clipped = min(max(peak, 1 - _SURE), _SURE)
+    return math.log(clipped / (1 - clipped))
+
+
+def _sigmoid(value: float) -> float:
+    if value < -700:
+        return 0.0
+    return 1 / (1 + math.exp(-value))
