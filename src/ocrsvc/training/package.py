@@ -50,7 +50,9 @@ def package(
         pad_value=PAD_VALUE,
         buckets=BUCKETS.widths,
         origin=ORIGIN.format(donor=net.shape.name),
-        recipe=sections | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]},
+        recipe=sections
+        | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]}
+        | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
     )
     write(folder, net, description, [fit(sample.image, HEIGHT) for sample in samples])
