@@ -11,31 +11,28 @@ from torch import Tensor, nn
 
 from ocrsvc.training.net import Backbone, Block
 
-MOMENTUM = 0.02  # of the ranges, which follow the minima and maxima of the batches
+MOMENTUM = 0.1  # of the ranges, which follow the minima and maxima of the batches
+EVERY = 8  # batches between two looks at the extremes, which cost as much as rounding
 
 
 class Rounder:
     """Rounds a tensor to 256 steps between the extremes that it has seen of late; used as a module's hook."""
 
     def __init__(self) -> None:
-        self.low: Tensor | None = None
-        self.high: Tensor | None = None
+        self.low = self.high = 0.0
+        self.batches = 0
 
     def __call__(self, x: Tensor) -> Tensor:
         """The tensor, rounded; in its own shape."""
-        with torch.no_grad():
-            low, high = x.amin().clamp(max=0), x.amax().clamp(min=1e-6)
-            if self.low is None or self.high is None:
-                self.low, self.high = low, high
-            self.low = self.low.lerp(low, MOMENTUM)
-            self.high = self.high.lerp(high, MOMENTUM)
-            scale = float(self.high - self.low) / 255
-            zero = min(255, max(0, round(-float(self.low) / scale)))
+        if self.batches % EVERY == 0:
+            low, high = (float(extreme) for extreme in torch.aminmax(x.detach()))
+            share = MOMENTUM if self.batches else 1.0
+            self.low += share * (min(low, 0.0) - self.low)
+            self.high += share * (max(high, 1e-6) - self.high)
+        self.batches += 1
+        scale = (self.high - self.low) / 255
+        zero = min(255, max(0, round(-self.low / scale)))
         return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, 255)
-
-    def before(self, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        """As a forward pre-hook."""
-        return (self(inputs[0]),)
 
     def behind(self, _: nn.Module, __: tuple[Tensor], output: Tensor) -> Tensor:
         """As a forward hook."""
@@ -43,12 +40,8 @@ class Rounder:
 
 
 def attach(backbone: Backbone) -> None:
-    """Rounds what goes in and out of every block's convolutions; stem and gates stay in float, as in serving."""
+    """Rounds what every block's convolutions give; stem and gates stay in float, as in serving."""
     for block in backbone.modules():
         if isinstance(block, Block):
-            block.depthwise.register_forward_pre_hook(Rounder().before)
-            block.depthwise.register_forward_hook(Rounder().behind)
-            block.expand.register_forward_pre_hook(Rounder().before)
-            block.expand.register_forward_hook(Rounder().behind)
-            block.activation.register_forward_hook(Rounder().behind)
-            block.project.register_forward_hook(Rounder().behind)
+            for part in (block.depthwise, block.expand, block.activation, block.project):
+                part.register_forward_hook(Rounder().behind)
