@@ -40,11 +40,22 @@ def library(font_path: Path) -> object:
 
 @pytest.fixture(scope="session")
 def teacher_path() -> Path:
-    """The teacher's ONNX file, for tests that need its weights."""
+    """The ONNX file of PP-OCRv6 small, for tests that need its weights."""
     from ocrsvc.training import teacher
 
     try:
         return teacher.model_path()
+    except FileNotFoundError as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def tiny_path() -> Path:
+    """The ONNX file of PP-OCRv6 tiny, which lends its weights to the fast net."""
+    from ocrsvc.training import teacher
+
+    try:
+        return teacher.model_path("tiny")
     except FileNotFoundError as error:
         missing(str(error))
 

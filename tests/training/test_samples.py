@@ -58,6 +58,18 @@ def test_crops_have_no_text_and_damaged_files_are_left_out(tmp_path: Path) -> No
     assert crop.source == tmp_path.name
 
 
+def test_crops_have_the_text_on_which_two_recognisers_agreed(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), np.zeros((20, 60, 3), np.uint8))
+    rows = [{"file": "a.png", "text": "合计"}, {"file": "b.png", "text": None}]
+    (tmp_path / "manifest.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
+    taken = samples.crops(tmp_path)
+    assert [sample.text for sample in taken] == ["合计", None, None]
+    assert not any(sample.case_folded for sample in taken)
+
+
 @pytest.mark.parametrize("size", [(9, 9), (9, 400), (48, 30), (48, 900), (100, 60)])
 def test_varied_crops_are_pictures_of_about_the_same_shape(size: tuple[int, int]) -> None:
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), np.uint8)

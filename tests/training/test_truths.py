@@ -72,7 +72,7 @@ def test_a_label_without_case_borrows_the_teachers(truths: Truths) -> None:
 
 def test_a_label_without_case_teaches_nothing_where_the_teacher_is_wrong(truths: Truths) -> None:
     truth = judge(truths, "Thenk you", "THANK YOU", case_folded=True)
-    assert truth == Truth((), 0.0, 0.0, None)
+    assert truth == Truth((), 0.0, 0.0, "THANK YOU")  # and is scored all the same
 
 
 def test_without_a_label_a_sure_teacher_is_the_truth(truths: Truths) -> None:

@@ -11,9 +11,9 @@ architecture: LCNetV4 + BiLSTM + CTC
 features:
   drawn: {shards: 2, lines: 12, seed: 3}
   real: {shards: 1, lines: 6, seed: 8, held_out: 1}
-fit: {epochs: 2, frames: 64, learning_rate: 0.003, width: 24, hidden: 16, seed: 1}
-adapt: {epochs: 1, frames: 64, learning_rate: 0.001, width: 24, hidden: 16, seed: 2}
-finetune: {minutes: 0.01, frames: 64, learning_rate: 0.0004, first: 5, real_share: 0.4, seed: 7}
+neck: {shape: small, epochs: 2, frames: 256, learning_rate: 0.003, frozen: all, seed: 1}
+whole: {shape: small, epochs: 1, frames: 64, learning_rate: 0.0004, frozen: low, seed: 2}
+fast: {shape: tiny, epochs: 1, frames: 64, learning_rate: 0.001, frozen: none, embedding: 0, seed: 3}
 calibration: {lines: 8, seed: 5}
 keep_float: [/stem/, /gate/]
 """
@@ -21,7 +21,7 @@ keep_float: [/stem/, /gate/]
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """``folder`` holds ``shards/`` and later ``fit/``; ``real`` are the labelled lines that went in."""
+    """``folder`` holds ``shards/`` and later a folder a stage; ``real`` are the labelled lines that went in."""
 
     folder: Path
     recipe: Path
@@ -36,3 +36,7 @@ class TrainingRun:
     def shards(self) -> list[Path]:
         """The folders of the shards, in the order that training sees them."""
         return sorted((self.folder / "shards").iterdir())
+
+    def shard(self, name: str) -> Path:
+        """The folder of one shard."""
+        return self.folder / "shards" / name
