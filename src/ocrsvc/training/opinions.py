@@ -106,9 +106,12 @@ def _grouped(files: Sequence[Path]) -> Iterator[tuple[int, list[tuple[Path, NDAr
 def ask(folder: Path, processes: int = 2) -> tuple[int, int]:
     """Reads the crops ``*.png`` of a folder and writes ``manifest.jsonl`` there; how many, and how many agreed.
 
-    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null where the two differ.
+    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null where the two differ. FileNotFoundError without
+    crops, or without the wheels of the recognisers.
     """
     files = sorted(folder.glob("*.png"))
+    if not files:
+        raise FileNotFoundError(f"no crops (*.png) in {folder}; `ocrsvc train photos` makes them")
     parts = [files[i : i + 400] for i in range(0, len(files), 400)]
     rows: list[dict[str, object]] = []
     with get_context("spawn").Pool(processes) as pool:
