@@ -11,7 +11,8 @@ from available import need_training
 need_training()
 
 from ocrsvc.training import words  # noqa: E402
-from ocrsvc.training.figures import Figures, capitals  # noqa: E402
+from ocrsvc.training.cards import CARD  # noqa: E402
+from ocrsvc.training.figures import Figures, capitals, check_digit  # noqa: E402
 from ocrsvc.training.plates import PLATE  # noqa: E402
 
 UNITS = {"拾": 10, "佰": 100, "仟": 1000}
@@ -91,7 +92,33 @@ def test_plates_are_registration_numbers(figures: Figures) -> None:
 
 
 def test_cards_are_groups_of_digits(figures: Figures) -> None:
-    assert all(re.fullmatch(r"\d{3,4}( \d{3,4})*", figures.card()) for _ in range(200))
+    cards = [figures.card() for _ in range(600)]
+    assert all(CARD.match(card) for card in cards)  # so that they are drawn as cards
+    whole = [card for card in cards if len(card.replace(" ", "")) >= 15]
+    assert {16, 19, 15} <= {len(card.replace(" ", "")) for card in whole}
+    valid = [card for card in whole if luhn(card.replace(" ", ""))]
+    assert len(valid) > 0.75 * len(whole)  # the rest are groups that stand for a longer number
+
+
+def luhn(number: str) -> bool:
+    """Whether the check digit is right, by another way than it was made: the table of doubled digits."""
+    doubled = "0246813579"
+    return (
+        sum(int(d) if i % 2 == 0 else int(doubled[int(d)]) for i, d in enumerate(reversed(number))) % 10 == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "digit"), [("7992739871", "3"), ("411111111111111", "1"), ("37828224631000", "5")]
+)
+def test_check_digits(body: str, digit: str) -> None:
+    assert check_digit(body) == digit
+    assert luhn(body + digit)
+
+
+def test_look_alikes_come_more_often_on_cards(figures: Figures) -> None:
+    seen = "".join(figures.card() for _ in range(600))
+    assert sum(seen.count(d) for d in "0683") > 1.2 * sum(seen.count(d) for d in "2479")
 
 
 @pytest.mark.parametrize("kind", ["number", "numbers", "receipt", "part_number"])

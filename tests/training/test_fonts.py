@@ -110,3 +110,27 @@ def test_without_a_chinese_face_it_says_what_to_install(
     monkeypatch.setattr(fonts, "_ROOTS", (tmp_path,))
     with pytest.raises(FileNotFoundError, match="fonts-noto-cjk"):
         fonts.discover()
+
+
+def test_packages_give_more_than_twenty_five_families() -> None:
+    """Families by their names in the tables, of Debian packages that are asked for and npm packages together."""
+    wanted = [*fonts.DEBIAN_PACKAGES, *fonts.NPM_PACKAGES]
+    assert len(set(wanted)) == len(wanted) >= 25
+    for kind in ("arphic", "wqy", "noto-cjk", "dseg", "unifont", "ocr-b", "liberation", "ma-shan-zheng"):
+        assert any(kind in name for name in wanted), kind
+
+
+def test_upright_regular_faces_are_drawn_most(library: Library) -> None:
+    weights = {face.path.stem: face.weight for face in library.latin}
+    family = {name: weight for name, weight in weights.items() if name.startswith("LiberationSerif-")}
+    if not family:
+        pytest.skip("fonts-liberation is not installed")
+    assert max(family, key=lambda name: family[name]) == "LiberationSerif-Regular"
+    assert sum(family.values()) == pytest.approx(4.0)
+
+
+def test_every_face_that_is_found_can_be_loaded_at_any_size(library: Library) -> None:
+    """Files that hold only bitmaps of one size are no faces for us."""
+    for face in {*library.cjk, *library.latin, *library.segment, *library.card}:
+        for size in (26, 41, 58):
+            assert face.at(size).size == size

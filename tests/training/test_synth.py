@@ -12,8 +12,10 @@ from available import need_training
 
 need_training()
 
-from ocrsvc.training.camera import Camera  # noqa: E402
+from ocrsvc.training.camera import Camera, Picture  # noqa: E402
+from ocrsvc.training.cards import Cards  # noqa: E402
 from ocrsvc.training.fonts import Library  # noqa: E402
+from ocrsvc.training.glyphs import Gray  # noqa: E402
 from ocrsvc.training.plates import Plates  # noqa: E402
 from ocrsvc.training.synth import Synthesiser, sheet  # noqa: E402
 
@@ -117,17 +119,20 @@ def test_plates_look_different_from_print(library: Library) -> None:
     assert blues > 12
 
 
-def test_cards_are_embossed_at_times(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    raised = []
-    real = Synthesiser._emboss
-    monkeypatch.setattr(
-        Synthesiser,
-        "_emboss",
-        lambda self, *rest: raised.append(1) or real(self, *rest),  # type: ignore[func-returns-value]
-    )
+def test_cards_are_embossed_mostly(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: list[str] = []
+    real = Cards.shade
+
+    def shade(self: Cards, mask: Gray, ground: Picture) -> Picture:
+        raised.append("raised")
+        return real(self, mask, ground)
+
+    monkeypatch.setattr(Cards, "shade", shade)
     for seed in range(40):
-        assert Synthesiser(library, seed).draw("6222 0212 3456 7890") is not None
-    assert 12 < len(raised) < 36
+        image = Synthesiser(library, seed).draw("6222 0212 3456 7890")
+        assert image is not None
+        assert image.std() > 3
+    assert 18 < len(raised) < 38
     raised.clear()
     for seed in range(10):
         Synthesiser(library, seed).draw("合计 37.20")

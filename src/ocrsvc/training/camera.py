@@ -100,7 +100,7 @@ class Camera:
         level = cv2.threshold(gray.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
         draw = rng.random()
         if draw < 0.45:  # ragged edges: noise before the threshold
-            ragged = cv2.GaussianBlur(noise.normal(0, rng.uniform(0, 40), gray.shape), (0, 0), 0.6)
+            ragged = cv2.GaussianBlur(noise.normal(0, rng.uniform(0, 28), gray.shape), (0, 0), 0.6)
             gray = np.where(gray + ragged > level, np.float32(255), np.float32(0))
         elif (
             draw < 0.7

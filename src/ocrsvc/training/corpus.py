@@ -78,7 +78,9 @@ class Corpus:
         self.prose = running_text(folders)
         manual = " ".join(" ".join(pydoc_data.topics.topics.values()).split())
         self.manual = [
-            word for word in manual.split(" ") if "::" not in word and "*" not in word and len(word) < 20
+            word
+            for word in manual.split(" ")
+            if not set("|*") & set(word) and "::" not in word and len(word) < 20
         ]
         self.faker_zh, self.faker_en = Faker("zh_CN"), Faker("en_US")
         self.faker_zh.seed_instance(seed)
@@ -102,7 +104,7 @@ class Corpus:
             (self.chinese_field, 8),
             (self.figures.part_number, 5),
             (self.figures.plate, 3),
-            (self.figures.card, 8),
+            (self.figures.card, 10),
             (self.rare, 8),
             (self.confusable, 2),
         ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont
+from fontTools.ttLib import TTCollection, TTFont, TTLibError
 from PIL import ImageFont
 
 DEBIAN_PACKAGES = (
@@ -58,7 +58,8 @@ _CJK = {
     "LXGWWenKaiMono": 0.5,
     "LXGWWenKai-Bold": 1.0,
     "SmileySans": 1.5,
-    "cwTeX": 0.7,
+    "cwfs": 1.5,
+    "cwkai": 0.4,
     "ma-shan-zheng": 0.8,
     "liu-jian-mao-cao": 0.4,
     "long-cang": 0.6,
@@ -160,6 +161,17 @@ def _coverage(path: Path) -> tuple[int, frozenset[int]]:
             return index, frozenset(collection.fonts[index].getBestCmap())
     with TTFont(path, lazy=True) as font:
         return 0, frozenset(font.getBestCmap() or {})
+
+
+def face(path: Path) -> Face:
+    """One typeface file, known or not; FileNotFoundError or ValueError if it is none."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no typeface {path}")
+    try:
+        index, coverage = _coverage(path)
+    except TTLibError as error:
+        raise ValueError(f"{path} is no typeface: {error}") from error
+    return Face(path, index, 1.0, coverage)
 
 
 def _share(stem: str) -> float:

@@ -80,11 +80,12 @@ class Glyphs:
             if library.segment and _SEGMENT.fullmatch(text) and len(text) <= 10 and rng.random() < 0.08:
                 faces: Sequence[Face] = library.segment
             else:
-                faces = library.latin if rng.random() < 0.85 else library.cjk
+                faces = library.latin if not text.isascii() or rng.random() < 0.85 else library.cjk
             face = self.face(faces, text) or self.face(library.latin, text) or self.face(library.cjk, text)
             return (face, face) if face else None
         narrow = "".join(c for c, is_wide in zip(text, chinese, strict=True) if not is_wide).strip()
-        if narrow and rng.random() < 0.45:
+        # A Chinese face gives ’ a whole square, which would look like a space inside it’s.
+        if narrow and (not narrow.isascii() or rng.random() < 0.45):
             other = self.face(library.latin, narrow)
             base = self.face(library.cjk, "".join(c for c, w in zip(text, chinese, strict=True) if w))
             if base is not None and other is not None:

@@ -34,9 +34,9 @@ class Paper:
         rng = self.rng
         picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
         draw = rng.random()
-        if draw < 0.35:
+        if draw < 0.48:
             return picture
-        if draw < 0.58:  # uneven light
+        if draw < 0.74:  # uneven light
             left, right = rng.uniform(0.7, 1.05), rng.uniform(0.7, 1.05)
             top, bottom = rng.uniform(0.85, 1), rng.uniform(0.85, 1)
             picture *= np.linspace(left, right, width, dtype=np.float32)[None, :, None]
@@ -45,7 +45,7 @@ class Paper:
         # texture: smooth noise at some scale, in grey or in colour
         strength = min(30.0, float(np.abs(base - ink).mean()) * rng.uniform(0.03, 0.2))
         cells = (max(2, height // rng.randint(4, 24)), max(2, width // rng.randint(4, 24)))
-        colours = 3 if rng.random() < 0.4 else 1
+        colours = 3 if rng.random() < 0.25 else 1
         texture = cv2.resize(
             self.noise.normal(0, strength, (*cells, colours)).astype(np.float32), (width, height)
         )
@@ -55,9 +55,9 @@ class Paper:
         """Ink and paper colour, apart enough to read."""
         rng = self.rng
         draw = rng.random()
-        if draw < 0.58:  # dark on light
-            pair = np.full(3, rng.uniform(0, 90)), np.full(3, rng.uniform(150, 255))
-        elif draw < 0.70:  # light on dark
+        if draw < 0.66:  # dark on light
+            pair = np.full(3, rng.uniform(0, 90)), np.full(3, rng.uniform(rng.choice((150, 225)), 255))
+        elif draw < 0.77:  # light on dark
             pair = np.full(3, rng.uniform(160, 255)), np.full(3, rng.uniform(0, 100))
         else:
             while True:
@@ -145,9 +145,9 @@ class Paper:
                     anchor="mm",
                 )
         seal = np.asarray(canvas, np.float32) / np.float32(255)
-        turn = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-30, 30), 1)
-        turn[:, 2] += (rng.uniform(0, width) - middle, rng.uniform(-0.3, 1.3) * height - middle)
-        spread = np.asarray(cv2.warpAffine(seal, turn, (width, height)), np.float32)
+        move = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-30, 30), 1)
+        move[:, 2] += (rng.uniform(0, width) - middle, rng.uniform(-0.3, 1.3) * height - middle)
+        spread = np.asarray(cv2.warpAffine(seal, move, (width, height)), np.float32)
         worn = cv2.resize(self.noise.random((6, 12), np.float32), (width, height))
         opacity = (spread * (0.45 + 0.55 * worn) * np.float32(rng.uniform(0.4, 0.85)))[..., None]
         red = np.array(

@@ -105,14 +105,25 @@ def vary(sample: Sample, rng: random.Random) -> Sample:
         )
         warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
         image = np.asarray(warped, np.uint8)
-    if rng.random() < 0.3 and image.shape[0] > 24:  # lower resolution
-        scale = rng.uniform(max(0.45, 16 / image.shape[0]), 1)
+    if rng.random() < 0.35 and image.shape[0] > 20:  # lower resolution
+        scale = rng.uniform(max(0.4, 14 / image.shape[0]), 1)
         smaller = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         image = np.asarray(smaller, np.uint8)
     if rng.random() < 0.25:
         image = np.asarray(cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1), np.uint8)
     if rng.random() < 0.2:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)), np.uint8)
+    elif rng.random() < 0.08:  # moved, along or across
+        kernel = np.full((1, rng.randint(2, 3)), 1, np.float32)
+        kernel = kernel / kernel.sum()
+        image = np.asarray(cv2.filter2D(image, -1, kernel if rng.random() < 0.6 else kernel.T), np.uint8)
+    if rng.random() < 0.12:  # light from one side
+        light = np.linspace(rng.uniform(0.6, 1), rng.uniform(0.6, 1), image.shape[1], dtype=np.float32)
+        image = np.asarray(image * light[None, :, None], np.uint8)
+    if rng.random() < 0.1:
+        image = np.asarray(
+            cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8
+        )
     if rng.random() < 0.5:
         gain, offset = rng.uniform(0.6, 1.3), rng.uniform(-30, 30)
         tint = noise.normal(0, 6, 3)

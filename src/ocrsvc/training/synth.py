@@ -77,7 +77,8 @@ class Synthesiser:
         """Ink on paper, at times with a drop shadow below, half transparent, stamped over or shaded."""
         rng = self.rng
         alpha = self._crop(ink)
-        picture = self.paper.ground(*alpha.shape, paper, dark)
+        height, width = alpha.shape
+        picture = self.paper.ground(height, width, paper, dark)
         if rng.random() < 0.04:
             shift = rng.randint(1, 3), rng.randint(1, 3)
             shade = np.roll(alpha, shift, (0, 1))[..., None] * np.float32(0.6)
