@@ -18,7 +18,16 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from ocrsvc.training.net import GELU_SLOPE, SHAPES, AttentionNeck, Block, ConvolutionNeck, Crnn, PlainStem
+from ocrsvc.training.net import (
+    GELU_SLOPE,
+    SHAPES,
+    Attention,
+    AttentionNeck,
+    Block,
+    ConvolutionNeck,
+    Crnn,
+    PlainStem,
+)
 
 MIN_WIDTH_PIXELS = 320  # the teacher reads narrow words better when they are padded to this width
 _WHEELS = {
@@ -133,12 +142,13 @@ def _linears(model: onnx.ModelProto, tensors: dict[str, Array]) -> list[tuple[Ar
 
 def _lend_attention(neck: AttentionNeck, model: onnx.ModelProto, tensors: dict[str, Array]) -> None:
     linears = iter(_linears(model, tensors))
-    for block in neck.attention:
+    blocks = [block for block in neck.attention if isinstance(block, Attention)]
+    for block in blocks:
         for layer in (block.query_key_value, block.out, block.expand, block.project):
             weight, bias = next(linears)
             _set(layer, weight.T, bias)
     # Layer norms are written out; their weights are [D] factors of a Mul, their biases summands of the next Add.
-    norms = [norm for block in neck.attention for norm in (block.first_norm, block.second_norm)] + [neck.norm]
+    norms = [norm for block in blocks for norm in (block.first_norm, block.second_norm)] + [neck.norm]
     names = [f"helper.reshape.{i}" for i in range(2 * len(norms))]
     for norm, scale, shift in zip(norms, names[::2], names[1::2], strict=True):
         _set(norm, tensors[scale], tensors[shift])
