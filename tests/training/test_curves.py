@@ -15,9 +15,9 @@ import torch  # noqa: E402
 from ocrsvc.training import cli, curves  # noqa: E402
 
 LOG = [
-    {"epoch": 1, "cosine": 0.4, "ctc": 0.8, "drawn_exact": 0.2, "drawn_strict": 0.1},
-    {"epoch": 2, "cosine": 0.2, "ctc": 0.3, "drawn_exact": 0.6, "drawn_strict": 0.5},
-    {"epoch": 3, "cosine": 0.1, "ctc": 0.2, "drawn_exact": 0.8, "drawn_strict": 0.7},
+    {"epoch": 1, "kl": 0.4, "ctc": 0.8, "drawn_exact": 0.2, "drawn_strict": 0.1},
+    {"epoch": 2, "kl": 0.2, "ctc": 0.3, "drawn_exact": 0.6, "drawn_strict": 0.5},
+    {"epoch": 3, "kl": 0.1, "ctc": 0.2, "drawn_exact": 0.8, "drawn_strict": 0.7},
 ]
 
 
@@ -45,11 +45,25 @@ def test_one_epoch_is_enough_and_none_is_not() -> None:
         curves.draw([])
 
 
-def test_the_command_draws_the_log_of_a_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="run `ocrsvc train fit` first"):
+def test_the_command_draws_the_log_of_every_stage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"no .*STAGE/last.pt; run `ocrsvc train fit` first"):
         cli.main(["curves", "--out", str(tmp_path)])
-    (tmp_path / "fit").mkdir()
-    torch.save({"log": LOG}, tmp_path / "fit" / "last.pt")
+    for stage in ("neck", "whole"):
+        (tmp_path / stage).mkdir()
+        torch.save({"log": LOG}, tmp_path / stage / "last.pt")
+    targets = [tmp_path / stage / "curves.png" for stage in ("neck", "whole")]
+    cli.main(["curves", "--out", str(tmp_path), "--stage", "whole"])
+    assert capsys.readouterr().out == f"{targets[1]}\n"
+    assert not targets[0].exists()
     cli.main(["curves", "--out", str(tmp_path)])
-    assert capsys.readouterr().out == f"{tmp_path / 'fit' / 'curves.png'}\n"
-    assert (tmp_path / "fit" / "curves.png").read_bytes()[1:4] == b"PNG"
+    assert capsys.readouterr().out == f"{targets[0]}\n{targets[1]}\n"
+    assert all(target.read_bytes()[1:4] == b"PNG" for target in targets)
+    with pytest.raises(SystemExit, match=r"no .*neek/last.pt"):
+        cli.main(["curves", "--out", str(tmp_path), "--stage", "neek"])
+
+
+def test_a_stage_that_has_only_begun_has_no_picture_yet(tmp_path: Path) -> None:
+    (tmp_path / "neck").mkdir()
+    torch.save({"log": []}, tmp_path / "neck" / "last.pt")
+    with pytest.raises(SystemExit, match="no epoch has been finished yet"):
+        cli.main(["curves", "--out", str(tmp_path)])
