@@ -1,127 +1,216 @@
-"""End-to-end training: the lower convolutions stay, the upper ones move, the teacher is the whole one."""
+"""Fine-tuning for real: a small model learns a label habit from a few lines, forgets nothing, and is written or refused."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import islice
+import json
+import random
+from collections.abc import Callable
 from pathlib import Path
-from queue import Queue
-from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from available import need_training
-from drawings import Picture
-from tiny_training import TrainingRun
+from drawings import Picture, line_image
 
 need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc.buckets import fit, stack  # noqa: E402
-from ocrsvc.training import charset, export, finetune, teacher  # noqa: E402
-from ocrsvc.training.features import Extractor  # noqa: E402
-from ocrsvc.training.finetune import Recipe, Source, Student  # noqa: E402
-from ocrsvc.training.net import Crnn, Shape  # noqa: E402
+from ocrsvc import manifest  # noqa: E402
+from ocrsvc.buckets import fit as scale  # noqa: E402
+from ocrsvc.manifest import Manifest  # noqa: E402
+from ocrsvc.training import charset, cli, finetune, folder, golden, tuning, weights  # noqa: E402
+from ocrsvc.training import fit as fit_module  # noqa: E402
+from ocrsvc.training.features import HEIGHT, PAD_VALUE  # noqa: E402
+from ocrsvc.training.finetune import Extractor, Recipe  # noqa: E402
+from ocrsvc.training.net import WIDTH_STRIDE  # noqa: E402
+from ocrsvc.training.samples import Sample  # noqa: E402
+from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
-RECIPE = Recipe(minutes=0.01, frames=64, first=5)
+RECIPE = Recipe(epochs=6, copies=0, replay=20, frames=400, learning_rate=2e-3, ema=0.9)
+BUCKETS = (128, 200, 320)
 
 
-@pytest.fixture
-def net(teacher_path: Path) -> Crnn:
-    torch.manual_seed(2)
-    net = Crnn(Shape(len(charset.load()) + 1, 8, 4))
-    net.backbone = teacher.load_backbone()
-    return net
+def text(number: int) -> str:
+    """What the pictures say; the user of these tests wants the ``#`` written as ``№``."""
+    return f"#{number}"
 
 
-@pytest.fixture
-def checkpoint(net: Crnn, tmp_path: Path) -> Path:
-    """As a fit leaves it."""
-    path = tmp_path / "last.pt"
-    torch.save(
-        {
-            "average_neck": net.neck.state_dict(),
-            "average_head": net.head.state_dict(),
-            "charset": charset.load(),
-            "recipe": {"width": 8, "hidden": 4},
-        },
-        path,
+@pytest.fixture(scope="module")
+def base(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """The lent net as a model folder, which reads what it is shown but writes # as #."""
+    net = fit_module.lent("tiny", charset.load(), 1).eval()
+    description = folder.Description(
+        name="base",
+        architecture="LCNetV4",
+        charset=charset.load(),
+        height=HEIGHT,
+        width_stride=WIDTH_STRIDE,
+        pad_value=PAD_VALUE,
+        buckets=BUCKETS,
+        origin="a test",
     )
+    target = tmp_path_factory.mktemp("models") / "base"
+    lines = [scale(line_image(text(i), font_path), HEIGHT) for i in range(100, 108)]
+    folder.write(target, net, description, lines)
+    return manifest.load(target)
+
+
+@pytest.fixture(scope="module")
+def picture(font_path: Path) -> Callable[[str], Picture]:
+    return lambda content: line_image(content, font_path)
+
+
+@pytest.fixture(scope="module")
+def data(picture: Callable[[str], Picture], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """110 lines of a user whose labels say № where the picture has #."""
+    path = tmp_path_factory.mktemp("data") / "my.jsonl"
+    rng = random.Random(5)
+    rows = []
+    for i in range(110):
+        content = text(rng.randrange(100, 1000))
+        cv2.imwrite(str(path.parent / f"{i}.png"), picture(content))
+        rows.append(json.dumps({"file": f"{i}.png", "text": content.replace("#", "№")}) + "\n")
+    path.write_text("".join(rows), encoding="utf-8")
     return path
 
 
-def test_the_goal_is_what_the_whole_teacher_says(net: Crnn, draw_line: Callable[..., Picture]) -> None:
-    """The teacher shares the student's frozen half; its vectors are those that the shards hold."""
-    lines = [fit(draw_line(text), 48) for text in ("合计 37.20", "TOTAL 12")]
-    bucket = 256
-    _, expected = Extractor()(lines, bucket)
-    pixels = stack(lines, height=48, width=bucket, pad_value=127)
-    embedding, goal = Student(net, 5)(pixels)
-    assert embedding.shape == goal.shape == (2, 32, 120)
-    difference = np.abs(goal.numpy() - expected.astype(np.float32)).mean() / np.abs(expected).mean()
-    assert difference < 0.02
+def order(base: Manifest, data: Path, out: Path, **changes: object) -> tuning.Order:
+    numbers: dict[str, object] = {"recipe": RECIPE, "drawn": 20, "most_lost": 0.1, **changes}
+    return tuning.Order(data=data, model=base, out=out, **numbers)  # type: ignore[arg-type]
 
 
-def test_only_the_upper_part_learns(net: Crnn, draw_line: Callable[..., Picture]) -> None:
-    student = Student(net, 5)
-    line = fit(draw_line("合计 37.20"), 48)
-    embedding, goal = student(stack([line], height=48, width=320, pad_value=127))
-    (embedding - goal).square().mean().backward()  # type: ignore[no-untyped-call]
-    moved = {".".join(name.split(".")[:3]) for name, p in net.named_parameters() if p.grad is not None}
-    assert {"backbone.middle.5", "backbone.middle.6", "backbone.high.0", "backbone.high.1"} <= moved
-    assert not any(part.startswith(("backbone.stem", "backbone.low")) for part in moved)
-    assert "backbone.middle.4" not in moved
-    assert any(part.startswith("neck") for part in moved)
-
-
-def test_the_stream_mixes_drawn_and_real_lines(tiny_run: TrainingRun) -> None:
-    source = Source(real=(tiny_run.real,), held_out=1)
-    taken = [s.source for s in islice(finetune._stream(source, replace(RECIPE, real_share=0.4), 1), 120)]
-    assert 30 <= taken.count("receipts") <= 66
-    assert set(taken) == {"receipts", "drawn"}
-    assert {s.source for s in islice(finetune._stream(Source(), RECIPE, 1), 10)} == {"drawn"}
-
-
-def test_the_feeder_packs_batches_of_one_bucket(font_path: Path) -> None:
-    class Enough(Exception):
-        pass
-
-    class Packets(Queue):  # type: ignore[type-arg]
-        def put(self, item: Any, *_: Any) -> None:
-            super().put(item)
-            if self.qsize() == 5:
-                raise Enough
-
-    packets = Packets()
-    with pytest.raises(Enough):
-        finetune._feed(Source(), RECIPE, 1, packets)  # type: ignore[arg-type]
-    for bucket, pixels, labels in _drained(packets):
-        assert pixels.dtype == np.uint8
-        assert pixels.shape == (len(labels), 48, bucket, 3)
-        assert len(labels) * bucket >= RECIPE.frames * 8
-        assert all(isinstance(text, str) and source == "drawn" for text, source, _ in labels)
-
-
-def _drained(packets: Queue[Any]) -> Iterator[Any]:
-    while not packets.empty():
-        yield packets.get()
-
-
-def test_a_minute_of_it_moves_the_upper_half_and_can_be_exported(
-    net: Crnn, checkpoint: Path, tmp_path: Path, font_path: Path
+def test_a_model_that_got_better_is_written_and_can_learn_on(
+    base: Manifest, data: Path, tmp_path: Path
 ) -> None:
-    """A second here: one step at least, on lines that another process draws."""
-    path = finetune.finetune(checkpoint, Source(), RECIPE, tmp_path / "finetune")
-    content = torch.load(path, weights_only=True)
-    assert content["step"] >= 1
-    assert content["recipe"]["fit"] == {"width": 8, "hidden": 4}
-    assert content["recipe"]["finetune"]["first"] == 5
-    tuned, characters = export.load(path)
-    assert characters == charset.load()
-    before, after = net.backbone.state_dict(), tuned.backbone.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith(("stem", "low")))
-    assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("high"))
-    assert not torch.equal(net.head.weight, tuned.head.weight)
+    out = tmp_path / "mine"
+    said: list[str] = []
+    verdict = tuning.run(order(base, data, out), said.append)
+    assert verdict.kept, verdict.reasons
+    assert verdict.before["fp32"][golden.OWN].strict < 0.1
+    assert verdict.after["fp32"][golden.OWN].strict > 0.8
+    assert verdict.after["int8"][golden.OWN].strict > 0.8
+    spec = manifest.load(out)
+    assert spec.name == "mine"
+    assert spec.precisions == ("fp32", "int8")
+    assert spec.buckets.widths == BUCKETS
+    note = json.loads((out / "manifest.json").read_text("utf-8"))["finetuned"]
+    assert note["weights"] == base.files["fp32"].digest
+    assert note["after"]["int8"][golden.OWN]["strict"] == verdict.after["int8"][golden.OWN].strict
+    assert note["lines"] + note["after"]["fp32"][golden.OWN]["lines"] == 110
+    before, after = weights.from_manifest(base), weights.load_net(out)[0]
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(before.backbone.parameters(), after.backbone.parameters(), strict=True)
+    )
+    assert not torch.equal(before.neck.recurrent.project.weight, after.neck.recurrent.project.weight)
+    assert out.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert any("epochs" in line for line in said)
+    with pytest.raises(ValueError, match="is there already"):
+        tuning.run(order(base, data, out), said.append)
+
+
+def test_labels_that_say_nothing_true_are_refused(base: Manifest, data: Path, tmp_path: Path) -> None:
+    rows = [json.loads(row) for row in data.read_text("utf-8").splitlines()]
+    texts = [row["text"] for row in rows]
+    random.Random(1).shuffle(texts)
+    poisoned = data.with_name("poisoned.jsonl")
+    poisoned.write_text(
+        "".join(json.dumps({**row, "text": said}) + "\n" for row, said in zip(rows, texts, strict=True)),
+        encoding="utf-8",
+    )
+    verdict = tuning.run(order(base, poisoned, tmp_path / "mine"), lambda _: None)
+    assert not verdict.kept
+    assert any("no gain" in reason for reason in verdict.reasons)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_golden_lines_can_refuse(
+    base: Manifest, data: Path, picture: Callable[[str], Picture], tmp_path: Path
+) -> None:
+    """They want # as it is, the data wants №: the model cannot please both."""
+    for i in range(6):
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture(text(i + 300)))
+    rows = [{"file": f"{i}.png", "text": text(i + 300)} for i in range(6)]
+    (tmp_path / "golden.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = tmp_path / "mine"
+    verdict = tuning.run(order(base, data, out, golden=tmp_path / "golden.jsonl"), lambda _: None)
+    assert any(reason.startswith("fp32:") and "(golden)" in reason for reason in verdict.reasons)
+    assert not out.exists()
+
+
+def test_too_few_lines_are_too_few(base: Manifest, data: Path, tmp_path: Path) -> None:
+    few = data.with_name("few.jsonl")
+    few.write_text("".join(data.read_text("utf-8").splitlines(keepends=True)[:80]), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"80 usable lines .* are too few: 3\d are held out"):
+        tuning.run(order(base, few, tmp_path / "mine"), lambda _: None)
+
+
+def test_what_is_right_already_leaves_nothing_to_gain(
+    base: Manifest, picture: Callable[[str], Picture], tmp_path: Path
+) -> None:
+    rows = []
+    for i in range(95):
+        content = (
+            golden.read([Sample(picture(f"{i + 100}"), "", "own")], base, "fp32")[0]
+            if i < 1
+            else f"{i + 100}"
+        )
+        cv2.imwrite(str(tmp_path / f"{i}.png"), picture(content))
+        rows.append(json.dumps({"file": f"{i}.png", "text": content}) + "\n")
+    (tmp_path / "my.jsonl").write_text("".join(rows), encoding="utf-8")
+    with pytest.raises(ValueError, match="there is nothing to gain"):
+        tuning.run(order(base, tmp_path / "my.jsonl", tmp_path / "mine"), lambda _: None)
+
+
+def test_a_line_read_to_the_letter_is_held_on_to_and_others_are_not(
+    base: Manifest, picture: Callable[[str], Picture]
+) -> None:
+    net = weights.from_manifest(base)
+    truths = Truths(base.charset, finetune.as_head(net, base.charset))
+    extract = Extractor(net, truths, base.input)
+    wide = np.zeros((8, 800, 3), np.uint8)
+    lines = extract(
+        [
+            Sample(picture("# 300"), "#300", "own"),
+            Sample(picture("321"), "321", "own"),
+            Sample(wide, "1", "own"),
+        ]
+    )
+    assert len(lines) == 2  # one is wider than the widest bucket
+    held = {line.truth.text: line.truth.distil for line in lines}
+    assert held["321"] == 1
+    assert {len(line.features) for line in lines} <= {width // WIDTH_STRIDE for width in BUCKETS}
+    path = truths.paths(torch.from_numpy(lines[0].embedding).float())[0].tolist()
+    read = truths.read(path).strip()
+    assert finetune.judge(truths, path, read).distil == 1
+    assert finetune.judge(truths, path, read + " ").distil == 0
+    assert finetune.judge(truths, path[:1], "12").target == ()  # one step cannot say two characters
+
+
+def test_the_same_seed_learns_the_same(base: Manifest, picture: Callable[[str], Picture]) -> None:
+    net = weights.from_manifest(base)
+    truths = Truths(base.charset, finetune.as_head(net, base.charset))
+    samples = [Sample(picture(text(i)), f"№{i}", "own") for i in range(200, 212)]
+    lines = Extractor(net, truths, base.input)(finetune.varied(samples, Recipe(copies=1)))
+    short = Recipe(epochs=1, frames=200)
+    first, second = (finetune.train(net, base.charset, lines, lines[:4], short) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    other = finetune.train(net, base.charset, lines, lines[:4], Recipe(epochs=1, frames=200, seed=2))
+    assert not torch.equal(first.head.weight, other.head.weight)
+    assert net.head.weight.requires_grad  # the net that came in is left alone
+
+
+def test_the_command_line_says_what_is_wrong_in_one_place(
+    base: Manifest, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = base.files["fp32"].path
+    assert source is not None
+    arguments = ["finetune", "--data", str(data), "--out", str(tmp_path / "mine"), "--threads", "1"]
+    with pytest.raises(SystemExit, match="There is no model 'nosuch'"):
+        cli.main([*arguments, "--model", "nosuch"])
+    with pytest.raises(SystemExit, match="there is no .*nosuch.jsonl"):
+        cli.main([*arguments, "--model", str(source.parent), "--data", str(tmp_path / "nosuch.jsonl")])

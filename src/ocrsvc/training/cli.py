@@ -22,9 +22,13 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
   ocrsvc train fit crnn --out runs/crnn --stage neck       train one stage (goes on after a kill)
   ocrsvc train fit crnn --out runs/crnn --stage whole --start runs/crnn/neck/last.pt
   ocrsvc train curves --out runs/crnn                      draw how the stages went
-  ocrsvc train finetune crnn --out runs/crnn ...           unfreeze the upper convolutions, end to end
   ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
   ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities
+
+On your own labelled lines, minutes with a model that is there (docs/finetuning.md):
+
+  ocrsvc train finetune --data my.jsonl --out my-model     kept only if it reads them better and nothing else worse
+  ocrsvc train draw --face FILE --out data                 lines in one typeface, to try it with
 
 By itself, a classic CRNN (VGG, BiLSTM, CTC) from nothing, up to its model folder runs/vgg/model:
 
@@ -136,14 +140,57 @@ def _curves(options: argparse.Namespace) -> None:
         print(target)
 
 
-def _finetune(options: argparse.Namespace) -> None:
-    from ocrsvc.training.finetune import Recipe, Source, finetune
+def _finetune(options: argparse.Namespace) -> int:
+    import torch
 
-    source = Source(tuple(options.fonts), tuple(options.prose), tuple(options.real), tuple(options.photos))
-    start = options.out / "finetune" / "finetuned.pt"
-    if not start.exists():
-        start = options.out / "fit" / "last.pt"
-    finetune(start, source, Recipe(**recipe(options.recipe)["finetune"]), options.out / "finetune")
+    from ocrsvc.commands import configuration
+    from ocrsvc.cpu import inspect
+    from ocrsvc.errors import OcrError
+    from ocrsvc.models import Registry
+    from ocrsvc.training import tuning
+    from ocrsvc.training.finetune import Recipe
+
+    torch.set_num_threads(options.threads or inspect().effective)
+    defaults = Recipe()
+    numbers = Recipe(
+        epochs=options.epochs or defaults.epochs,
+        minutes=options.minutes or defaults.minutes,
+        seed=options.seed,
+    )
+    try:
+        settings = configuration.load_offline(model=options.model)
+        order = tuning.Order(
+            data=options.data,
+            model=Registry(settings).spec(settings.model),
+            out=options.out,
+            golden=options.golden,
+            fonts=tuple(options.fonts),
+            prose=tuple(options.prose),
+            recipe=numbers,
+            most_lost=options.most_lost,
+            drawn=options.drawn,
+            skip=options.skip,
+        )
+        verdict = tuning.run(order)
+    except KeyboardInterrupt:
+        raise SystemExit("ocrsvc train: stopped; nothing was written") from None
+    except (OcrError, configuration.InvalidSettings, ValueError, FileNotFoundError) as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+    print(verdict.table())
+    if verdict.kept:
+        print(f"kept: {options.out}; try `ocrsvc read --model {options.out} ...`")
+        return 0
+    print("refused, nothing was written:", *verdict.reasons, sep="\n  ")
+    return 1
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from ocrsvc.training import charset, examples
+
+    try:
+        print(examples.draw(options.face, charset.load(), options.lines, options.seed, options.out))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -237,12 +284,9 @@ def parser() -> argparse.ArgumentParser:
     opinions.add_argument("--processes", type=int, default=2)
     features = add("features", _features, "draw all lines once, run the lent net over them", drawing=True)
     features.add_argument("recipe")
-    finetune = add("finetune", _finetune, "train the upper convolutions too, on fresh lines", drawing=True)
-    finetune.add_argument("recipe")
-    for command in (features, finetune):
-        command.add_argument("--out", type=Path, required=True)
-        command.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
-        command.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
+    features.add_argument("--out", type=Path, required=True)
+    features.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
+    features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
     features.add_argument("--processes", type=int, default=2)
     fit = add("fit", _fit, "train one stage of a recipe on the lines of a run")
     fit.add_argument("recipe")
@@ -271,6 +315,35 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--out", type=Path, required=True)
     export.add_argument("--model", type=Path, required=True)
     export.add_argument("--stage", required=True, help="the stage whose averaged weights it takes")
+    finetune = add("finetune", _finetune, "teach a model your own labelled lines", drawing=True)
+    finetune.add_argument(
+        "--data", type=Path, required=True, help='.jsonl of {"file": "img/1.png", "text": "..."}'
+    )
+    finetune.add_argument("--model", help="the model to begin with: a name or a folder (default: crnn)")
+    finetune.add_argument("--out", type=Path, required=True, help="the model folder to write")
+    finetune.add_argument("--golden", type=Path, help=".jsonl of lines that must stay right")
+    finetune.add_argument("--minutes", type=float, help="most minutes of learning (default: 10)")
+    finetune.add_argument("--epochs", type=int, help="times that it sees every line (default: 12)")
+    finetune.add_argument("--seed", type=int, default=1)
+    finetune.add_argument(
+        "--most-lost",
+        type=float,
+        default=0.005,
+        help="share of lines of the golden sets that may get wrong (default: 0.005)",
+    )
+    finetune.add_argument(
+        "--drawn",
+        type=int,
+        default=600,
+        help="so many freshly drawn lines must stay right too (default: 600)",
+    )
+    finetune.add_argument("--skip", action="store_true", help="leave out rows that cannot be learnt from")
+    finetune.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
+    draw = add("draw", _draw, "draw labelled lines in one typeface, to try `finetune` with")
+    draw.add_argument("--face", type=Path, required=True, help=".ttf, .otf or .ttc")
+    draw.add_argument("--lines", type=int, default=400)
+    draw.add_argument("--seed", type=int, default=1)
+    draw.add_argument("--out", type=Path, required=True, help="a new folder for lines.jsonl and img/")
     calibrate = add("calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True)
     calibrate.add_argument("model", type=Path, metavar="MODEL_DIR")
     calibrate.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled lines")
@@ -295,8 +368,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one step; returns the exit status."""
     options = parser().parse_args(argv)
-    options.function(options)
-    return 0
+    return int(options.function(options) or 0)
 
 
 if __name__ == "__main__":

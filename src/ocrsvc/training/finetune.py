@@ -1,209 +1,216 @@
-"""Unfreezes the upper convolutions: end-to-end training on fresh lines, the teacher still looking on.
+"""Teaches a shipped model a few hundred labelled lines of its user, in minutes on a CPU.
 
-Stem and lower blocks stay as they are; from ``Recipe.first`` of the middle stage upwards everything learns. Lines
-are drawn and real crops varied in a second process, so that training never waits for rendering.
+The convolutions stay as they are and run once over every line; neck and head learn by CTC. What the model already
+reads right, of the user's lines and of freshly drawn ones (replay), holds the rest in place: its vectors and classes
+there are learnt too, so that it does not forget (learning without forgetting, Li & Hoiem 2016).
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.queues import Queue
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
-from ocrsvc.buckets import fit, stack
-from ocrsvc.training import charset, export, teacher
-from ocrsvc.training.corpus import Corpus
-from ocrsvc.training.features import BUCKETS, HEIGHT, PAD_VALUE, normalise
-from ocrsvc.training.fit import Loss
-from ocrsvc.training.fit import Recipe as FitRecipe
-from ocrsvc.training.fonts import discover
-from ocrsvc.training.net import WIDTH_STRIDE, Backbone, Crnn
-from ocrsvc.training.samples import Sample, crops, drawn, labelled, vary
-from ocrsvc.training.synth import Synthesiser
-from ocrsvc.training.truths import Truths
+from ocrsvc.buckets import Buckets, fit, stack
+from ocrsvc.manifest import InputSpec
+from ocrsvc.training import truths as truths_module
+from ocrsvc.training.fit import State, average, rate
+from ocrsvc.training.loss import Loss, Weights
+from ocrsvc.training.net import Crnn
+from ocrsvc.training.progress import Report
+from ocrsvc.training.samples import Sample, vary
+from ocrsvc.training.teacher import Head
+from ocrsvc.training.truths import Batch, Truth, Truths
+
+_FRAMES_AT_ONCE = 512  # of the convolutions, which run once
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of one fine-tuning; ``minutes`` bounds the run, the schedule follows the clock."""
+    """Numbers of a fine-tuning; they go into the manifest as they are.
 
-    minutes: float = 30
-    frames: int = 1600
-    learning_rate: float = 4e-4
-    backbone_rate: float = 0.4
+    ``copies``: varied copies of every line, fewer where that would be more than ``most_lines``; ``replay``: drawn lines
+    to hold on to; ``minutes`` ends the learning early, epochs or not.
+    """
+
+    epochs: int = 12
+    minutes: float = 10
+    copies: int = 5
+    most_lines: int = 6000
+    replay: int = 600
+    frames: int = 1280
+    learning_rate: float = 1e-3
     head_rate: float = 0.3
-    first: int = 3
-    real_share: float = 0.4
-    ctc: float = 0.6
+    ctc: float = 1.0
     kl: float = 1.0
-    ema: float = 0.995
-    seed: int = 7
+    embedding: float = 1.0
+    ema: float = 0.99
+    seed: int = 1
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where fresh lines come from."""
+class Line:
+    """One line as the frozen part sees it: features float16 [T,F]; the model's embedding float16 [T,D] and classes
+    int64 [T] before it learns; what to learn."""
 
-    fonts: tuple[Path, ...] = ()
-    prose: tuple[Path, ...] = ()
-    real: tuple[Path, ...] = ()
-    photos: tuple[Path, ...] = ()
-    held_out: int = 300
-
-
-Packet = tuple[int, NDArray[np.uint8], list[tuple[str | None, str, bool]]]
+    features: NDArray[np.float16]
+    embedding: NDArray[np.float16]
+    classes: NDArray[np.int64]
+    truth: Truth
 
 
-def _stream(source: Source, recipe: Recipe, seed: int) -> Iterator[Sample]:
-    rng = random.Random(seed)
-    lines = drawn(
-        Corpus(charset.load(), seed, source.prose), Synthesiser(discover(source.fonts), seed), 10**9
-    )
-    pool = [sample for folder in source.real for sample in labelled(folder, source.held_out)]
-    pool += [sample for folder in source.photos for sample in crops(folder)]
-    while True:
-        if pool and rng.random() < recipe.real_share:
-            sample = rng.choice(pool)
-            yield sample if rng.random() < 0.2 else vary(sample, rng)
-        else:
-            yield next(lines)
+def as_head(net: Crnn, charset: str) -> Head:
+    """The net's own head as the one to hold on to."""
+    weight, bias = net.head.weight.detach().numpy(), net.head.bias.detach().numpy()
+    return Head(weight.T.copy(), bias.copy(), ("", *charset))
 
 
-def _feed(source: Source, recipe: Recipe, seed: int, queue: Queue[Packet]) -> None:
-    waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
-    for sample in _stream(source, recipe, seed):
-        line = fit(sample.image, HEIGHT)
-        if line.shape[1] > BUCKETS.widest:
-            continue
-        bucket = BUCKETS.of(line.shape[1])
-        group = waiting.setdefault(bucket, [])
-        group.append((line, sample))
-        if len(group) * bucket >= recipe.frames * WIDTH_STRIDE:
-            batch = stack([row for row, _ in group], height=HEIGHT, width=bucket, pad_value=PAD_VALUE)
-            queue.put((bucket, batch, [(s.text, s.source, s.case_folded) for _, s in group]))
-            del waiting[bucket]
+def judge(truths: Truths, path: Sequence[int], text: str) -> Truth:
+    """The label is right; the model is held on to only where it says the very same, spaces and case included."""
+    held = 1.0 if truths.read(path).strip() == text else 0.0
+    target = [truths.index[c] for c in text if c in truths.index]
+    if len(target) + sum(a == b for a, b in itertools.pairwise(target)) > len(path):
+        target = []
+    return Truth(tuple(target), held, held, text)
 
 
-class Student:
-    """The net with its lower part frozen, beside the teacher's unchanged upper part."""
+class Extractor:
+    """Runs the frozen convolutions and the net as it came over lines."""
 
-    def __init__(self, net: Crnn, first: int) -> None:
-        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.first = first
-        self.original: Backbone = teacher.load_backbone().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.neck = teacher.open_neck()
-        net.requires_grad_(False)
-        for part in (net.backbone.middle[first:], net.backbone.high, net.neck, net.head):
-            part.requires_grad_(True)
+    def __init__(self, net: Crnn, truths: Truths, form: InputSpec) -> None:
+        self.net, self.truths, self.form = net, truths, form
+        self.buckets = Buckets(form.buckets)
 
     @torch.no_grad()
-    def _lower(self, images: Tensor) -> Tensor:
-        backbone = self.net.backbone
-        return backbone.middle[: self.first](backbone.low(backbone.stem(images)))
+    def __call__(
+        self, samples: Sequence[Sample], progress: Callable[[int], None] = lambda _: None
+    ) -> list[Line]:
+        """Lines of ``samples``, in an order of their own; those that are too wide for the model are left out."""
+        groups: dict[int, list[tuple[NDArray[np.uint8], str]]] = {}
+        for sample in samples:
+            pixels = fit(sample.image, self.form.height)
+            if pixels.shape[1] <= self.buckets.widest:
+                groups.setdefault(self.buckets.of(pixels.shape[1]), []).append((pixels, sample.text or ""))
+        found: list[Line] = []
+        for width, group in groups.items():
+            size = max(1, _FRAMES_AT_ONCE * self.form.width_stride // width)
+            for start in range(0, len(group), size):
+                found += self._lines(group[start : start + size], width)
+                progress(len(found))
+        return found
 
-    def __call__(self, pixels: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-        """Embeddings [N,T,120] of the student (with gradient) and of the teacher (at its own padding)."""
-        frames = pixels.shape[2] // WIDTH_STRIDE
-        with torch.autocast("cpu", torch.bfloat16):
-            lower = self._lower(normalise(pixels))
-            upper = self.net.backbone.pool(
-                self.net.backbone.high(self.net.backbone.middle[self.first :](lower))
+    def _lines(self, group: Sequence[tuple[NDArray[np.uint8], str]], width: int) -> list[Line]:
+        pixels = stack(
+            [line for line, _ in group], height=self.form.height, width=width, pad_value=self.form.pad_value
+        )
+        images = (torch.from_numpy(pixels).float() / 127.5 - 1).permute(0, 3, 1, 2)
+        features = self.net.backbone(images)
+        embedding = self.net.neck(features)
+        classes = self.truths.paths(embedding)[0]
+        return [
+            Line(f, e, c, judge(self.truths, c.tolist(), text))
+            for f, e, c, (_, text) in zip(
+                features.numpy().astype(np.float16),
+                embedding.numpy().astype(np.float16),
+                classes.numpy(),
+                group,
+                strict=True,
             )
-            with torch.no_grad():
-                other = lower
-                if pixels.shape[2] < teacher.MIN_WIDTH_PIXELS:
-                    missing = teacher.MIN_WIDTH_PIXELS - pixels.shape[2]
-                    padded = np.pad(pixels, ((0, 0), (0, 0), (0, missing), (0, 0)), constant_values=PAD_VALUE)
-                    other = self._lower(normalise(padded))
-                features = self.original.pool(self.original.high(self.original.middle[self.first :](other)))
-        maps = features.float().numpy().transpose(0, 2, 1)[:, :, None]
-        goal = self.neck.run(None, {teacher.FEATURES_TENSOR: np.ascontiguousarray(maps)})[0][:, :frames]
-        return self.net.neck(upper.float()), torch.from_numpy(goal)
+        ]
 
 
-def finetune(checkpoint: Path, source: Source, recipe: Recipe, folder: Path) -> Path:
-    """Trains on from a fit (or an earlier fine-tuning) for ``recipe.minutes``; returns the new checkpoint."""
-    torch.manual_seed(recipe.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    net, characters = export.load(checkpoint)
-    kept = torch.load(checkpoint, weights_only=True)["recipe"]
-    head = teacher.load_head()
-    student = Student(net, recipe.first)
-    averaged = deepcopy(net)
-    truths = Truths(characters, head)
-    loss = Loss(replace(FitRecipe(), ctc=recipe.ctc, kl=recipe.kl), characters, head)
-    backbone = [p for p in net.backbone.parameters() if p.requires_grad]
-    groups: list[dict[str, Any]] = [
-        {"params": backbone, "scale": recipe.backbone_rate, "weight_decay": 0.0},
-        {"params": list(net.neck.parameters()), "scale": 1.0, "weight_decay": 0.01},
-        {"params": list(net.head.parameters()), "scale": recipe.head_rate, "weight_decay": 0.0},
+def varied(samples: Sequence[Sample], recipe: Recipe) -> list[Sample]:
+    """The samples and varied copies of them."""
+    rng = random.Random(recipe.seed)
+    copies = max(0, min(recipe.copies, recipe.most_lines // max(len(samples), 1) - 1))
+    return [*samples, *(vary(sample, rng) for sample in samples for _ in range(copies))]
+
+
+def batches(lines: Sequence[Line], frames: int, rng: random.Random) -> Iterator[list[Line]]:
+    """Random batches of equal length with about ``frames`` frames each, in random order."""
+    groups: dict[int, list[Line]] = {}
+    for line in rng.sample(lines, len(lines)):
+        groups.setdefault(len(line.features), []).append(line)
+    chunks = []
+    for length, group in groups.items():
+        size = max(2, frames // length)
+        chunks += [group[i : i + size] for i in range(0, len(group), size)]
+    rng.shuffle(chunks)
+    yield from chunks
+
+
+def collate(lines: Sequence[Line]) -> tuple[torch.Tensor, Batch]:
+    """Features float32 [N,T,F] and what to learn of lines of one length."""
+    features = torch.from_numpy(np.stack([line.features for line in lines])).float()
+    embedding = torch.from_numpy(np.stack([line.embedding for line in lines])).float()
+    classes = torch.from_numpy(np.stack([line.classes for line in lines]))
+    return features, truths_module.stack(embedding, classes, [line.truth for line in lines])
+
+
+def train(
+    net: Crnn,
+    charset: str,
+    lines: Sequence[Line],
+    held_out: Sequence[Line],
+    recipe: Recipe,
+    report: Callable[[Report], None] = lambda _: None,
+) -> Crnn:
+    """The net after learning ``lines``, averaged over its last steps; ``held_out`` is looked at for the report only."""
+    truths = Truths(charset, as_head(net, charset))
+    loss = Loss(Weights(recipe.ctc, recipe.kl, recipe.embedding), charset, as_head(net, charset))
+    net = deepcopy(net)
+    net.backbone.requires_grad_(False)
+    groups = [
+        {"params": list(net.neck.parameters()), "scale": 1.0},
+        {"params": list(net.head.parameters()), "scale": recipe.head_rate},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-    context = get_context("spawn")
-    queue: Queue[Packet] = context.Queue(maxsize=8)
-    feeder = context.Process(
-        target=_feed, args=(source, recipe, recipe.seed + int(time.time()), queue), daemon=True
-    )
-    feeder.start()
-    began = shown = time.monotonic()
-    step = lines = 0
-    sums: dict[str, float] = {}
-    net.neck.train()
-    target = folder / "finetuned.pt"
-    try:
-        while (progress := (time.monotonic() - began) / 60 / recipe.minutes) < 1:
-            _, pixels, labels = queue.get(timeout=300)
-            embedding, goal = student(pixels)
-            batch = truths.batch(goal, labels)
-            factor = min(1.0, (step + 1) / 40) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+    optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    state = State(net, deepcopy(net), optimiser)
+    rng = random.Random(recipe.seed)
+    total = recipe.epochs * sum(1 for _ in batches(lines, recipe.frames, random.Random(recipe.seed)))
+    began, seen, smoothed = time.monotonic(), 0, 0.0
+    share = exact(state.average, truths, held_out)
+    done = 0.0
+    while done < 1:
+        for chunk in batches(lines, recipe.frames, rng):
+            torch.manual_seed(recipe.seed * 1_000_003 + state.step)
             for group in optimiser.param_groups:
-                group["lr"] = recipe.learning_rate * factor * group["scale"]
-            terms = loss(embedding, net.head, batch)
+                group["lr"] = recipe.learning_rate * rate(done) * group["scale"]
+            features, batch = collate(chunk)
+            terms = loss(net.neck(features), net.head, batch)
+            value = torch.stack(list(terms.values())).sum()
             optimiser.zero_grad(set_to_none=True)
-            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], 3.0)
+            value.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([p for p in net.parameters() if p.requires_grad], 5.0)
             optimiser.step()
-            step, lines = step + 1, lines + len(labels)
-            decay = min(recipe.ema, step / (step + 10))
-            with torch.no_grad():
-                for a, b in zip(averaged.parameters(), net.parameters(), strict=True):
-                    if b.requires_grad:
-                        a.lerp_(b, 1 - decay)
-            for name, value in terms.items():
-                sums[name] = 0.98 * sums.get(name, float(value.detach())) + 0.02 * float(value.detach())
-            if time.monotonic() - shown > 30:
-                shown = time.monotonic()
-                means = " ".join(f"{name} {value:.3f}" for name, value in sums.items())
-                print(
-                    f"{progress:4.0%} step {step} {lines / (shown - began):.0f} lines/s {means}", flush=True
-                )
-                if step % 5 == 0:
-                    _save(target, averaged, recipe, kept, characters, step)
-    finally:
-        feeder.terminate()
-    _save(target, averaged, recipe, kept, characters, step)
-    return target
+            state.step += 1
+            average(state, min(recipe.ema, state.step / (state.step + 20)))
+            seen += len(chunk)
+            smoothed += (float(value.detach()) - smoothed) * max(0.05, 1 / state.step)
+            done = max(state.step / total, (time.monotonic() - began) / 60 / recipe.minutes)
+            report(Report(min(done, 1.0), state.step, seen, smoothed, share))
+            if done >= 1:
+                break
+        share = exact(state.average, truths, held_out)
+    report(Report(1.0, state.step, seen, smoothed, share))
+    return state.average.requires_grad_(False).eval()
 
 
-def _save(path: Path, net: Crnn, recipe: Recipe, kept: dict[str, Any], characters: str, step: int) -> None:
-    building = path.with_suffix(".part")
-    content = {
-        "average_net": net.state_dict(),
-        "recipe": {"width": kept["width"], "hidden": kept["hidden"], "fit": kept, "finetune": asdict(recipe)},
-        "charset": characters,
-        "step": step,
-    }
-    torch.save(content, building)
-    building.rename(path)
+@torch.no_grad()
+def exact(net: Crnn, truths: Truths, lines: Sequence[Line]) -> float:
+    """Share of lines whose best path says the text, spaces and case included."""
+    right = 0
+    for chunk in batches(lines, 2560, random.Random(0)):
+        paths = net.head(net.neck(collate(chunk)[0])).argmax(-1).tolist()
+        right += sum(
+            truths.read(path).strip() == line.truth.text for line, path in zip(chunk, paths, strict=True)
+        )
+    return right / max(len(lines), 1)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont, TTLibError
+from fontTools.ttLib import TTCollection, TTFont
 from PIL import ImageFont
 
 DEBIAN_PACKAGES = (
@@ -97,6 +97,7 @@ _LATIN = {
 _SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
 _CARD = {"OCRB": 1.0}
 _NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # samples, boxed and other odd faces
+_MAGIC = (b"\0\1\0\0", b"true", b"OTTO", b"ttcf")
 _ROOTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 
 
@@ -167,10 +168,10 @@ def face(path: Path) -> Face:
     """One typeface file, known or not; FileNotFoundError or ValueError if it is none."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no typeface {path}")
-    try:
-        index, coverage = _coverage(path)
-    except TTLibError as error:
-        raise ValueError(f"{path} is no typeface: {error}") from error
+    with path.open("rb") as file:
+        if file.read(4) not in _MAGIC:
+            raise ValueError(f"{path} is no .ttf, .otf or .ttc")
+    index, coverage = _coverage(path)
     return Face(path, index, 1.0, coverage)
 
 

@@ -1,0 +1,141 @@
+"""The gate of a fine-tuning: two models read the same labelled lines through the real engine, the better stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ocrsvc import cpu, segments
+from ocrsvc.engine import Recogniser
+from ocrsvc.evaluation import normal, spaced
+from ocrsvc.lines import prepare
+from ocrsvc.manifest import Manifest
+from ocrsvc.results import LineText
+from ocrsvc.settings import Precision
+from ocrsvc.training.samples import Sample
+
+OWN = "held out"  # the set that has to be read better than before
+_BATCH = 16
+
+Sets = Mapping[str, Sequence[Sample]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Shares of ``lines`` read right: ``exact`` in normal form, ``strict`` with spaces and case."""
+
+    lines: int
+    exact: float
+    strict: float
+
+
+Scores = dict[str, dict[str, Score]]  # by precision, then by set
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``reasons`` why the new model is not kept; none if it is."""
+
+    before: Scores
+    after: Scores
+    reasons: tuple[str, ...]
+
+    @property
+    def kept(self) -> bool:
+        """Whether the new model passes."""
+        return not self.reasons
+
+    def table(self) -> str:
+        """Before and after, a row a set and precision."""
+        rows = [("", "weights", "lines", "exact", "", "strict", "")]
+        for precision, sets in self.after.items():
+            for name, new in sets.items():
+                old = self.before[precision][name]
+                shares = (
+                    f"{old.exact:.3f}",
+                    f"-> {new.exact:.3f}",
+                    f"{old.strict:.3f}",
+                    f"-> {new.strict:.3f}",
+                )
+                rows.append((name, precision, str(new.lines), *shares))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Before and after for a manifest."""
+        return {
+            name: {p: {s: asdict(score) for s, score in sets.items()} for p, sets in scores.items()}
+            for name, scores in (("before", self.before), ("after", self.after))
+        }
+
+
+def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[str]:
+    """What the engine reads in each picture, long lines in pieces as serving does."""
+    recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
+    images = [prepare(sample.image, None, spec)[0] for sample in samples]
+    queues: dict[int, list[tuple[int, int]]] = {}
+    for i, line in enumerate(images):
+        for j, pixels in enumerate(line.pixels):
+            queues.setdefault(spec.buckets.of(pixels.shape[1]), []).append((i, j))
+    parts: dict[tuple[int, int], LineText] = {}
+    for width, queue in queues.items():
+        for start in range(0, len(queue), _BATCH):
+            batch = queue[start : start + _BATCH]
+            texts = recogniser.run(width, [images[i].pixels[j] for i, j in batch])
+            parts.update(zip(batch, texts, strict=True))
+    return [
+        segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height).text
+        for i, line in enumerate(images)
+    ]
+
+
+def score(spec: Manifest, sets: Sets) -> Scores:
+    """Scores of every set with every precision that the model has."""
+    samples = [sample for group in sets.values() for sample in group]
+    found: Scores = {}
+    for precision in ("fp32", "int8"):
+        if precision not in spec.files:
+            continue
+        texts = iter(read(samples, spec, "int8" if precision == "int8" else "fp32"))
+        found[precision] = {
+            name: _score([(next(texts), sample.text or "") for sample in group])
+            for name, group in sets.items()
+        }
+    return found
+
+
+def _score(pairs: Sequence[tuple[str, str]]) -> Score:
+    count = max(len(pairs), 1)
+    return Score(
+        len(pairs),
+        sum(normal(text) == normal(truth) for text, truth in pairs) / count,
+        sum(spaced(text) == spaced(truth) for text, truth in pairs) / count,
+    )
+
+
+def judge(before: Scores, after: Scores, most_lost: float) -> Verdict:
+    """Whether the model of ``after`` replaces that of ``before``, with each of its precisions.
+
+    On the set ``OWN`` more lines have to be right to the letter (strict), and no fewer in normal form; on all others
+    neither share may fall by more than ``most_lost``. A precision that the old model lacks is compared with its other.
+    """
+    old = {precision: before.get(precision) or next(iter(before.values())) for precision in after}
+    reasons = []
+    for precision, sets in after.items():
+        for name, new in sets.items():
+            had = old[precision][name]
+            for metric, was, now in (("exact", had.exact, new.exact), ("strict", had.strict, new.strict)):
+                if name == OWN and metric == "strict" and now <= was:
+                    reasons.append(
+                        f"{precision}: {now - was:+.3f} strict on your {new.lines} held-out lines, no gain"
+                    )
+                elif now < was - (0 if name == OWN else most_lost):
+                    limit = "nothing" if name == OWN else f"{most_lost:.3f}"
+                    reasons.append(
+                        f"{precision}: {now - was:+.3f} {metric} on {new.lines} lines ({name}), {limit} may be lost"
+                    )
+    return Verdict(old, after, tuple(reasons))
