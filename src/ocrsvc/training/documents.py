@@ -25,8 +25,8 @@ _PHRASES = (
     "under the Act|it is ordered that|the jury's verdict|beyond a reasonable doubt|the Company's obligations"
 ).split("|")
 _KEYS = (
-    "First Name|Last Name|Date of Birth|Place of Birth|Address|City|State|Zip Code|Phone|Fax|Sex|Race|Height|"
-    "Weight|Status|Comments|Signature|Date|Case No.|File Number|Account No.|Policy|Charges|Amount Due|Total|"
+    "First Name|Last Name|Date of Birth|Nationality|Address|City|State|Zip Code|Phone|Fax|Sex|Title|Passport No.|"
+    "Net Weight|Remarks|Signature|Date|Order No.|Reference|Account No.|Policy|Carrier|Amount Due|Total|"
     "Invoice Date|Ship To|Bill To|P.O. Number|Description|Quantity|Unit Price|Employer|Occupation|License No.|"
     "Registration|Received|Approved By|Page|Ref.|Name of Applicant|Marital Status|E-mail|Department|Title"
 ).split("|")
