@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
+import yaml
 from available import need_training
 from drawings import DrawnPage
 from tiny_training import RECIPE, TrainingRun
@@ -17,7 +17,9 @@ need_training()
 
 from ocrsvc import manifest  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
-from ocrsvc.training import cli, photos  # noqa: E402
+from ocrsvc.training import charset, cli, photos, stages, teacher  # noqa: E402
+from ocrsvc.training.shards import Shards  # noqa: E402
+from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -25,24 +27,102 @@ pytestmark = pytest.mark.timeout(240)
 def test_from_lines_to_a_model_folder(
     tiny_run: TrainingRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Two stages, the second on the shards of the first's run; then what serving takes."""
     run = TrainingRun(tmp_path, tiny_run.recipe, tiny_run.real)
-    shutil.copytree(tiny_run.folder / "shards", tmp_path / "shards")
-    cli.main(["fit", *run.arguments])
-    assert "epoch 2" in capsys.readouterr().out
-    cli.main(["fit", *run.arguments])
-    assert capsys.readouterr().out == "going on after epoch 2\n"
-    second = ["fit", str(run.recipe), "--out", str(tmp_path / "second")]
-    with pytest.raises(SystemExit, match="no shards"):
-        cli.main(second)
-    (tmp_path / "second").mkdir()
-    (tmp_path / "second" / "shards").symlink_to(tmp_path / "shards")
-    cli.main([*second, "--stage", "adapt", "--start", str(tmp_path / "fit" / "last.pt")])
-    assert "epoch 1" in capsys.readouterr().out
-    cli.main(["export", *run.arguments, "--model", str(tmp_path / "tiny")])
+    elsewhere = ["--shards", str(tiny_run.folder / "shards"), "--threads", "1"]
+    with pytest.raises(SystemExit, match=r"no shards in .*; run `ocrsvc train features` first"):
+        cli.main(["fit", *run.arguments, "--stage", "neck", "--threads", "1"])
+    cli.main(["fit", *run.arguments, "--stage", "neck", *elsewhere])
+    out = capsys.readouterr().out
+    assert "dev: 1 real, 12 drawn" in out
+    assert "epoch 2" in out
+    assert "real_exact" in out
+    cli.main(["fit", *run.arguments, "--stage", "neck", *elsewhere])
+    assert "going on after step" in capsys.readouterr().out
+    first = tmp_path / "neck" / "last.pt"
+    with pytest.raises(SystemExit, match=r"no checkpoint .*nosuch.pt to start from"):
+        cli.main(["fit", *run.arguments, "--stage", "whole", *elsewhere, "--start", "nosuch.pt"])
+    cli.main(
+        ["fit", *run.arguments, "--stage", "whole", *elsewhere, "--start", str(first), "--minutes", "0.001"]
+    )
+    assert "epoch" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match=r"no .*fast/last.pt; run `ocrsvc train fit` first"):
+        cli.main(["export", *run.arguments, "--stage", "fast", "--model", str(tmp_path / "tiny")])
+    assert not (tmp_path / "tiny").exists()
+    cli.main(["export", *run.arguments, "--stage", "whole", "--model", str(tmp_path / "tiny")])
     spec = manifest.load(tmp_path / "tiny")
     assert spec.name == "tiny"
     assert len(spec.charset) == 7158
-    assert spec.recipe["fit"]["epochs"] == 2
+    assert spec.recipe["neck"]["epochs"] == 2
+    assert spec.recipe["whole"]["minutes"] == 0.001  # as it was trained, not as it was planned
+    assert "PP-OCRv6 small" in json.loads((tmp_path / "tiny" / "manifest.json").read_text("utf-8"))["origin"]
+
+
+def test_lines_kept_for_the_dev_score_are_not_trained_on(tiny_run: TrainingRun) -> None:
+    shards = Shards(tiny_run.shards, Truths(charset.load(), teacher.load_head()))
+    train, dev = stages.split(shards)
+    name_of = [folder.name for folder in tiny_run.shards]
+    assert {name_of[line.shard] for line in train} == {"drawn-001", "real-000"}
+    assert {key: {name_of[line.shard] for line in lines} for key, lines in dev.items()} == {
+        "real": {"dev-real"},
+        "drawn": {"drawn-000"},
+    }
+    assert len(dev["drawn"]) == 12
+    assert all(line.truth.target or line.truth.distil for line in train)
+
+
+def test_shards_follow_the_recipe() -> None:
+    recipe = yaml.safe_load(RECIPE)
+    fonts, prose, real, photos = ((Path(name),) for name in ("fonts", "prose", "real", "photos"))
+    drawn = stages.orders(recipe, Path("s"), fonts=fonts, prose=prose)
+    assert [(order.folder.name, order.seed, order.lines) for order in drawn] == [
+        ("drawn-000", 3, 12),
+        ("drawn-001", 4, 12),
+    ]
+    assert all(
+        (order.fonts, order.prose, order.real, order.photos) == (fonts, prose, (), ()) for order in drawn
+    )
+    both = stages.orders(recipe, Path("s"), fonts=fonts, prose=prose, real=real, photos=photos)
+    assert both[:2] == drawn
+    assert [(order.folder.name, order.seed, order.dev) for order in both[2:]] == [
+        ("real-000", 8, False),
+        ("dev-real", 8, True),
+    ]
+    assert all((order.real, order.photos, order.held_out) == (real, photos, 1) for order in both[2:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"shape": "huge"}, "shape must be one of small, tiny"),
+        ({"frozen": "half"}, "frozen one of all, low, none"),
+        ({"speed": 3}, "the section 'neck' of the recipe has speed; known are shape, "),
+        ({"shape": "tiny"}, "shape tiny needs `embedding: 0`"),
+        ({"shape": "tiny", "embedding": 0}, "`frozen` low or none"),
+        ({"shape": "tiny", "embedding": 0, "frozen": "none"}, None),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_explained(change: dict[str, object], message: str | None) -> None:
+    recipe = yaml.safe_load(RECIPE)
+    recipe["neck"] |= change
+    if message is None:
+        assert stages.plan(recipe, "neck").epochs == 2
+    else:
+        with pytest.raises(ValueError, match=message):
+            stages.plan(recipe, "neck")
+
+
+def test_an_unknown_stage_lists_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no stage 'adapt'; its stages: neck, whole"):
+        cli.main(["fit", "crnn", "--out", str(tmp_path), "--stage", "adapt", "--threads", "1"])
+    with pytest.raises(SystemExit, match="no recipe for `ocrsvc train fit`"):
+        cli.main(["fit", "vgg-crnn", "--out", str(tmp_path), "--stage", "scratch", "--threads", "1"])
+
+
+def test_a_folder_without_crops_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="no crops"):
+        cli.main(["opinions", str(tmp_path)])
 
 
 def test_a_contact_sheet_can_be_looked_at(font_path: Path, tmp_path: Path) -> None:
@@ -59,33 +139,24 @@ def test_faces_are_counted(font_path: Path, tmp_path: Path, capsys: pytest.Captu
     assert latin.endswith("Latin")
 
 
-def test_fit_without_shards_says_what_to_run_first(tmp_path: Path, teacher_path: Path) -> None:
-    with pytest.raises(SystemExit, match="run `ocrsvc train features` first"):
-        cli.main(["fit", "crnn", "--out", str(tmp_path)])
-
-
 def test_an_unknown_recipe_lists_those_there_are() -> None:
     with pytest.raises(SystemExit, match=r"no recipe 'nosuch'; there are: .*crnn"):
         cli.recipe("nosuch")
 
 
 def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
-    from ocrsvc.training.finetune import Recipe as FinetuneRecipe
-    from ocrsvc.training.fit import Recipe
-
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
-    names = [file.stem for file in cli.RECIPES.glob("*.yaml")]
-    assert "crnn" in names
-    for name in (*names, str(tmp_path / "tiny.yaml")):
-        recipe = cli.recipe(name)
-        if "scratch" in recipe:  # see test_scratch
-            continue
-        Recipe(**recipe["fit"])
-        Recipe(**recipe["adapt"])
-        FinetuneRecipe(**recipe["finetune"])
-        assert recipe["features"]["drawn"].keys() == {"shards", "lines", "seed"}
-        assert recipe["features"]["real"].keys() == {"shards", "lines", "seed", "held_out"}
+    shipped = {file.stem: cli.recipe(file.stem) for file in cli.RECIPES.glob("*.yaml")}
+    assert stages.names(shipped["crnn"]) == ["neck", "whole"]
+    assert stages.names(shipped["crnn-fast"]) == ["whole"]
+    assert shipped["crnn-fast"]["features"] == shipped["crnn"]["features"]  # they learn from the same shards
+    for recipe in (*shipped.values(), cli.recipe(str(tmp_path / "tiny.yaml"))):
+        assert {"name", "architecture"} <= recipe.keys()
         assert recipe["calibration"].keys() == {"lines", "seed"}
+        for stage in stages.names(recipe):
+            stages.plan(recipe, stage)
+            assert recipe["features"]["drawn"].keys() == {"shards", "lines", "seed"}
+            assert recipe["features"]["real"].keys() == {"shards", "lines", "seed", "held_out"}
 
 
 def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +164,7 @@ def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) ->
         cli.main(["--help"])
     text = capsys.readouterr().out
     named = {line.split()[2] for line in text.splitlines() if line.startswith("  ocrsvc train ")}
-    assert named >= {"fonts", "sheet", "photos", "features", "fit", "curves", "finetune", "export"}
+    assert named >= {"fonts", "sheet", "photos", "opinions", "features", "fit", "curves", "export"}
     for step in named:
         with pytest.raises(SystemExit) as stop:
             cli.main([step, "--help"])
