@@ -1,4 +1,4 @@
-"""Fine-tuning for real: a small model learns a label habit from a few lines, forgets nothing, and is written or refused."""
+"""Fine-tuning for real: a model learns a habit of labels from a hundred lines, and is kept or refused."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
 RECIPE = Recipe(epochs=6, copies=0, replay=20, frames=400, learning_rate=2e-3, ema=0.9)
-BUCKETS = (128, 200, 320)
+BUCKETS = (128, 200, 640)  # the last wide enough for longer lines to be read in pieces
 
 
 def text(number: int) -> str:
@@ -154,11 +154,7 @@ def test_what_is_right_already_leaves_nothing_to_gain(
 ) -> None:
     rows = []
     for i in range(95):
-        content = (
-            golden.read([Sample(picture(f"{i + 100}"), "", "own")], base, "fp32")[0]
-            if i < 1
-            else f"{i + 100}"
-        )
+        content = f"{i + 100}"
         cv2.imwrite(str(tmp_path / f"{i}.png"), picture(content))
         rows.append(json.dumps({"file": f"{i}.png", "text": content}) + "\n")
     (tmp_path / "my.jsonl").write_text("".join(rows), encoding="utf-8")
@@ -172,7 +168,7 @@ def test_a_line_read_to_the_letter_is_held_on_to_and_others_are_not(
     net = weights.from_manifest(base)
     truths = Truths(base.charset, finetune.as_head(net, base.charset))
     extract = Extractor(net, truths, base.input)
-    wide = np.zeros((8, 800, 3), np.uint8)
+    wide = np.zeros((8, 120, 3), np.uint8)
     lines = extract(
         [
             Sample(picture("# 300"), "#300", "own"),
@@ -212,5 +208,5 @@ def test_the_command_line_says_what_is_wrong_in_one_place(
     arguments = ["finetune", "--data", str(data), "--out", str(tmp_path / "mine"), "--threads", "1"]
     with pytest.raises(SystemExit, match="There is no model 'nosuch'"):
         cli.main([*arguments, "--model", "nosuch"])
-    with pytest.raises(SystemExit, match="there is no .*nosuch.jsonl"):
+    with pytest.raises(SystemExit, match=r"there is no .*nosuch\.jsonl"):
         cli.main([*arguments, "--model", str(source.parent), "--data", str(tmp_path / "nosuch.jsonl")])
