@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,12 @@ from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor, normalise  # noqa: E402
-from ocrsvc.training.net import Crnn, Shape  # noqa: E402
+from ocrsvc.training.fit import Recipe, State, lent  # noqa: E402
+from ocrsvc.training.net import Crnn  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
+KEPT = ("/stem/", "/gate/")  # of the recipe
 CHARSET = "0123456789.合计日期元 "
 TEXTS = ("合计 37.20", "日期 2026", "12", "合计 37.20 2026.11.21", "0.5", "合", "3.5元", "99元 46 8")
 WIDTH = 640  # a bucket that all of them fit into
@@ -48,41 +51,45 @@ def lines(draw_line: Callable[..., Picture]) -> list[NDArray[np.uint8]]:
     return [fit(draw_line(text), 48) for text in TEXTS]
 
 
-@pytest.fixture(scope="module")
-def net(teacher_path: Path, lines: list[NDArray[np.uint8]]) -> Crnn:
-    """The teacher's convolutions, a random neck, and a head that learnt the teacher's reading of ``lines``.
+@pytest.fixture(scope="module", params=["small", "tiny"])
+def net(
+    request: pytest.FixtureRequest, teacher_path: Path, tiny_path: Path, lines: list[NDArray[np.uint8]]
+) -> Crnn:
+    """A net as training begins, over a few characters, its BiLSTM at work, and a head that learnt to read ``lines``.
 
-    It learnt it with noise, so that its classes are as far apart as those of a net that was trained in earnest. Two
-    weights are denormal numbers.
+    It learnt the teacher's reading, with noise, so that its classes are as far apart as those of a net that was trained
+    in earnest. Two weights are denormal numbers.
     """
-    torch.manual_seed(4)
-    net = Crnn(Shape(len(CHARSET) + 1, 16, 12))
-    net.backbone = teacher.load_backbone()
-    net.eval()
+    net = lent(request.param, CHARSET, seed=4).eval()
     truths, extractor = Truths(CHARSET, teacher.load_head()), Extractor()
-    goals = [truths.paths(torch.from_numpy(extractor([line], WIDTH)[1]).float())[0][0] for line in lines]
     pixels = stack(lines, height=48, width=WIDTH, pad_value=127)
+    goals = truths.paths(torch.from_numpy(extractor(pixels)[1]).float())[0]
     with torch.no_grad():
+        net.neck.recurrent.project.weight.normal_(std=0.05)
         frames = net.neck(net.backbone(normalise(pixels)))
-        net.neck.skip.weight[0, 0] = 1e-40
-        net.neck.lstm.weight_hh_l0[0, 0] = -1e-35
+        net.neck.reduce.weight[0, 0] = 1e-40
+        net.neck.recurrent.lstm.weight_hh_l0[0, 0] = -1e-35
     spread = frames.flatten(0, 1).std(0)
     optimiser = torch.optim.Adam(net.head.parameters(), lr=0.05)
     for _ in range(150):
         logits = net.head(frames + 0.3 * spread * torch.randn(frames.shape))
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.cat(goals)).backward()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1), goals.flatten()).backward()
         optimiser.step()
+    with torch.no_grad():  # the same readings, less sure of themselves: more than one class has a probability
+        net.head.weight.mul_(0.12)
+        net.head.bias.mul_(0.12)
     return net.requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
 def checkpoint(net: Crnn, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As a fine-tuning leaves it."""
-    path = tmp_path_factory.mktemp("checkpoint") / "finetuned.pt"
-    torch.save(
-        {"average_net": net.state_dict(), "recipe": {"width": 16, "hidden": 12}, "charset": CHARSET}, path
-    )
+    """As a stage leaves it."""
+    path = tmp_path_factory.mktemp("checkpoint") / "neck" / "last.pt"
+    path.parent.mkdir()
+    recipe = Recipe(shape=net.shape.name, epochs=7)
+    optimiser = torch.optim.AdamW(net.parameters())
+    State(deepcopy(net), net, optimiser).save(path, recipe, CHARSET)
     return path
 
 
@@ -144,7 +151,7 @@ def test_a_line_does_not_depend_on_its_company(folder: Path, lines: list[NDArray
 
 def test_denormal_weights_are_flushed(net: Crnn, folder: Path) -> None:
     """They would make the LSTM's products many times slower on processors that trap them."""
-    assert export.tiny(net.neck.skip.weight.detach().numpy()).any()
+    assert export.tiny(net.neck.reduce.weight.detach().numpy()).any()
     for tensor in onnx.load(folder / "model.onnx").graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype == np.float32:
@@ -156,11 +163,13 @@ def test_tiny_is_told_by_bits() -> None:
     assert export.tiny(values).tolist() == [False, False, True, True, False, False]
 
 
-def test_the_head_can_be_applied_to_the_features(folder: Path, lines: list[NDArray[np.uint8]]) -> None:
+def test_the_head_can_be_applied_to_the_features(
+    net: Crnn, folder: Path, lines: list[NDArray[np.uint8]]
+) -> None:
     """What serving does for a charset constraint."""
     stored = np.load(folder / "head.npz")
     assert stored["weight"].dtype == np.float16
-    assert stored["weight"].shape == (len(CHARSET) + 1, 120)
+    assert stored["weight"].shape == (len(CHARSET) + 1, net.shape.embedding)
     assert stored["bias"].dtype == np.float32
     pixels = stack(lines[:1], height=48, width=320, pad_value=127)
     indices, probabilities, features = open_graph(folder / "model.onnx").run(None, {"pixels": pixels})
@@ -172,11 +181,15 @@ def test_the_head_can_be_applied_to_the_features(folder: Path, lines: list[NDArr
 
 
 def test_int8_is_smaller_and_mostly_agrees(
-    folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path
+    net: Crnn, folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path
 ) -> None:
-    """Calibrated on the same lines: those of the packaged graph depend on the faces of the machine."""
+    """Calibrated on the same lines: those of the packaged graph depend on the faces of the machine.
+
+    The narrow layers of tiny have less to spare, and its weights were not trained for INT8.
+    """
+    all_frames, characters = {"small": (0.93, 0.85), "tiny": (0.85, 0.75)}[net.shape.name]
     exact, small = folder / "model.onnx", tmp_path / "model.int8.onnx"
-    quantize.to_int8(exact, small, lines, BUCKETS, 127)
+    quantize.to_int8(exact, small, lines, BUCKETS, 127, keep_float=KEPT)
     assert small.stat().st_size < 0.45 * exact.stat().st_size
     best: list[tuple[int, int]] = []
     graphs = open_graph(exact), open_graph(small)
@@ -185,23 +198,24 @@ def test_int8_is_smaller_and_mostly_agrees(
         a, b = (graph.run(["indices"], {"pixels": pixels})[0] for graph in graphs)
         best += zip(a[0, :, 0].tolist(), b[0, :, 0].tolist(), strict=True)
     assert len({a for a, _ in best}) > 8
-    assert np.mean([a == b for a, b in best]) > 0.93
-    assert np.mean([a == b for a, b in best if a or b]) > 0.85  # blanks are easy
+    assert np.mean([a == b for a, b in best]) > all_frames
+    assert np.mean([a == b for a, b in best if a or b]) > characters  # blanks are easy
 
 
-KEPT = ("/stem/", "/gate/")  # of the recipe
-
-
-def test_convolutions_are_quantised_and_the_lstm_is_not(folder: Path) -> None:
+def test_convolutions_are_quantised_and_the_lstm_is_not(net: Crnn, folder: Path) -> None:
     graph = onnx.load(folder / "model.int8.onnx").graph
     made_by = {name: node for node in graph.node for name in node.output}
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    assert len(convolutions) >= 41
+    ours = [
+        name for name, part in net.named_modules() if isinstance(part, (torch.nn.Conv1d, torch.nn.Conv2d))
+    ]
+    assert len(convolutions) == len(ours)
     for node in convolutions:
         maker = made_by.get(node.input[0])
         quantised = maker is not None and maker.op_type == "DequantizeLinear"
         assert quantised == (not any(part in node.name for part in KEPT)), node.name
-    assert sum(any(part in node.name for part in KEPT) for node in convolutions) == 5 + 2 * 5
+    kept = sum(any(part in f"{name}/".replace(".", "/") for part in KEPT) for name in ours)
+    assert sum(any(part in node.name for part in KEPT) for node in convolutions) == kept >= 8
     (lstm,) = [node for node in graph.node if node.op_type == "LSTM"]
     stored = {tensor.name: tensor.data_type for tensor in graph.initializer}
     for matrix in lstm.input[1:3]:  # float16 in the file, float32 when it runs
@@ -229,6 +243,8 @@ def test_the_manifest_is_one_that_serving_takes(folder: Path) -> None:
     assert spec.buckets == BUCKETS
     assert spec.licence == "Apache-2.0"
     assert spec.recipe["calibration"] == {"lines": 8, "seed": 5}
+    assert spec.recipe["neck"]["epochs"] == 7  # of the checkpoint, where the recipe has other numbers
+    assert spec.recipe["whole"]["epochs"] == 1
     for name, file in spec.files.items():
         assert len(file.read()) == file.size, name  # read() checks the hash
     raw = json.loads((folder / "manifest.json").read_text("utf-8"))
