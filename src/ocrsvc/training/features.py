@@ -12,7 +12,7 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,6 +40,7 @@ class Order:
     """One shard to make. ``real`` are label folders, ``photos`` crop folders; neither means drawn lines.
 
     ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
+    ``shape``: whose features are kept; ``pictures``: a shard whose lines are taken as they are.
     """
 
     folder: Path
@@ -51,6 +52,8 @@ class Order:
     photos: tuple[Path, ...] = ()
     held_out: int = 300
     dev: bool = False
+    shape: str = "small"
+    pictures: Path | None = None
 
 
 def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
@@ -61,20 +64,36 @@ def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
 class Extractor:
     """Features and embeddings of the net as it is lent, before any training."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: str = "small") -> None:
         torch.set_num_threads(1)
-        net = Crnn(SHAPES["small"], classes=1)
+        net = Crnn(SHAPES[shape], classes=1)
         teacher.lend(net)
         self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def __call__(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        """uint8 [N,48,W,3] -> features [N,T,384], embeddings [N,T,120]."""
+        """uint8 [N,48,W,3] -> features [N,T,F], embeddings [N,T,D]."""
         features = self.net.backbone(normalise(batch))
         return features.numpy().astype(np.float16), self.net.neck(features).numpy().astype(np.float16)
 
 
+def _kept(folder: Path) -> Iterator[Sample]:
+    """The lines of a shard, padding and all."""
+    texts = json.loads((folder / "texts.json").read_text("utf-8"))
+    pixels, start = np.load(folder / "pixels.npy", mmap_mode="r"), 0
+    for length, (text, source, case_folded) in zip(
+        np.load(folder / "lengths.npy").tolist(), texts, strict=True
+    ):
+        width = length * WIDTH_STRIDE
+        size = HEIGHT * width * 3
+        yield Sample(pixels[start : start + size].reshape(HEIGHT, width, 3), text, source, case_folded)
+        start += size
+
+
 def _samples(order: Order) -> Iterable[Sample]:
+    if order.pictures:
+        yield from _kept(order.pictures)
+        return
     rng = random.Random(order.seed)
     if not order.real and not order.photos:
         corpus = Corpus(charset.load(), order.seed, order.prose)
@@ -99,7 +118,7 @@ def make(order: Order) -> str:
     if order.folder.exists():
         return f"{order.folder.name}: there already"
     started = time.monotonic()
-    extractor = Extractor()
+    extractor = Extractor(order.shape)
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
     pixels, features, embeddings = [], [], []
     lengths: list[int] = []

@@ -97,13 +97,10 @@ def lent(shape: str, charset: str, seed: int) -> Crnn:
     torch.manual_seed(seed)
     net = Crnn(SHAPES[shape], len(charset) + 1)
     teacher.lend(net)
-    head = teacher.load_head(shape)
-    weight, bias = (
-        head.rows(charset)[:2] if shape == "small" else teacher.borrowed(head, teacher.load_head(), charset)
-    )
+    head = teacher.lent_head(shape, charset)
     with torch.no_grad():
-        net.head.weight.copy_(torch.from_numpy(weight))
-        net.head.bias.copy_(torch.from_numpy(bias))
+        net.head.weight.copy_(torch.from_numpy(head.weight.T.copy()))
+        net.head.bias.copy_(torch.from_numpy(head.bias))
     return net
 
 
@@ -187,7 +184,7 @@ def fit(
 ) -> Path:
     """Trains one stage, going on from ``folder/last.pt`` if it is there; returns the checkpoint.
 
-    ``head`` is the teacher's, for the distillation; ``initial`` the checkpoint of an earlier stage.
+    ``head`` belongs to the embeddings in the shards; ``initial`` the checkpoint of an earlier stage.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"

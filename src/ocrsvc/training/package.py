@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import torch
 
 from ocrsvc.buckets import fit
-from ocrsvc.training import export
+from ocrsvc.training import export, quantize
 from ocrsvc.training.corpus import Corpus
-from ocrsvc.training.features import BUCKETS, HEIGHT, PAD_VALUE
+from ocrsvc.training.equalise import equalise
+from ocrsvc.training.features import BUCKETS, HEIGHT, PAD_VALUE, normalise
 from ocrsvc.training.folder import Description, write
 from ocrsvc.training.fonts import discover
 from ocrsvc.training.net import WIDTH_STRIDE
@@ -40,6 +42,10 @@ def package(
         Synthesiser(discover(fonts), numbers["seed"]),
         numbers["lines"],
     )
+    lines = [fit(sample.image, HEIGHT) for sample in samples]
+    if strength := float(recipe.get("equalise", 0)):
+        shown = itertools.islice(quantize.even(lines, BUCKETS, PAD_VALUE), 12)
+        equalise(net, (normalise(batch) for batch in shown), strength)
     sections = {key: section for key, section in recipe.items() if isinstance(section, Mapping)}
     description = Description(
         name=recipe["name"],
@@ -55,4 +61,4 @@ def package(
         | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
     )
-    write(folder, net, description, [fit(sample.image, HEIGHT) for sample in samples])
+    write(folder, net, description, lines)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.classic import numbers
 from ocrsvc.training.features import BUCKETS, Order
@@ -26,11 +28,28 @@ def orders(
     prose: Sequence[Path] = (),
     real: Sequence[Path] = (),
     photos: Sequence[Path] = (),
+    pictures: Path | None = None,
 ) -> list[Order]:
-    """The shards that a recipe wants; those of real lines, and theirs for the dev score, only if there are folders."""
+    """The shards that a recipe wants; those of real lines, and theirs for the dev score, only if there are folders.
+
+    ``pictures``: the shards of another recipe, whose lines are taken instead.
+    """
+    shape = recipe["features"].get("shape", "small")
+    if pictures is not None:
+        return [
+            Order(shards / source.name, 0, 0, shape=shape, pictures=source)
+            for source in sorted(pictures.glob("[!.]*"))
+        ]
     drawn = recipe["features"]["drawn"]
     wanted = [
-        Order(shards / f"drawn-{i:03d}", drawn["seed"] + i, drawn["lines"], tuple(fonts), tuple(prose))
+        Order(
+            shards / f"drawn-{i:03d}",
+            drawn["seed"] + i,
+            drawn["lines"],
+            tuple(fonts),
+            tuple(prose),
+            shape=shape,
+        )
         for i in range(drawn["shards"])
     ]
     if not real and not photos:
@@ -40,6 +59,7 @@ def orders(
         "real": tuple(real),
         "photos": tuple(photos),
         "held_out": section["held_out"],
+        "shape": shape,
     }
     wanted += [
         Order(shards / f"real-{i:03d}", section["seed"] + i, section["lines"], **folders)
@@ -62,11 +82,6 @@ def plan(recipe: Mapping[str, Any], stage: str) -> Recipe:
     if planned.shape not in SHAPES or planned.frozen not in _FROZEN:
         raise ValueError(
             f"stage {stage!r}: shape must be one of {', '.join(SHAPES)}, frozen one of {', '.join(_FROZEN)}"
-        )
-    if planned.shape != "small" and (planned.embedding or planned.frozen == "all"):
-        # Cached features and embeddings are those of the net that lends its weights to `small`.
-        raise ValueError(
-            f"stage {stage!r}: shape {planned.shape} needs `embedding: 0`, and `frozen` low or none"
         )
     return planned
 
@@ -118,7 +133,14 @@ def train(
         raise FileNotFoundError(f"no shards in {source}; run `ocrsvc train features` first")
     if start is not None and not start.exists():
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
-    head = teacher.load_head()
+    width = np.load(folders[0] / "embedding.npy", mmap_mode="r").shape[1]
+    lender = next(shape.name for shape in SHAPES.values() if shape.embedding == width)
+    if lender != planned.shape and (planned.embedding or planned.frozen == "all"):
+        raise ValueError(
+            f"{source} holds features of {lender}: a stage of {planned.shape} needs `embedding: 0` and `frozen` "
+            "low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
+        )
+    head = teacher.lent_head(lender, charset.load())
     truths = Truths(charset.load(), head)
     cached = Shards(folders, truths)
     lines, dev = split(cached)

@@ -214,6 +214,13 @@ def borrowed(head: Head, other: Head, charset: str) -> tuple[Array, Array]:
     return weight, bias
 
 
+def lent_head(name: str, charset: str) -> Head:
+    """The head that a net begins with, over blank + ``charset``: its donor's rows, others guessed from small's."""
+    head = load_head(name)
+    weight, bias = head.rows(charset)[:2] if name == "small" else borrowed(head, load_head(), charset)
+    return Head(weight.T.copy(), bias, ("", *charset))
+
+
 def load(name: str = "small") -> Crnn:
     """The donor as it came, over its own characters, in eval mode: what a distillation looks up to."""
     head = load_head(name)
