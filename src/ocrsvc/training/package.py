@@ -46,7 +46,13 @@ def package(
     if strength := float(recipe.get("equalise", 0)):
         shown = itertools.islice(quantize.even(lines, BUCKETS, PAD_VALUE), 12)
         equalise(net, (normalise(batch) for batch in shown), strength)
-    sections = {key: section for key, section in recipe.items() if isinstance(section, Mapping)}
+    sections: dict[str, Any] = {}
+    for key, section in recipe.items():
+        if isinstance(section, Mapping):
+            # Stages behind the one that is packed were not run.
+            if "frozen" in section and checkpoint.parent.name in sections:
+                continue
+            sections[key] = section
     description = Description(
         name=recipe["name"],
         architecture=recipe["architecture"],
@@ -58,6 +64,7 @@ def package(
         origin=ORIGIN.format(donor=net.shape.name),
         recipe=sections
         | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]}
+        | {"equalise": recipe.get("equalise", 0)}
         | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
     )
