@@ -12,6 +12,7 @@ KUNPENG = (
     "processor\t: 0\nFeatures\t: fp asimd evtstrm aes crc32 atomics fphp asimdhp cpuid asimddp asimdfhm\n"
 )
 EPYC = "processor\t: 0\nmodel name\t: AMD EPYC 9B14\nflags\t\t: fpu avx avx2 fma avx512f avx512_vnni\n"
+HASWELL = "model name : Intel Xeon E5 v3\nflags : fpu sse4_2 avx avx2 fma\n"
 OLD_XEON = "model name : Intel Xeon E5\nflags : fpu sse4_2 avx\n"
 
 
@@ -84,10 +85,12 @@ def test_the_setting_is_an_upper_limit(root: Path) -> None:
     assert cpu.inspect(cores=64, root=root, affinity=14).effective == 14
 
 
-@pytest.mark.parametrize(("info", "int8"), [(EPYC, True), (KUNPENG, True), (OLD_XEON, False), ("", False)])
-def test_int8_pays_where_there_are_dot_products(root: Path, info: str, int8: bool) -> None:
+@pytest.mark.parametrize(
+    ("info", "int8"), [(EPYC, True), (KUNPENG, True), (HASWELL, True), (OLD_XEON, False), ("", False)]
+)
+def test_int8_pays_with_avx2_and_with_dot_products(root: Path, info: str, int8: bool) -> None:
     write(root, "proc/cpuinfo", info)
-    assert cpu.inspect(root=root, affinity=1).has_int8_dot is int8
+    assert cpu.inspect(root=root, affinity=1).gains_from_int8 is int8
 
 
 def test_flags_and_model_are_read_from_cpuinfo(root: Path) -> None:

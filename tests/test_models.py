@@ -18,7 +18,7 @@ from ocrsvc.models import Registry, default_models_dir
 from ocrsvc.settings import Settings
 
 FAST = cpu.Cpu("x86_64", "", 1, None, 1, frozenset({"avx512_vnni"}))
-PLAIN = cpu.Cpu("x86_64", "", 1, None, 1, frozenset({"avx2"}))
+PLAIN = cpu.Cpu("x86_64", "", 1, None, 1, frozenset({"avx"}))
 
 
 def edit(folder: Path, **changes: Any) -> None:

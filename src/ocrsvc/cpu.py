@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 # Flags that decide something here: 8-bit dot products, wide vectors, half and brain floats.
 _X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
 _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
-_INT8_DOT = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+# 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions.md).
+_INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,9 @@ class Cpu:
     flags: frozenset[str]
 
     @property
-    def has_int8_dot(self) -> bool:
-        """Whether 8-bit weights are worth it: VNNI on x86, dot product on ARM (Kunpeng 920 has asimddp)."""
-        return bool(self.flags & _INT8_DOT)
+    def gains_from_int8(self) -> bool:
+        """Whether 8-bit weights are worth it: AVX2 and better on x86, dot products on ARM (Kunpeng 920 has them)."""
+        return bool(self.flags & _INT8)
 
 
 def inspect(*, cores: int | None = None, root: Path = Path("/"), affinity: int | None = None) -> Cpu:

@@ -80,13 +80,13 @@ def processor(cpu: Cpu, settings: Settings) -> Iterator[Check]:
     else:
         yield Check("cores", "ok", found)
     flags = " ".join(sorted(cpu.flags)) or "none known"
-    if cpu.has_int8_dot:
+    if cpu.gains_from_int8:
         yield Check("instructions", "ok", f"{flags} (8-bit weights pay here)")
     elif settings.precision == "int8":
-        advice = "8-bit weights are slow without VNNI or asimddp: leave OCRSVC_PRECISION at auto"
+        advice = "8-bit weights are slow without AVX2 or asimddp: leave OCRSVC_PRECISION at auto"
         yield Check("instructions", "warning", flags, advice)
     else:
-        yield Check("instructions", "ok", f"{flags} (no 8-bit dot product: fp32 weights)")
+        yield Check("instructions", "ok", f"{flags} (no AVX2, no asimddp: fp32 weights)")
 
 
 def models(registry: Registry, settings: Settings, cpu: Cpu) -> Iterator[Check]:

@@ -105,12 +105,12 @@ class Manifest:
         return confidence.parse(self.calibration, {name: file.sha256 for name, file in self.files.items()})
 
     def weights(self, precision: Precision, cpu: Cpu) -> ModelFile:
-        """The ONNX file to run. ``auto`` is int8 where it ships and the processor has 8-bit dot products.
+        """The ONNX file to run. ``auto`` is int8 where it ships and the processor gains from it.
 
         UnknownModel if the model has no weights of this precision.
         """
         if precision == "auto":
-            wanted = "int8" if cpu.has_int8_dot else "fp32"
+            wanted = "int8" if cpu.gains_from_int8 else "fp32"
             return self.files[wanted if wanted in self.files else self.precisions[0]]
         if precision not in self.files:
             raise UnknownModel(
