@@ -1,0 +1,89 @@
+"""What the models in this package promise, each in every precision: a reading never depends on its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from drawings import Picture
+from numpy.typing import NDArray
+
+from ocrsvc import cpu
+from ocrsvc.buckets import fit
+from ocrsvc.engine import Recogniser
+from ocrsvc.manifest import load
+from ocrsvc.models import default_models_dir
+from ocrsvc.results import LineText
+from ocrsvc.settings import Precision
+
+FOLDERS = sorted(
+    path.parent
+    for path in default_models_dir().glob("*/manifest.json")
+    if load(path.parent).kind == "recogniser"
+)
+SHIPPED = [(folder.name, precision) for folder in FOLDERS for precision in load(folder).precisions]
+TEXTS = (
+    "合计 37.20",
+    "Total",
+    "发票号码 No. 8",
+    "2026-11-21",
+    "京A·12345",
+    "x = 3.14",
+    "北京市海淀区",
+    "b6 8B 0O",
+)
+WIDTH = 400
+
+
+@pytest.fixture(scope="module")
+def lines(draw_line: Callable[..., Picture]) -> list[NDArray[np.uint8]]:
+    """Thirty-two lines that fit into one bucket."""
+    drawn = [fit(draw_line(text), 48)[:, :WIDTH] for text in TEXTS]
+    return [np.ascontiguousarray(line if i < 8 else 255 - line) for i, line in enumerate(drawn * 4)]
+
+
+@pytest.fixture(scope="module", params=SHIPPED, ids=lambda shipped: "-".join(shipped))
+def recogniser(request: pytest.FixtureRequest) -> Recogniser:
+    name, precision = request.param
+    return _open(name, precision)
+
+
+def _open(name: str, precision: Precision) -> Recogniser:
+    return Recogniser(load(default_models_dir() / name), cpu=cpu.inspect(), precision=precision)
+
+
+def test_there_are_models() -> None:
+    assert ("crnn", "int8") in SHIPPED
+    assert ("crnn", "fp32") in SHIPPED
+
+
+@pytest.mark.timeout(180)
+def test_a_reading_is_the_same_in_any_company(recogniser: Recogniser, lines: list[NDArray[np.uint8]]) -> None:
+    together = recogniser.run(WIDTH, lines)
+    backwards = recogniser.run(WIDTH, lines[::-1])[::-1]
+    alone = [recogniser.run(WIDTH, [line])[0] for line in lines]
+    assert sum(bool(line.text) for line in alone) > len(lines) / 2
+    for one, other, third in zip(alone, together, backwards, strict=True):
+        _same(one, other)
+        _same(one, third)
+
+
+def _same(one: LineText, other: LineText) -> None:
+    assert one.text == other.text
+    for a, b in zip(one.characters, other.characters, strict=True):
+        assert abs(a.confidence - b.confidence) < 1e-4
+
+
+def test_clean_print_is_read(recogniser: Recogniser, lines: list[NDArray[np.uint8]]) -> None:
+    read = ["".join(line.text.split()) for line in recogniser.run(WIDTH, lines[:4])]
+    assert read == ["".join(text.split()) for text in TEXTS[:4]]
+
+
+def test_confidence_is_calibrated_for_these_weights(recogniser: Recogniser) -> None:
+    assert recogniser.calibration is not None
+    assert 0.5 < recogniser.calibration.review_threshold < 1
+
+
+def test_the_default_model_is_small() -> None:
+    assert load(default_models_dir() / "crnn").files["int8"].size <= 5.8e6
