@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ocrsvc.buckets import fit
 from ocrsvc.training import export, quantize
@@ -31,19 +33,14 @@ def package(
 ) -> None:
     """Writes ``folder``; scores that the manifest had are dropped, for they belong to the old weights.
 
-    FileNotFoundError without the checkpoint. Of the stage that made it the manifest keeps the numbers it really had.
+    A recipe without ``calibration`` gets no INT8 graph. Of the stage that made the checkpoint the manifest keeps the
+    numbers it really had. FileNotFoundError without the checkpoint.
     """
     if not checkpoint.exists():
         raise FileNotFoundError(f"no {checkpoint}; run `ocrsvc train fit` first")
     net, characters = export.load(checkpoint)
-    numbers = recipe["calibration"]
-    samples = drawn(
-        Corpus(characters, numbers["seed"], prose),
-        Synthesiser(discover(fonts), numbers["seed"]),
-        numbers["lines"],
-    )
-    lines = [fit(sample.image, HEIGHT) for sample in samples]
-    if strength := float(recipe.get("equalise", 0)):
+    lines = _lines(recipe["calibration"], characters, fonts, prose) if "calibration" in recipe else []
+    if lines and (strength := float(recipe.get("equalise", 0))):
         shown = itertools.islice(quantize.even(lines, BUCKETS, PAD_VALUE), 12)
         equalise(net, (normalise(batch) for batch in shown), strength)
     sections: dict[str, Any] = {}
@@ -69,3 +66,12 @@ def package(
         keep_float=tuple(recipe.get("keep_float", ())),
     )
     write(folder, net, description, lines)
+
+
+def _lines(
+    numbers: Mapping[str, Any], characters: str, fonts: Sequence[Path], prose: Sequence[Path]
+) -> list[NDArray[np.uint8]]:
+    """Drawn lines uint8 [48,w,3] to calibrate on."""
+    corpus = Corpus(characters, numbers["seed"], prose)
+    samples = drawn(corpus, Synthesiser(discover(fonts), numbers["seed"]), numbers["lines"])
+    return [fit(sample.image, HEIGHT) for sample in samples]

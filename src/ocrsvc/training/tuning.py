@@ -137,7 +137,7 @@ def _learn(
 
 
 def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], replay: Sequence[Sample]) -> None:
-    """The model folder, its INT8 graph calibrated on lines of both kinds."""
+    """The model folder; if the old model has an INT8 graph, the new one's is calibrated on lines of both kinds."""
     spec = order.model
     rng = random.Random(order.recipe.seed)
     lines = [s.image for group in (learn, replay) for s in rng.sample(group, min(len(group), _CALIBRATION))]
@@ -154,7 +154,8 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
         keep_float=tuple(spec.recipe.get("keep_float", _KEEP_FLOAT)),
         licence=spec.licence,
     )
-    folder.write(target, net, description, [buckets.fit(image, spec.input.height) for image in lines])
+    shown = [buckets.fit(image, spec.input.height) for image in lines] if "int8" in spec.files else []
+    folder.write(target, net, description, shown)
 
 
 def _note(target: Path, order: Order, verdict: Verdict, learnt: int) -> None:
