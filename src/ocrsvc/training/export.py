@@ -111,12 +111,16 @@ def to_onnx(net: Net, path: Path, height: int = 48) -> None:
 
 def _split(model: onnx.ModelProto, serving: Serving) -> None:
     """Adds the parameters that the exporter has merged with others of the same value (norms before training)."""
-    names = {tensor.name for tensor in model.graph.initializer}
+    graph = model.graph
+    names = {tensor.name for tensor in graph.initializer}
     missing = {name: array.numpy() for name, array in serving.state_dict().items() if name not in names}
-    stored = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer] if missing else []
+    stored = [numpy_helper.to_array(tensor) for tensor in graph.initializer] if missing else []
+    copies = [node for node in graph.node if node.op_type == "Identity" and node.output[0] in missing]
+    for node in copies:  # some of them it names as copies of the one that it kept
+        graph.node.remove(node)
     for name, array in missing.items():
         if any(np.array_equal(array, other) for other in stored):
-            model.graph.initializer.append(numpy_helper.from_array(array, name))
+            graph.initializer.append(numpy_helper.from_array(array, name))
 
 
 def save_head(net: Net, path: Path) -> None:
