@@ -68,7 +68,7 @@ class Convolutions(nn.Module):
         """float32 [N,3,H,W] in -1..1 -> [N,W/4,F]."""
         x = self.layers((images * self.gray).sum(1, keepdim=True))
         x = functional.relu(self.norm(self.fold(functional.pad(x, (0, 1)))))
-        return x.squeeze(2).transpose(1, 2)
+        return x.flatten(1, 2).transpose(1, 2)
 
 
 class Recurrent(nn.Module):
