@@ -244,6 +244,13 @@ def test_calibration_sees_what_serving_makes_in_batches_of_one_shape(
     assert all(set(item) == {"pixels"} for item in fed[:-1] if item)
 
 
+def test_calibration_takes_no_more_lines_than_fit_into_memory(lines: list[NDArray[np.uint8]]) -> None:
+    many = [lines[0]] * 200 + [lines[1]] * 200
+    batches = list(quantize.even(many, BUCKETS, 127))
+    assert quantize.MOST_LINES * 0.8 < sum(len(batch) for batch in batches) <= quantize.MOST_LINES
+    assert not np.array_equal(batches[0][0], batches[-1][-1])  # of both ends of the list
+
+
 def test_the_manifest_is_one_that_serving_takes(folder: Path) -> None:
     spec = manifest.load(folder)
     assert (spec.name, spec.kind, spec.charset, spec.top_k) == ("tiny", "recogniser", CHARSET, 8)

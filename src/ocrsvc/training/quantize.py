@@ -7,6 +7,7 @@ two INT8 convolutions is a table and a product of bytes).
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from ocrsvc.buckets import Buckets, stack
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone alone
 PERCENTILE = 99.99  # of an activation's values that its range holds; the rest is clipped
+MOST_LINES = 112  # the calibrator keeps every activation of all of them in memory: some 60 MB a line
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]
@@ -46,8 +48,10 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]
 def even(lines: Sequence[NDArray[np.uint8]], buckets: Buckets, pad_value: int) -> Iterator[NDArray[np.uint8]]:
     """Lines uint8 [H,w,3] as batches of 8, all of the bucket of the median line; what is wider loses its end.
 
-    Batches of one shape, because the calibrator stacks what they make, and keeps it all: some 60 MB a line.
+    Batches of one shape, because the calibrator stacks what they make. Of more than ``MOST_LINES``, that many from
+    everywhere among them.
     """
+    lines = lines[:: math.ceil(len(lines) / MOST_LINES)]
     widths = sorted(line.shape[1] for line in lines)
     bucket = buckets.of(min(widths[len(widths) // 2], buckets.widest))
     size = min(8, len(lines))
