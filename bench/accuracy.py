@@ -22,7 +22,7 @@ import cv2
 import drawn
 import machine
 import slices
-from peers import DEFAULT, DISTRIBUTIONS, Absent, expand, open_peer
+from peers import DISTRIBUTIONS, Absent, add_models, expand, open_peer
 from peers.batches import plan
 from slices import Line, Share
 
@@ -85,13 +85,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("data", metavar="DATA_DIR", type=Path)
     parser.add_argument("--limit", type=int, help="lines of each source, always the same ones")
-    parser.add_argument(
-        "--models",
-        type=lambda text: [name for name in text.split(",") if name],
-        default=list(DEFAULT),
-        metavar="A,B,...",
-        help=f"of {', '.join(DEFAULT)}, or folders of models (default: all)",
-    )
+    add_models(parser)
     parser.add_argument(
         "--drawn", type=int, default=150, metavar="N", help="drawn lines a slice (default: 150)"
     )

@@ -23,7 +23,7 @@ from typing import Any
 
 import cv2
 import machine
-from peers import DEFAULT, DISTRIBUTIONS, Absent, Picture, expand, open_peer
+from peers import DISTRIBUTIONS, Absent, Picture, add_models, expand, open_peer
 from peers.batches import Plan, plan
 
 from ocrsvc import evaluation, images
@@ -63,13 +63,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=15, help="times that each reads all lines (default: 15)"
     )
-    parser.add_argument(
-        "--models",
-        type=lambda text: [name for name in text.split(",") if name],
-        default=list(DEFAULT),
-        metavar="A,B,...",
-        help=f"of {', '.join(DEFAULT)}, or folders of models (default: all)",
-    )
+    add_models(parser)
     parser.add_argument("--json", type=Path, default=Path("bench/results/lines.json"), metavar="FILE")
     parser.add_argument("--markdown", action="store_true", help="a table for a document")
     return parser.parse_args(arguments)

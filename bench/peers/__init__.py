@@ -7,6 +7,7 @@ names of ``DEFAULT``; a PP-OCR name with ``@buckets`` behind it is padded as our
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,17 @@ from peers.ppocr import WHEELS, PpOcr
 from peers.recogniser import Absent, Picture, Prepared, Recogniser
 from peers.tesseract import Tesseract
 
-__all__ = ["DEFAULT", "DISTRIBUTIONS", "Absent", "Picture", "Prepared", "Recogniser", "expand", "open_peer"]
+__all__ = [
+    "DEFAULT",
+    "DISTRIBUTIONS",
+    "Absent",
+    "Picture",
+    "Prepared",
+    "Recogniser",
+    "add_models",
+    "expand",
+    "open_peer",
+]
 
 DEFAULT = (
     "crnn",
@@ -59,3 +70,14 @@ def open_peer(name: str) -> Recogniser[Any, Any]:
         return PpOcr(model, at_buckets=True)
     manifest(name)  # says which models there are
     raise Absent(f"there is no {name!r} here; others are {', '.join(DEFAULT)}")
+
+
+def add_models(parser: argparse.ArgumentParser) -> None:
+    """The option ``--models A,B,...``: a list of names, all of ``DEFAULT`` without it."""
+    parser.add_argument(
+        "--models",
+        type=lambda text: [name for name in text.split(",") if name],
+        default=list(DEFAULT),
+        metavar="A,B,...",
+        help=f"of {', '.join(DEFAULT)}, or folders of models (default: all)",
+    )

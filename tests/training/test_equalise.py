@@ -6,7 +6,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from available import need_training
+from available import missing, need_training
 
 need_training()
 
@@ -33,7 +33,7 @@ def net(request: pytest.FixtureRequest, teacher_path: Path) -> Crnn:
     try:
         teacher.model_path(request.param)
     except FileNotFoundError as error:
-        pytest.skip(str(error))
+        missing(str(error))
     net = Crnn(SHAPES[request.param], 20)
     teacher.lend(net)
     return net.eval()

@@ -103,6 +103,6 @@ def test_crops_are_read_and_noted_beside_them(
 
 
 def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opinions.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(teacher.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(FileNotFoundError, match="pip install --no-deps rapidocr-onnxruntime"):
         opinions.second_path()

@@ -22,6 +22,7 @@ from torch import nn
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.manifest import InputSpec
 from ocrsvc.training import truths as truths_module
+from ocrsvc.training.features import normalise
 from ocrsvc.training.fit import State, average, rate
 from ocrsvc.training.loss import Loss, Weights
 from ocrsvc.training.net import Crnn
@@ -111,8 +112,7 @@ class Extractor:
         pixels = stack(
             [line for line, _ in group], height=self.form.height, width=width, pad_value=self.form.pad_value
         )
-        images = (torch.from_numpy(pixels).float() / 127.5 - 1).permute(0, 3, 1, 2)
-        features = self.net.backbone(images)
+        features = self.net.backbone(normalise(pixels))
         embedding = self.net.neck(features)
         classes = self.truths.paths(embedding)[0]
         return [

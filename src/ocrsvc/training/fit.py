@@ -229,7 +229,7 @@ class _Run:
     def __init__(self, state: State, recipe: Recipe, loss: Loss, shards: Shards, total: int) -> None:
         self.state, self.recipe, self.loss, self.shards, self.total = state, recipe, loss, shards, total
         self.began, self.before = time.monotonic(), state.seconds
-        self.first, self.lines = state.step, 0
+        self.lines = 0
         self.sums: dict[str, float] = {}
         self.summed = 0
 

