@@ -30,7 +30,7 @@ class Reader:
             raise
         if picture.name == "bad.png":
             raise UndecodableImage("no picture")
-        return Document((), (), ModelId("crnn", "int8", "ab"))
+        return Document((), (), ModelId("crnn", "sha256:ab"))
 
 
 def batch(reader: Reader, concurrency: int) -> BatchReading:
