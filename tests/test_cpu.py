@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -10,8 +15,13 @@ from ocrsvc import cpu
 
 KUNPENG = (
     "processor\t: 0\nFeatures\t: fp asimd evtstrm aes crc32 atomics fphp asimdhp cpuid asimddp asimdfhm\n"
+    "CPU implementer\t: 0x48\nCPU architecture: 8\nCPU variant\t: 0x1\nCPU part\t: 0xd01\nCPU revision\t: 0\n"
 )
-EPYC = "processor\t: 0\nmodel name\t: AMD EPYC 9B14\nflags\t\t: fpu avx avx2 fma avx512f avx512_vnni\n"
+EPYC = (
+    "processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: AMD EPYC 9B14\n"
+    "stepping\t: 1\nflags\t\t: fpu avx avx2 fma avx512f avx512_vnni\n\n"
+    "processor\t: 1\nmodel name\t: another\nflags\t\t: fpu\n"
+)
 HASWELL = "model name : Intel Xeon E5 v3\nflags : fpu sse4_2 avx avx2 fma\n"
 OLD_XEON = "model name : Intel Xeon E5\nflags : fpu sse4_2 avx\n"
 
@@ -30,59 +40,22 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_without_limits_the_affinity_decides(root: Path) -> None:
-    found = cpu.inspect(root=root, affinity=14)
+    found = cpu.inspect(root=root, cpus=range(14))
     assert (found.effective, found.affinity, found.quota) == (14, 14, None)
 
 
 @pytest.mark.parametrize(
     ("cpu_max", "effective"),
-    [
-        ("400000 100000", 4),
-        ("250000 100000", 2),
-        ("50000 100000", 1),
-        ("max 100000", 14),
-        ("garbage", 14),
-        ("", 14),
-    ],
+    [("400000 100000", 4), ("250000 100000", 2), ("50000 100000", 1), ("max 100000", 14)],
 )
-def test_a_v2_quota_is_rounded_down_but_never_to_zero(root: Path, cpu_max: str, effective: int) -> None:
+def test_a_quota_is_rounded_down_but_never_to_zero(root: Path, cpu_max: str, effective: int) -> None:
     write(root, "sys/fs/cgroup/cpu.max", cpu_max)
-    assert cpu.inspect(root=root, affinity=14).effective == effective
-
-
-def test_the_quota_of_a_parent_group_binds_too(root: Path) -> None:
-    write(root, "proc/self/cgroup", "0::/pods/burst/box\n")
-    write(root, "sys/fs/cgroup/pods/burst/box/cpu.max", "max 100000")
-    write(root, "sys/fs/cgroup/pods/burst/cpu.max", "800000 100000")
-    write(root, "sys/fs/cgroup/pods/cpu.max", "300000 100000")
-    assert cpu.cgroup_quota(root) == 3.0
-
-
-@pytest.mark.parametrize("folder", ["cpu,cpuacct", "cpu"])
-def test_a_v1_quota_counts_wherever_it_is_mounted(root: Path, folder: str) -> None:
-    write(root, "proc/self/cgroup", "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n")
-    write(root, f"sys/fs/cgroup/{folder}/docker/abc/cpu.cfs_quota_us", "350000")
-    write(root, f"sys/fs/cgroup/{folder}/docker/abc/cpu.cfs_period_us", "100000")
-    assert cpu.inspect(root=root, affinity=8).quota == 3.5
-    assert cpu.inspect(root=root, affinity=8).effective == 3
-
-
-def test_a_v1_group_without_limit_says_minus_one(root: Path) -> None:
-    write(root, "proc/self/cgroup", "4:cpu,cpuacct:/\n")
-    write(root, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1")
-    write(root, "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000")
-    assert cpu.cgroup_quota(root) is None
-
-
-def test_a_container_that_sees_only_its_own_mount_finds_its_quota(root: Path) -> None:
-    write(root, "proc/self/cgroup", "0::/../../elsewhere\n")
-    write(root, "sys/fs/cgroup/cpu.max", "150000 100000")
-    assert cpu.cgroup_quota(root) == 1.5
+    assert cpu.inspect(root=root, cpus=range(14)).effective == effective
 
 
 def test_the_setting_is_an_upper_limit(root: Path) -> None:
-    assert cpu.inspect(cores=3, root=root, affinity=14).effective == 3
-    assert cpu.inspect(cores=64, root=root, affinity=14).effective == 14
+    assert cpu.inspect(cores=3, root=root, cpus=range(14)).effective == 3
+    assert cpu.inspect(cores=64, root=root, cpus=range(14)).effective == 14
 
 
 @pytest.mark.parametrize(
@@ -90,14 +63,77 @@ def test_the_setting_is_an_upper_limit(root: Path) -> None:
 )
 def test_int8_pays_with_avx2_and_with_dot_products(root: Path, info: str, int8: bool) -> None:
     write(root, "proc/cpuinfo", info)
-    assert cpu.inspect(root=root, affinity=1).gains_from_int8 is int8
+    assert cpu.inspect(root=root, cpus=[0]).gains_from_int8 is int8
 
 
 def test_flags_and_model_are_read_from_cpuinfo(root: Path) -> None:
-    found = cpu.inspect(root=root, affinity=1)
+    found = cpu.inspect(root=root, cpus=[0])
     assert found.model == "AMD EPYC 9B14"
     assert found.flags == {"avx", "avx2", "fma", "avx512f", "avx512_vnni"}
 
 
-def test_this_machine_has_at_least_one_core() -> None:
-    assert cpu.inspect().effective >= 1
+def test_arm_is_named_by_its_part_and_processors_of_one_name_are_told_apart(root: Path) -> None:
+    assert cpu.inspect(root=root, cpus=[0]).signature == "AuthenticAMD 25 17 1"
+    write(root, "proc/cpuinfo", KUNPENG)
+    found = cpu.inspect(root=root, cpus=[0])
+    assert found.model == "implementer 0x48 variant 0x1 part 0xd01"
+    assert found.signature == "0x48 0x1 0xd01"
+    write(root, "proc/cpuinfo", "")
+    assert (cpu.inspect(root=root, cpus=[0]).model, cpu.inspect(root=root, cpus=[0]).signature) == ("", "")
+
+
+def draw_threads(root: Path, siblings: dict[int, str], nodes: tuple[str, ...]) -> None:
+    for number, listed in siblings.items():
+        write(root, f"sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list", f"{listed}\n")
+    for number, listed in enumerate(nodes):
+        write(root, f"sys/devices/system/node/node{number}/cpulist", f"{listed}\n")
+
+
+@pytest.mark.parametrize(
+    ("cpus", "physical", "nodes"),
+    [
+        (range(8), 4, 2),
+        ((0, 4), 1, 1),  # both threads of one core
+        ((0, 1), 2, 1),
+        ((0, 1, 2), 3, 2),
+        ((2, 3, 6, 7), 2, 1),
+    ],
+)
+def test_smt_and_numa_are_those_of_the_affinity_mask(
+    root: Path, cpus: Collection[int], physical: int, nodes: int
+) -> None:
+    draw_threads(root, {n: f"{n % 4},{n % 4 + 4}" for n in range(8)}, ("0-1,4-5", "2-3,6-7"))
+    found = cpu.inspect(root=root, cpus=cpus)
+    assert (found.affinity, found.physical, found.nodes) == (len(cpus), physical, nodes)
+
+
+def test_a_machine_that_does_not_say_has_unknown_cores_on_one_node(root: Path) -> None:
+    found = cpu.inspect(root=root, cpus=range(4))
+    assert (found.physical, found.nodes) == (None, 1)
+    draw_threads(root, {0: "0-1"}, ())  # of the others nothing is known
+    assert cpu.inspect(root=root, cpus=range(4)).physical is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [("0-3,8,10-11\n", {0, 1, 2, 3, 8, 10, 11}), ("5", {5}), ("", set()), ("a-b,-,3-,2", {2, 3})],
+)
+def test_lists_of_the_kernel(listed: str, found: set[int]) -> None:
+    assert cpu.numbers(listed) == found
+
+
+def test_this_machine_has_cores() -> None:
+    found = cpu.inspect()
+    assert 1 <= found.effective <= found.affinity
+    assert found.physical is None or 1 <= found.physical <= found.affinity
+
+
+@pytest.mark.skipif(shutil.which("taskset") is None, reason="no taskset: install util-linux")
+def test_a_process_that_is_bound_to_one_core_has_one() -> None:
+    first = min(os.sched_getaffinity(0))
+    code = (
+        "from ocrsvc import cpu; found = cpu.inspect(); print(found.affinity, found.effective, found.nodes)"
+    )
+    command = ["taskset", "-c", str(first), sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.split() == ["1", "1", "1"]

@@ -1,4 +1,4 @@
-"""What the machine really gives us: effective cores and instruction-set flags.
+"""What the machine really gives us: effective cores, how they hang together, and instruction-set flags.
 
 ONNX Runtime and ``os.cpu_count()`` see the host; a container sees its CFS quota and its affinity mask
 (onnxruntime #29510, unstructured-inference #346). Paths are under an injectable root so that tests can draw a
@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from ocrsvc import cgroup
+from ocrsvc.cgroup import text
 
 # Flags that decide something here: 8-bit dot products, wide vectors, half and brain floats.
 _X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
 _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
 # 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions.md).
 _INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
+# What tells processors apart whose model name is the same, as virtual machines show them, or that have none (ARM).
+_SIGNATURE = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 
 
 @dataclass(frozen=True, slots=True)
 class Cpu:
     """The processor as this process may use it.
 
-    ``quota`` is the cgroup limit in cores (None: none); ``effective`` what models should use, at least 1.
+    ``affinity`` counts the hardware threads that affinity mask and cpusets leave, ``physical`` the cores that they
+    are on (fewer with SMT; None: unknown), ``nodes`` the NUMA nodes that they are spread over. ``quota`` is the
+    cgroup limit in cores (None: none); ``effective`` what models should use, at least 1.
     """
 
     architecture: str
@@ -33,6 +40,9 @@ class Cpu:
     quota: float | None
     effective: int
     flags: frozenset[str]
+    signature: str = ""
+    physical: int | None = None
+    nodes: int = 1
 
     @property
     def gains_from_int8(self) -> bool:
@@ -40,101 +50,72 @@ class Cpu:
         return bool(self.flags & _INT8)
 
 
-def inspect(*, cores: int | None = None, root: Path = Path("/"), affinity: int | None = None) -> Cpu:
-    """Measure the machine below ``root``; ``cores`` is an upper limit set by the operator."""
-    available = affinity if affinity is not None else _affinity()
-    quota = cgroup_quota(root)
-    limits = [available]
+def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collection[int] | None = None) -> Cpu:
+    """Measure the machine below ``root``; ``cores`` is an upper limit set by the operator, ``cpus`` are the numbers
+    of the hardware threads that may be used (default: the affinity mask, from which the kernel takes cpusets).
+    """
+    available = frozenset(_affinity() if cpus is None else cpus)
+    quota = cgroup.quota(root)
+    limits = [len(available)]
     if quota is not None:
         # Rounded down: 2.5 cores worth of quota with 3 busy threads is throttled for a third of each period.
         limits.append(int(quota))
     if cores is not None:
         limits.append(cores)
-    model, flags = _cpuinfo(root)
+    model, signature, flags = _cpuinfo(root)
     return Cpu(
         architecture=platform.machine(),
         model=model,
-        affinity=available,
+        affinity=len(available),
         quota=quota,
         effective=max(1, min(limits)),
         flags=flags & (_X86 | _ARM),
+        signature=signature,
+        physical=_physical(root, available),
+        nodes=_nodes(root, available),
     )
 
 
-def cgroup_quota(root: Path = Path("/")) -> float | None:
-    """The tightest CPU quota of this process's cgroup and all above it, in cores; None without one.
-
-    Reads cgroup v2 (``cpu.max``) and v1 (``cpu.cfs_quota_us`` over ``cpu.cfs_period_us``), because a parent's
-    limit binds its children and a container may or may not see its own path.
-    """
-    mount = root / "sys/fs/cgroup"
-    found: list[float] = []
-    for controllers, group in _memberships(root):
-        if controllers == {""}:
-            found += _walk(mount, group, _quota_v2)
-        elif "cpu" in controllers:
-            for base in (mount / ",".join(sorted(controllers)), mount / "cpu,cpuacct", mount / "cpu"):
-                found += _walk(base, group, _quota_v1)
-    found += [q for q in (_quota_v2(mount), _quota_v1(mount / "cpu")) if q is not None]
-    return min(found) if found else None
-
-
-def _affinity() -> int:
+def _affinity() -> Collection[int]:
     try:
-        return len(os.sched_getaffinity(0))
+        return os.sched_getaffinity(0)
     except AttributeError:  # not on macOS or Windows
-        return os.cpu_count() or 1
+        return range(os.cpu_count() or 1)
 
 
-def _memberships(root: Path) -> list[tuple[set[str], PurePosixPath]]:
-    """(controllers, path) of each line of /proc/self/cgroup; the v2 line has the one controller ''."""
-    rows = []
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        rows.append((set(controllers.split(",")), PurePosixPath(path or "/")))
-    return rows
+def _physical(root: Path, cpus: Collection[int]) -> int | None:
+    """How many cores these hardware threads are on; None if one of them does not say."""
+    places = root / "sys/devices/system/cpu"
+    siblings = {text(places / f"cpu{number}/topology/thread_siblings_list").strip() for number in cpus}
+    return None if "" in siblings else len(siblings)
 
 
-def _walk(base: Path, group: PurePosixPath, quota_of: Callable[[Path], float | None]) -> list[float]:
-    """The quotas of a group and of all groups above it."""
-    relative = PurePosixPath(str(group).lstrip("/"))
-    folders = [base / relative, *(base / parent for parent in relative.parents)]
-    return [quota for folder in folders if (quota := quota_of(folder)) is not None]
+def _nodes(root: Path, cpus: Collection[int]) -> int:
+    """How many NUMA nodes these hardware threads are spread over; 1 where the machine does not say."""
+    lists = (root / "sys/devices/system/node").glob("node[0-9]*/cpulist")
+    return max(1, sum(any(number in numbers(text(each)) for number in cpus) for each in lists))
 
 
-def _quota_v2(folder: Path) -> float | None:
-    fields = _text(folder / "cpu.max").split()
-    if len(fields) != 2 or fields[0] == "max":
-        return None
-    return _ratio(fields[0], fields[1])
+def numbers(listed: str) -> frozenset[int]:
+    """The numbers in a list as the kernel writes it, such as ``0-3,8,10-11``; what is no number is left out."""
+    found: set[int] = set()
+    for part in listed.strip().split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and (last or first).isdecimal():
+            found.update(range(int(first), int(last or first) + 1))
+    return frozenset(found)
 
 
-def _quota_v1(folder: Path) -> float | None:
-    return _ratio(_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us"))
+def _cpuinfo(root: Path) -> tuple[str, str, frozenset[str]]:
+    """(model name, signature, flags) of the first processor in /proc/cpuinfo; x86 says flags, ARM Features.
 
-
-def _ratio(quota: str, period: str) -> float | None:
-    try:
-        cores = int(quota) / int(period)
-    except (ValueError, ZeroDivisionError):
-        return None
-    return cores if cores > 0 else None  # v1 writes -1 for "no limit"
-
-
-def _cpuinfo(root: Path) -> tuple[str, frozenset[str]]:
-    """(model name, flags) of the first processor that /proc/cpuinfo lists; x86 says flags, ARM Features."""
-    model, flags = "", frozenset[str]()
-    for line in _text(root / "proc/cpuinfo").splitlines():
+    ARM has no model names there, only numbers of who made which part: then those are the name.
+    """
+    first: dict[str, str] = {}
+    for line in text(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
-        if key.strip() == "model name" and not model:
-            model = value.strip()
-        elif key.strip() in ("flags", "Features") and not flags:
-            flags = frozenset(value.split())
-    return model, flags
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
+        first.setdefault(key.strip(), value.strip())
+    signature = " ".join(first[key] for key in _SIGNATURE if first.get(key))
+    part = [f"{key.removeprefix('CPU ')} {first[key]}" for key in _SIGNATURE[4:] if first.get(key)]
+    flags = first.get("flags") or first.get("Features") or ""
+    return first.get("model name") or " ".join(part), signature, frozenset(flags.split())
