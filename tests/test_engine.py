@@ -143,6 +143,18 @@ def test_the_model_is_named_by_the_digest_of_its_weights(tiny: Recogniser) -> No
     assert tiny.id.digest == "sha256:" + tiny_model.manifest().files["fp32"].sha256
 
 
+@pytest.mark.parametrize(("arena", "threads"), [(False, 1), (True, 2), (False, 3)])
+def test_arena_and_threads_change_no_text(tiny: Recogniser, arena: bool, threads: int) -> None:
+    other = Recogniser(tiny_model.manifest(), cpu=cpu.inspect(), arena=arena, threads=threads)
+    options = other._session.get_session_options()
+    assert (options.enable_cpu_mem_arena, options.intra_op_num_threads) == (arena, threads)
+    pictures = [tiny_model.draw(text) for text in TEXTS if len(text) <= 8]
+    assert other.run(128, pictures) == tiny.run(128, pictures)
+    digits = other.charset("digits")
+    assert other.run(128, pictures, digits) == tiny.run(128, pictures, tiny.charset("digits"))
+    assert other._headless().get_session_options().intra_op_num_threads == threads
+
+
 def test_a_precision_that_does_not_ship_is_refused() -> None:
     with pytest.raises(UnknownModel, match="no int8 weights, only fp32"):
         Recogniser(tiny_model.manifest(), cpu=cpu.inspect(), precision="int8")

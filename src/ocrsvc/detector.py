@@ -88,12 +88,21 @@ class Detector:
     that area, smaller ones keep their size.
     """
 
-    def __init__(self, spec: Manifest, *, cpu: Cpu, side_pixels: int, precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        spec: Manifest,
+        *,
+        cpu: Cpu,
+        side_pixels: int,
+        precision: Precision = "auto",
+        arena: bool = True,
+        threads: int = 1,
+    ) -> None:
         self.spec = spec
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
         self.side_pixels = side_pixels
-        self._session = open_session(self.file)
+        self._session = open_session(self.file, arena=arena, threads=threads)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:
         """The lines on ``image`` uint8 [H,W,3] BGR: four corners each in its pixels, the top left one first.

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
-from ocrsvc import __version__, ppocr
+from ocrsvc import __version__, explanation, ppocr
 from ocrsvc.cpu import Cpu
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.evaluation import normal
 from ocrsvc.manifest import Manifest
 from ocrsvc.models import Registry
 from ocrsvc.settings import Settings
+from ocrsvc.tuned import Sourced
 
 if TYPE_CHECKING:
     from ocrsvc.reader import Reader, ReadOptions
@@ -70,13 +71,18 @@ def _opencv() -> Check:
 def processor(cpu: Cpu, settings: Settings) -> Iterator[Check]:
     """Cores, quota and instruction sets."""
     quota = "no cgroup quota" if cpu.quota is None else f"cgroup quota {cpu.quota:g} cores"
-    found = f"{cpu.model or cpu.architecture}: {cpu.affinity} cores, {quota}, {cpu.effective} used"
+    kind = f"hardware threads on {cpu.physical} cores" if _has_smt(cpu) else "cores"
+    nodes = f", {cpu.nodes} NUMA nodes" if cpu.nodes > 1 else ""
+    found = f"{cpu.model or cpu.architecture}: {cpu.affinity} {kind}{nodes}, {quota}, {cpu.effective} used"
     workers = settings.workers or cpu.effective
     if workers > cpu.effective:
         advice = f"OCRSVC_WORKERS={workers} is more than {cpu.effective}: threads will wait for each other"
         yield Check("cores", "warning", found, advice)
     elif cpu.quota is not None and cpu.quota < 1:
         yield Check("cores", "warning", found, "less than one core: every reading will be throttled")
+    elif cpu.nodes > 1:
+        advice = "memory of another node is slow: run one process on each, as with numactl --cpunodebind=0 --membind=0"
+        yield Check("cores", "ok", found, advice)
     else:
         yield Check("cores", "ok", found)
     flags = " ".join(sorted(cpu.flags)) or "none known"
@@ -87,6 +93,10 @@ def processor(cpu: Cpu, settings: Settings) -> Iterator[Check]:
         yield Check("instructions", "warning", flags, advice)
     else:
         yield Check("instructions", "ok", f"{flags} (no AVX2, no asimddp: fp32 weights)")
+
+
+def _has_smt(cpu: Cpu) -> bool:
+    return cpu.physical is not None and cpu.physical < cpu.affinity
 
 
 def models(registry: Registry, settings: Settings, cpu: Cpu) -> Iterator[Check]:
@@ -140,6 +150,18 @@ def in_force(settings: Settings) -> Check:
         if value != type(settings).model_fields[name].default
     ]
     return Check("settings", "ok", ", ".join(changed) or "all at their defaults")
+
+
+def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
+    """What is known from `ocrsvc tune`, then every setting that can be tuned with where its value comes from."""
+    found, advice = explanation.tuning(sourced.found, sourced.settings)
+    yield Check("tuning", "warning" if sourced.found.warning else "ok", found, advice)
+    try:
+        spec = registry.spec(sourced.settings.model)
+    except OcrError:
+        spec = None  # models() says so
+    for each in explanation.explain(sourced, cpu, spec):
+        yield Check(f"choice {each.name}", "ok", f"{each.value} ({each.origin}): {each.because}")
 
 
 async def self_test(settings: Settings) -> list[Check]:

@@ -32,14 +32,16 @@ T = TypeVar("T")
 _MAX_CHARSETS = 64  # constraints kept ready; one is V' x D floats, 0.1 MB for a plate
 
 
-def open_session(file: ModelFile, *, arena: bool = True) -> ort.InferenceSession:
+def open_session(file: ModelFile, *, arena: bool = True, threads: int = 1) -> ort.InferenceSession:
     """A session for the verified file: CPU, one thread per run, memory that stays flat over many shapes.
+
+    More ``threads`` share each run: the caller's and a pool of ``threads - 1``, one for all concurrent runs.
 
     The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that go back to
     glibc after each run leave holes (measured: docs/decisions.md). Memory patterns would keep a plan per shape.
     """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -78,12 +80,19 @@ class Recogniser:
     """A recogniser ready to run; thread-safe, every method blocks."""
 
     def __init__(
-        self, spec: Manifest, *, cpu: Cpu, precision: Precision = "auto", arena: bool = False
+        self,
+        spec: Manifest,
+        *,
+        cpu: Cpu,
+        precision: Precision = "auto",
+        arena: bool = True,
+        threads: int = 1,
     ) -> None:
         self.spec = spec
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
-        self._session = open_session(self.file)
+        self._open = functools.partial(open_session, arena=arena, threads=threads)
+        self._session = self._open(self.file)
         in_use = next(name for name in spec.precisions if spec.files[name] is self.file)
         self.calibration = spec.calibrations().get(in_use)
         self._lock = threading.Lock()
@@ -179,7 +188,7 @@ class Recogniser:
         """The graph without its last layer and all that follows, opened when a charset is first asked for."""
         with self._lock:
             if self._beheaded is None:
-                self._beheaded = open_session(headless.keep(self.file, ("features",)))
+                self._beheaded = self._open(headless.keep(self.file, ("features",)))
             return self._beheaded
 
     def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:

@@ -167,5 +167,9 @@ def _rewrite(model: onnx.ModelProto) -> None:
 
 def user_cache() -> Path:
     """Where converted models are kept unless ``Settings.cache_dir`` says otherwise."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "ocrsvc"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "ocrsvc"
+    try:
+        return Path.home() / ".cache" / "ocrsvc"
+    except RuntimeError:  # a container may run as a user that it does not know
+        return Path("/nonexistent/.cache/ocrsvc")

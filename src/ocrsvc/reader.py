@@ -333,11 +333,24 @@ class Reader:
             return recogniser
 
     def _load_recogniser(self, spec: Manifest) -> Recogniser:
-        return Recogniser(spec, cpu=self.cpu, precision=self.settings.precision)
+        chosen = self.settings
+        return Recogniser(
+            spec,
+            cpu=self.cpu,
+            precision=chosen.precision,
+            arena=chosen.arena,
+            threads=chosen.run_threads,
+        )
 
     def _load_detector(self) -> Detector:
         spec = self.registry.spec(DETECTOR)
-        self._detector = Detector(spec, cpu=self.cpu, side_pixels=self.settings.detector_side_pixels)
+        self._detector = Detector(
+            spec,
+            cpu=self.cpu,
+            side_pixels=self.settings.detector_side_pixels,
+            arena=self.settings.arena,
+            threads=self.settings.run_threads,
+        )
         return self._detector
 
     async def _in_pool(self, work: Callable[..., T], *arguments: object) -> T:

@@ -29,7 +29,8 @@ class Settings(BaseSettings):
         None, description="Folder of models; default: the ones that ship with the package."
     )
     cache_dir: Path | None = Field(
-        None, description="Folder for converted models; default: the user's cache folder."
+        None,
+        description="Folder for converted models and what `ocrsvc tune` found; default: the user's cache folder.",
     )
     precision: Precision = Field(
         "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."
@@ -44,6 +45,11 @@ class Settings(BaseSettings):
 
     workers: int | None = Field(
         None, ge=1, le=256, description="Threads that run models; default: effective cores."
+    )
+    run_threads: int = Field(1, ge=1, le=256, description="Threads that share one run of a model.")
+    arena: bool = Field(True, description="Whether ONNX Runtime keeps the memory of a run for the next one.")
+    tune: bool = Field(
+        True, description="Whether serve and read use what `ocrsvc tune` has found on this machine."
     )
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images and cut out lines.")
     max_batch: int = Field(32, ge=1, le=256, description="Most lines in one batch.")

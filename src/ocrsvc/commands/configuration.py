@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ocrsvc.settings import Settings
+    from ocrsvc.tuned import Origin, Sourced
 
 # A command reads the user's own files and nobody waits behind them: limits made for a public service only get
 # in the way. What the user sets in the environment still holds.
@@ -35,6 +37,35 @@ def load_offline(**arguments: Any) -> Settings:
     settings = load(**arguments)
     relaxed = {name: value for name, value in OFFLINE.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=relaxed)
+
+
+def load_tuned(*, offline: bool = False, **arguments: Any) -> Sourced:
+    """Return the settings with what `ocrsvc tune` has found on this machine in the place of defaults.
+
+    What is set explicitly wins; ``tune=False`` leaves all defaults in place. ``offline`` as load_offline does it.
+    """
+    from ocrsvc import tuned
+
+    given = {name: value for name, value in arguments.items() if value is not None}
+    settings = load(**given)
+    explicit = settings.model_fields_set
+    origins: dict[str, Origin] = {
+        name: "flag" if name in given else "environment" if name in explicit else "default"
+        for name in type(settings).model_fields
+    }
+    found = tuned.look_up(settings) if settings.tune else tuned.Found()
+    if found.record is not None:
+        chosen = tuned.usable(found.record, explicit)
+        try:
+            settings = load(**given, **chosen)
+            origins |= dict.fromkeys(chosen, "tuned")
+        except InvalidSettings as error:
+            warning = f"{found.path} is not what `ocrsvc tune` writes ({error}): using defaults"
+            found = replace(found, record=None, warning=warning)
+    if offline:
+        relaxed = {name: value for name, value in OFFLINE.items() if origins[name] == "default"}
+        settings = settings.model_copy(update=relaxed)
+    return tuned.Sourced(settings, origins, found)
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -14,7 +14,7 @@ from ocrsvc.commands import configuration
 
 if TYPE_CHECKING:
     from ocrsvc.doctor import Check
-    from ocrsvc.settings import Settings
+    from ocrsvc.tuned import Sourced
 
 EPILOG = """\
 examples:
@@ -37,15 +37,21 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser.add_argument("--model", metavar="NAME", help="check as `serve --model NAME` would run")
+    parser.add_argument("--workers", type=int, metavar="N", help="check as `serve --workers N` would run")
+    parser.add_argument(
+        "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON object instead of lines")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every check; 1 if one of them is a problem."""
-    settings = configuration.load()
+    sourced = configuration.load_tuned(model=options.model, workers=options.workers, tune=options.tune)
+    settings = sourced.settings
     done: list[Check] = []
-    for check in _checks(settings):
+    for check in _checks(sourced):
         done.append(check)
         if not options.json:
             _print(check)
@@ -55,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
             "ok": problems == 0,
             "checks": [asdict(check) for check in done],
             "settings": settings.model_dump(mode="json"),
+            "origins": dict(sourced.origins),
         }
         print(json.dumps(body, ensure_ascii=False, indent=2))
     elif problems:
@@ -64,17 +71,20 @@ def run(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _checks(settings: Settings) -> Iterable[Check]:
+def _checks(sourced: Sourced) -> Iterable[Check]:
     """Yield each check as soon as it is made."""
     from ocrsvc import cpu, doctor
     from ocrsvc.models import Registry
 
+    settings = sourced.settings
     machine = cpu.inspect()
+    registry = Registry(settings)
     yield from doctor.software()
     yield from doctor.processor(machine, settings)
     yield doctor.in_force(settings)
+    yield from doctor.choices(sourced, registry, machine)
     yield doctor.storage(settings)
-    found = list(doctor.models(Registry(settings), settings, machine))
+    found = list(doctor.models(registry, settings, machine))
     yield from found
     if all(check.status == "ok" for check in found):
         yield from asyncio.run(doctor.self_test(settings))

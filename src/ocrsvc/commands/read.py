@@ -72,6 +72,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="confidence below which a line has needs_review (default: the model's own)",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
+    add("--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found")
     parser.set_defaults(run=run, error=parser.error)
 
 
@@ -88,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
         return 1
-    settings = configuration.load_offline(model=options.model)
+    sourced = configuration.load_tuned(offline=True, model=options.model, tune=options.tune)
+    settings = sourced.settings
+    if sourced.found.warning:
+        print(f"ocrsvc: {sourced.found.warning}", file=sys.stderr)
 
     from ocrsvc.charsets import characters_of
     from ocrsvc.reader import ReadOptions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging.config
 from typing import Any
 
 from ocrsvc.commands import configuration
@@ -33,15 +34,28 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--workers", type=int, metavar="N", help="threads that run models (default: the cores)"
     )
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
+    parser.add_argument(
+        "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
-    settings = configuration.load(
-        host=options.host, port=options.port, workers=options.workers, model=options.model
+    sourced = configuration.load_tuned(
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        model=options.model,
+        tune=options.tune,
     )
+    from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
 
-    serve(settings)
+    logging.config.dictConfig(logging_configuration())
+    if sourced.found.warning:
+        logging.getLogger("ocrsvc").warning(sourced.found.warning)
+    if tuned := {name: getattr(sourced.settings, name) for name in sourced.tuned}:
+        logging.getLogger("ocrsvc").info("tuned", extra=tuned)
+    serve(sourced.settings)
     return 0

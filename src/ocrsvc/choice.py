@@ -1,0 +1,82 @@
+"""From measurements to a choice: pure, so that it can be tested without a clock.
+
+Candidates are measured in rounds, each once a round, so that whatever slows a whole round down slows all of them.
+What is compared is therefore the ratio of two rates of the same round. A candidate replaces the default only if
+
+- there were at least three rounds,
+- the median of its ratios is above 1 by more than the noise, which is how much they scatter (1.4826 times their
+  median absolute deviation, which for normal noise is the standard deviation), and by more than its ``least_gain``,
+  what it has to bring for what else it costs (memory, latency, or just being no default), and
+- it was faster in at least three quarters of the rounds.
+
+A later candidate replaces an earlier one by the same rule: list first what costs least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+MIN_ROUNDS = 3
+_SHARE_OF_ROUNDS = 0.75
+_NORMAL = 1.4826  # median absolute deviation to standard deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """How a candidate did: its median rate; ``gain``, its median ratio to the default less 1; ``noise`` of that."""
+
+    lines_per_second: float
+    gain: float
+    noise: float
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The figures of all candidates, the default's first, and the index of the one to take."""
+
+    figures: tuple[Figure, ...]
+    chosen: int
+
+
+def decide(rates: Sequence[Sequence[float]], least_gains: Sequence[float]) -> Decision:
+    """Choose among candidates by their rates in lines/s: ``rates[candidate][round]``, the default's first.
+
+    ``least_gains[candidate]`` is a share, such as 0.03; that of the default is not looked at. ValueError if rates are
+    not positive, rounds are missing or there is no candidate.
+    """
+    rounds = len(rates[0]) if rates else 0
+    if not rates or len(rates) != len(least_gains) or any(len(each) != rounds for each in rates):
+        raise ValueError("every candidate needs a least gain and a rate for each round")
+    if not all(rate > 0 and math.isfinite(rate) for each in rates for rate in each):
+        raise ValueError("rates must be positive")
+    chosen = 0
+    for index in range(1, len(rates)):
+        rivals = {0, chosen}
+        if all(_beats(rates[index], rates[rival], least_gains[index]) for rival in rivals):
+            chosen = index
+    return Decision(tuple(_figure(each, rates[0]) for each in rates), chosen)
+
+
+def _figure(rates: Sequence[float], default: Sequence[float]) -> Figure:
+    if not rates:
+        return Figure(0.0, 0.0, 0.0, 0)
+    gain, noise = _gain(rates, default)
+    return Figure(median(rates), gain, noise, len(rates))
+
+
+def _gain(rates: Sequence[float], rival: Sequence[float]) -> tuple[float, float]:
+    ratios = [own / other for own, other in zip(rates, rival, strict=True)]
+    middle = median(ratios)
+    return middle - 1, _NORMAL * median(abs(ratio - middle) for ratio in ratios)
+
+
+def _beats(rates: Sequence[float], rival: Sequence[float], least_gain: float) -> bool:
+    if len(rates) < MIN_ROUNDS:
+        return False
+    gain, noise = _gain(rates, rival)
+    won = sum(own > other for own, other in zip(rates, rival, strict=True))
+    return gain > max(noise, least_gain) and won >= _SHARE_OF_ROUNDS * len(rates)
