@@ -21,7 +21,7 @@ from ocrsvc import manifest  # noqa: E402
 from ocrsvc.buckets import fit as scale  # noqa: E402
 from ocrsvc.manifest import Manifest  # noqa: E402
 from ocrsvc.training import charset, cli, finetune, folder, golden, tuning, weights  # noqa: E402
-from ocrsvc.training import fit as fit_module  # noqa: E402
+from ocrsvc.training import state as state_module  # noqa: E402
 from ocrsvc.training.features import HEIGHT, PAD_VALUE  # noqa: E402
 from ocrsvc.training.finetune import Extractor, Recipe  # noqa: E402
 from ocrsvc.training.net import WIDTH_STRIDE  # noqa: E402
@@ -42,7 +42,7 @@ def text(number: int) -> str:
 @pytest.fixture(scope="module")
 def base(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The lent net as a model folder, which reads what it is shown but writes # as #."""
-    net = fit_module.lent("tiny", charset.load(), 1).eval()
+    net = state_module.lent("tiny", charset.load(), 1).eval()
     description = folder.Description(
         name="base",
         architecture="LCNetV4",

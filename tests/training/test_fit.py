@@ -16,9 +16,11 @@ import torch  # noqa: E402
 
 from ocrsvc.training import charset, export, teacher  # noqa: E402
 from ocrsvc.training import fit as fit_module  # noqa: E402
-from ocrsvc.training.fit import Recipe, State, fit, lent, rate, score, start, with_minutes  # noqa: E402
+from ocrsvc.training.fit import fit, rate, score  # noqa: E402
+from ocrsvc.training.folder import Description, write  # noqa: E402
 from ocrsvc.training.loss import SIGNS  # noqa: E402
 from ocrsvc.training.shards import Line, Shards  # noqa: E402
+from ocrsvc.training.state import Recipe, State, lent, start, with_minutes  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 
 pytestmark = pytest.mark.timeout(240)
@@ -164,6 +166,51 @@ def test_a_stage_begins_with_the_averaged_weights_of_another(
 def test_a_checkpoint_of_another_shape_is_refused(spoilt: Path, tiny_path: Path) -> None:
     with pytest.raises(ValueError, match="holds a net of shape 'small', the recipe wants 'tiny'"):
         start(replace(RECIPE, shape="tiny", frozen="none"), CHARSET, spoilt)
+
+
+def test_a_stage_begins_with_the_weights_of_a_model_folder(tiny_path: Path, tmp_path: Path) -> None:
+    """Training goes on from what ships, without the checkpoint that it came from."""
+    recipe = Recipe(shape="tiny", frozen="none")
+    torch.manual_seed(5)
+    net = lent("tiny", CHARSET, 1)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    described = Description(
+        name="t",
+        architecture="LCNetV4",
+        charset=CHARSET,
+        height=48,
+        width_stride=8,
+        pad_value=127,
+        buckets=(320,),
+        origin="a test",
+    )
+    write(tmp_path / "model", net, described)
+    for part in (
+        start(recipe, CHARSET, tmp_path / "model").net,
+        start(recipe, CHARSET, tmp_path / "model").average,
+    ):
+        for name, tensor in part.state_dict().items():
+            assert torch.allclose(tensor, net.state_dict()[name], rtol=0, atol=1e-30), name
+    with pytest.raises(ValueError, match="has another charset"):
+        start(recipe, CHARSET[1:], tmp_path / "model")
+
+
+def test_a_stage_may_begin_between_the_lent_net_and_a_trained_one(
+    whole: dict[str, Any], tmp_path: Path
+) -> None:
+    torch.save(whole, tmp_path / "first.pt")
+    lent_net, learnt = lent("small", CHARSET, RECIPE.seed).state_dict(), whole["average"]
+    for share in (0.0, 0.7, 1.0):
+        net = start(replace(RECIPE, blend=share), CHARSET, tmp_path / "first.pt").net.state_dict()
+        for name in ("backbone.stem.first.weight", "neck.reduce.weight", "neck.skip.bias"):
+            assert torch.equal(net[name], torch.lerp(lent_net[name], learnt[name], share)), (share, name)
+        for name in ("neck.recurrent.lstm.weight_ih_l0", "neck.recurrent.project.weight"):
+            assert torch.equal(net[name], learnt[name]), (share, name)  # lent nets have none
+        rows, before, after = (weights["head.weight"] for weights in (net, lent_net, learnt))
+        assert torch.equal(rows[[0, -1]], after[[0, -1]]), share  # blank and space
+        assert torch.equal(rows[1:-1], torch.lerp(before, after, share)[1:-1]), share
 
 
 def changed(content: dict[str, Any], before: dict[str, torch.Tensor], part: str) -> set[str]:

@@ -295,7 +295,9 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument("recipe")
     fit.add_argument("--out", type=Path, required=True, help="the run; the stage goes into OUT/STAGE")
     fit.add_argument("--stage", required=True, help="section of the recipe with the numbers")
-    fit.add_argument("--start", type=Path, help="checkpoint of an earlier stage to begin with")
+    fit.add_argument(
+        "--start", type=Path, help="checkpoint of an earlier stage, or a model folder, to begin with"
+    )
     fit.add_argument("--shards", type=Path, help="shards of another run (default: OUT/shards)")
     fit.add_argument("--minutes", type=float, help="end after so long, epochs or not")
     fit.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")

@@ -11,9 +11,10 @@ import numpy as np
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.classic import numbers
 from ocrsvc.training.features import BUCKETS, Order
-from ocrsvc.training.fit import Recipe, fit, with_minutes
+from ocrsvc.training.fit import fit
 from ocrsvc.training.net import SHAPES, WIDTH_STRIDE
 from ocrsvc.training.shards import Line, Shards
+from ocrsvc.training.state import Recipe, with_minutes
 from ocrsvc.training.truths import Truths
 
 DEV_REAL = "dev-real"
