@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(120)
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OCRSVC_")}
-    return {**kept, "OCRSVC_MODEL": model_name()}
+    return {**kept, "OCRSVC_MODEL": model_name(), "OCRSVC_TUNE": "false"}
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0) -> tuple[bytes, str]:
@@ -82,7 +82,7 @@ def test_version_is_quick_and_loads_nothing_heavy() -> None:
 
 def test_help_teaches() -> None:
     out, _ = run("--help")
-    commands = ("serve", "read", "models", "doctor", "evaluate", "train")
+    commands = ("serve", "read", "models", "tune", "doctor", "evaluate", "train")
     assert all(command in out.decode() for command in commands)
     for command in commands[:-1]:
         out, _ = run(command, "--help")

@@ -3,11 +3,14 @@
 Candidates are measured in rounds, each once a round, so that whatever slows a whole round down slows all of them.
 What is compared is therefore the ratio of two rates of the same round. A candidate replaces the default only if
 
-- there were at least three rounds,
-- the median of its ratios is above 1 by more than the noise, which is how much they scatter (1.4826 times their
-  median absolute deviation, which for normal noise is the standard deviation), and by more than its ``least_gain``,
+- there were at least four rounds,
+- the median of its ratios is above 1 by more than the noise, which is how much they scatter (2 x 1.4826 times their
+  median absolute deviation: for normal noise two standard deviations), and by more than its ``least_gain``,
   what it has to bring for what else it costs (memory, latency, or just being no default), and
-- it was faster in at least three quarters of the rounds.
+- it was faster in at least four of five rounds.
+
+Simulated with 4 to 9 rounds and rates that scatter by 10 %: one of three equals is taken for better than the default
+in 1 to 9 of 100 cases, with 2 % in 2 at most; a gain of 10 % with a scatter of 2 % is seen in 92 to 95.
 
 A later candidate replaces an earlier one by the same rule: list first what costs least.
 """
@@ -19,9 +22,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-MIN_ROUNDS = 3
-_SHARE_OF_ROUNDS = 0.75
-_NORMAL = 1.4826  # median absolute deviation to standard deviation
+MIN_ROUNDS = 4
+_SHARE_OF_ROUNDS = 0.8
+_NOISE = 2 * 1.4826  # of the median absolute deviation: two standard deviations, if it is normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def _figure(rates: Sequence[float], default: Sequence[float]) -> Figure:
 def _gain(rates: Sequence[float], rival: Sequence[float]) -> tuple[float, float]:
     ratios = [own / other for own, other in zip(rates, rival, strict=True)]
     middle = median(ratios)
-    return middle - 1, _NORMAL * median(abs(ratio - middle) for ratio in ratios)
+    return middle - 1, _NOISE * median(abs(ratio - middle) for ratio in ratios)
 
 
 def _beats(rates: Sequence[float], rival: Sequence[float], least_gain: float) -> bool:

@@ -54,10 +54,10 @@ class Key:
     format: int = _FORMAT
 
     def differences(self, other: Key) -> list[str]:
-        """What is another in ``other``, in words: ``onnxruntime 1.31.1, then 1.30.0``."""
+        """What is another in ``other``, in words: ``onnxruntime 1.31.1, was 1.30.0``."""
         own, theirs = asdict(self), asdict(other)
         return [
-            name if name in ("flags", "weights") else f"{name} {own[name]}, then {theirs[name]}"
+            name if name in ("flags", "weights") else f"{name} {own[name]}, was {theirs[name]}"
             for name in own
             if own[name] != theirs[name]
         ]
