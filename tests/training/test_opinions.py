@@ -48,6 +48,7 @@ def second_path() -> Path:
         ("INTERESTING", "INTERESTING", "INTERESTING"),
         ("A1 B2", "A1B2", "A1 B2"),  # no word: part numbers have their own spaces
         ("12:30", "12:30", "12:30"),
+        ("it's", "it's", None),  # curly or straight: neither knows
     ],
 )
 def test_what_counts_as_agreement(first: str, second: str, text: str | None) -> None:

@@ -13,7 +13,7 @@ import torch  # noqa: E402
 from ocrsvc.training.teacher import Head  # noqa: E402
 from ocrsvc.training.truths import BLANK, Truth, Truths, collapse, folded, recase, stack  # noqa: E402
 
-CHARSET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:…中文合计 "
+CHARSET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:'…中文合计 "
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,12 @@ def test_without_a_label_latin_that_lacks_spaces_is_no_text(truths: Truths, run:
 @pytest.mark.parametrize("run", ["THANK YOU", "12.50", "合计ABC", "v1.2", "Street, Town"])
 def test_without_a_label_other_latin_is_text(truths: Truths, run: str) -> None:
     assert judge(truths, run, None).text == run
+
+
+def test_without_a_label_quotation_marks_teach_nothing(truths: Truths) -> None:
+    """The teacher writes curly marks as straight ones."""
+    assert judge(truths, "合计'12", None) == Truth((), 0.0, 0.0, None)
+    assert judge(truths, "合计'12", "合计'12").distil == 1.0  # a label knows
 
 
 def test_a_target_that_needs_more_frames_than_there_are_is_none(truths: Truths) -> None:

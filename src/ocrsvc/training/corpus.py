@@ -26,7 +26,7 @@ from ocrsvc.training.figures import Figures
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _CONFUSABLE = (
     "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 "
-    "账帐 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 "
+    "账帐 筒简 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 "
     "0O 1lI 6b 8B 5S 2Z 9g O0Q vV cC sS xX zZ uU wW kK pP rn m nn vv w cl d "
     "， , 。 . ： : ； ; （ ( ） ) "
 ).split()
@@ -93,11 +93,11 @@ class Corpus:
             (self.mixed, 10),
             (self.english_prose, 13),
             (self.english_title, 6),
-            (self.documents.legal, 6),
+            (self.documents.legal, 7),
             (self.documents.form, 5),
             (self.documents.table, 4),
-            (self.documents.quoted, 4),
-            (self.documents.chinese_quoted, 5),
+            (self.documents.quoted, 10),
+            (self.documents.chinese_quoted, 6),
             (self.english_word, 8),
             (self.figures.receipt, 7),
             (self.figures.numbers, 6),
@@ -105,8 +105,8 @@ class Corpus:
             (self.figures.part_number, 5),
             (self.figures.plate, 3),
             (self.figures.card, 10),
-            (self.rare, 8),
-            (self.confusable, 2),
+            (self.rare, 14),
+            (self.confusable, 5),
         ]
         self.kinds = [kind for kind, _ in kinds]
         self.shares = list(itertools.accumulate(share for _, share in kinds))

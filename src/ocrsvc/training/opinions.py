@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import teacher
 from ocrsvc.training.charset import canonical
-from ocrsvc.training.truths import collapse, folded
+from ocrsvc.training.truths import QUOTES, collapse, folded
 
 WIDTHS = Buckets((320, 480, 640, 960, 1280))
 _LATIN = re.compile(r"[A-Za-z]{2}")
@@ -62,9 +62,9 @@ def second_path() -> Path:
 
 
 def agreed(first: str, second: str) -> str | None:
-    """What both read, in our characters, or None: they differ, or its spaces cannot be trusted."""
+    """What both read, in our characters, or None: they differ, or its spaces or quotation marks cannot be trusted."""
     one, other = canonical(first).strip(), canonical(second).strip()
-    if not one or folded(one) != folded(other):
+    if not one or folded(one) != folded(other) or QUOTES.search(one):
         return None
     if _LATIN.search(one) and (one.split() != other.split() or _LATIN_RUN.search(one)):
         return None

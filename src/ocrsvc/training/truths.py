@@ -20,6 +20,8 @@ from ocrsvc.training.teacher import Head
 BLANK = 0
 # Latin text whose spaces may be missing: a long run, or a joint that would need one.
 _LATIN_RUN = re.compile(r"[A-Za-z]{11,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
+# Recognisers write “ ” ‘ ’ as typed marks; which ones a picture has only a drawn line or a person's label tells.
+QUOTES = re.compile("[\"'“”‘’]")
 
 Label = tuple[str | None, str, bool]  # text or None, source, whether the text's case is unknown
 
@@ -99,6 +101,8 @@ class Truths:
         if text is None:
             peaks = [p for c, p in zip(path, confidence, strict=True) if c != BLANK]
             sure = bool(peaks) and min(peaks) > 0.5
+            if QUOTES.search(reading):
+                return Truth((), 0.0, 0.0, None)
             truth = reading.strip() if sure and not _LATIN_RUN.search(reading) else None
             distil = 1.0 if not peaks or sum(peaks) / len(peaks) > 0.6 else 0.3
         elif folded(text) != folded(reading):
