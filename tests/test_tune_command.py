@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,10 +15,12 @@ from available import model_name
 from drawings import Picture
 
 from ocrsvc import cli, tuned
+from ocrsvc.choice import Figure
 from ocrsvc.cpu import inspect
 from ocrsvc.evaluation import normal
 from ocrsvc.models import Registry
 from ocrsvc.settings import Settings
+from ocrsvc.tuned import Candidate, Record, Step
 
 pytestmark = pytest.mark.timeout(120)
 LINE = "合计 TOTAL 37.20"
@@ -129,25 +130,22 @@ def test_read_warns_of_a_broken_file_and_reads(
     assert (normal(out), errors) == (normal(LINE), "")
 
 
-def test_serve_logs_what_it_uses_and_what_it_cannot_use(broken: Path) -> None:
-    """The port is taken, so that it ends before it loads a model."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+def test_serve_logs_what_it_uses_and_what_it_cannot_use(tiny: Path) -> None:
+    """It ends by itself: beside the small model there is no detector."""
 
-        def logged() -> list[dict[str, object]]:
-            command = [sys.executable, "-m", "ocrsvc", "serve", "--port", port]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-            assert done.returncode != 0
-            return [json.loads(line) for line in done.stdout.splitlines()]
+    def logged() -> list[dict[str, object]]:
+        out, _ = run("serve", "--port", "0", status=1)
+        return [json.loads(line) for line in out.splitlines()]
 
-        (warning,) = [line for line in logged() if line["level"] == "warning"]
-        assert str(broken) in str(warning["event"])
+    key = tuned.key_of(Registry(Settings()).spec("tiny"), inspect())
+    path = tuned.path_of(tiny / "tuned", key)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"{")
+    (warning,) = [line for line in logged() if line["level"] == "warning"]
+    assert str(path) in str(warning["event"])
 
-        settings = Settings()
-        key = tuned.key_of(Registry(settings).spec(settings.model), inspect())
-        figure = tuned.Figure(100.0, 0.1, 0.01, 7)
-        values: tuple[dict[str, tuned.Value], ...] = ({"t_max_ms": 40.0}, {"t_max_ms": 80.0})
-        step = tuned.Step(tuple(tuned.Candidate(each, figure) for each in values), 1)
-        tuned.store(broken.parent, tuned.Record(key, "2026-11-21T12:00:00+00:00", 45.0, 1.0, (step,)))
-        (line,) = [line for line in logged() if line["event"] == "tuned"]
-        assert line["t_max_ms"] == 80.0
+    figure = Figure(100.0, 0.1, 0.01, 7)
+    step = Step((Candidate({"t_max_ms": 40.0}, figure), Candidate({"t_max_ms": 80.0}, figure)), 1)
+    tuned.store(path.parent, Record(key, "2026-11-21T12:00:00+00:00", 45.0, 1.0, (step,)))
+    (line,) = [line for line in logged() if line["event"] == "tuned"]
+    assert (line["level"], line["t_max_ms"]) == ("info", 80.0)
