@@ -126,8 +126,6 @@ def test_read_warns_of_a_broken_file_and_reads(
     assert normal(out) == normal(LINE)
     assert errors.startswith(f"ocrsvc: {broken} is not what `ocrsvc tune` writes")
     assert errors.count("\n") == 1
-    out, errors = run("read", str(picture), "--no-tune")
-    assert (normal(out), errors) == (normal(LINE), "")
 
 
 def test_serve_logs_what_it_uses_and_what_it_cannot_use(tiny: Path) -> None:
