@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from ocrsvc.cpu import Cpu, inspect
 from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile, load
 from ocrsvc.models import default_models_dir
+from ocrsvc.reader import open_reader
 from ocrsvc.results import LineText
+from ocrsvc.settings import Settings
 from ocrsvc.tuned import GROUPS, Record, Step, Value
 
 ONE = Cpu("x86_64", "Test", 1, None, 1, frozenset({"avx2"}))
@@ -203,3 +206,19 @@ async def test_a_model_that_does_not_run_is_told() -> None:
     broken = ModelFile("0" * 64, 4, data=b"none")
     with pytest.raises(CorruptModel):
         await tuner.tune(replace(spec, files={**spec.files, "fp32": broken}), inspect(), seconds=1)
+
+
+async def test_the_reader_opens_its_models_as_they_were_measured(tmp_path: Path) -> None:
+    tiny_model.write(tmp_path)
+    settings = Settings(model=str(tmp_path / "tiny"), workers=1, run_threads=2, arena=False, t_max_ms=80)
+    reader = open_reader(settings)
+    try:
+        await reader.start(warm=False)
+        recogniser, detector = reader._recognisers["tiny"], reader._detector
+        assert detector is not None
+        for session in (recogniser._session, detector._session):
+            options = session.get_session_options()
+            assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (2, False)
+        assert (reader.batcher.workers, reader.batcher._t_max) == (1, 0.08)
+    finally:
+        await reader.close(0)

@@ -10,7 +10,7 @@ What is compared is therefore the ratio of two rates of the same round. A candid
 - it was faster in at least four of five rounds.
 
 Simulated with 4 to 9 rounds and rates that scatter by 10 %: one of three equals is taken for better than the default
-in 1 to 9 of 100 cases, with 2 % in 2 at most; a gain of 10 % with a scatter of 2 % is seen in 92 to 95.
+in at most 9 of 100 cases, with 2 % in at most 2; a gain of 10 % with a scatter of 2 % is seen in 92 to 95.
 
 A later candidate replaces an earlier one by the same rule: list first what costs least.
 """
