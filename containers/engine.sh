@@ -1,9 +1,8 @@
 # Sourced by the scripts beside it: which container engine this machine has. No engine of its own is started.
 # Sets $builder (docker, buildah or podman) and $runner (docker or podman, or nothing).
 
-# Both work without privileges and inside other containers; set them to something else where that is faster.
+# The isolation that works without privileges and inside other containers.
 export BUILDAH_ISOLATION="${BUILDAH_ISOLATION:-chroot}"
-export STORAGE_DRIVER="${STORAGE_DRIVER:-vfs}"
 
 builder="" runner=""
 if command -v docker >/dev/null && docker info >/dev/null 2>&1; then

@@ -98,7 +98,7 @@ def test_it_does_not_run_as_root(dockerfile: Path) -> None:
 
 
 def test_commands_are_lists_not_shell_lines(dockerfile: Path) -> None:
-    assert json.loads(last(dockerfile, "ENTRYPOINT")) == ["/opt/ocrsvc/bin/ocrsvc"]
+    assert json.loads(last(dockerfile, "ENTRYPOINT")) == ["/usr/bin/tini", "--", "/opt/ocrsvc/bin/ocrsvc"]
     assert json.loads(last(dockerfile, "CMD")) == ["serve"]
     options, _, command = last(dockerfile, "HEALTHCHECK").partition(" CMD ")
     assert json.loads(command) == ["/opt/ocrsvc/bin/healthcheck"]
@@ -187,10 +187,14 @@ def test_the_entry_point_serves_is_healthy_and_stops(
     assert refused.returncode == 1
     assert f"port {port}" in refused.stderr
 
-    command = [*json.loads(last(FILES[0], "ENTRYPOINT")), *json.loads(last(FILES[0], "CMD"))]
-    command[0] = str(Path(sys.executable).with_name(Path(command[0]).name))
-    variables = pairs(FILES[0], "ENV")
-    variables |= {"OCRSVC_PORT": str(port), "PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    program, *arguments = json.loads(last(FILES[0], "ENTRYPOINT"))[2:] + json.loads(last(FILES[0], "CMD"))
+    command = [str(Path(sys.executable).with_name(Path(program).name)), *arguments]
+    variables = pairs(FILES[0], "ENV") | {
+        "OCRSVC_PORT": str(port),
+        "OCRSVC_CACHE_DIR": str(tmp_path / "cache"),
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+    }
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -210,7 +214,8 @@ def test_the_entry_point_serves_is_healthy_and_stops(
             process.kill()
             process.wait()
     assert health(port).returncode == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["log"]
+    # Nothing else was written: no file of the libraries either.
+    assert {path.name for path in tmp_path.iterdir()} <= {"log", "cache"}
 
 
 def test_the_health_check_tells_starting_from_ready(tmp_path: Path) -> None:

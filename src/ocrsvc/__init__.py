@@ -1,3 +1,9 @@
 """ocrsvc: a mixed Chinese/English OCR service for machines with CPUs and no GPU."""
 
+import os
+
 __version__ = "0.1.0"
+
+# ONNX Runtime 1.31 begins to send usage data to its makers, and to keep a database of it in the home folder, when it is
+# imported; calling its disable_telemetry_events() is too late. What is read here stays here.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
