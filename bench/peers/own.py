@@ -39,6 +39,7 @@ class Own:
         if precision not in spec.precisions:
             raise Absent(f"{name} has no {precision} weights, only {', '.join(spec.precisions)}")
         self.name = f"{name}@{precision}"
+        self.spec = spec
         self._engine = engine.Recogniser(spec, cpu=cpu.inspect(), precision=_PRECISIONS[precision])
         size = f"{self._engine.file.size / 1e6:.1f} MB"
         self.about = f"{spec.name} {precision}, {size}, {self._engine.id.digest[:14]}, as served"

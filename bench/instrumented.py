@@ -1,0 +1,101 @@
+"""``ocrsvc serve`` with timers around ONNX Runtime and picture decoding, and with ``--profile`` with a profiler.
+
+Configured by OCRSVC_* variables. At SIGUSR1 it writes to the file OUT, as JSON, the CPU seconds of the process so far,
+those of each timer, and the profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import onnxruntime as ort
+from profiler import Profiler
+
+from ocrsvc import images
+from ocrsvc.commands import configuration
+
+
+class Timers:
+    """CPU seconds of the calling thread below the functions that are watched, by the name given to them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._watched: set[tuple[object, str]] = set()
+
+    def watch(self, name: str, owner: Any, attribute: str, then: Callable[[Any], None] | None = None) -> None:
+        """Time the function ``owner.attribute`` from now on; ``then`` sees what it returns."""
+        if (owner, attribute) in self._watched:
+            return
+        self._watched.add((owner, attribute))
+        self.seconds.setdefault(name, 0.0)
+        setattr(owner, attribute, self._timed(name, getattr(owner, attribute), then))
+
+    @property
+    def code(self) -> CodeType:
+        """The function that stands in for those watched."""
+        code: CodeType = self._timed("", len, None).__code__
+        return code
+
+    def _timed(self, name: str, function: Callable[..., Any], then: Callable[[Any], None] | None) -> Any:
+        @wraps(function)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            begun = time.thread_time()
+            try:
+                result = function(*arguments, **named)
+            finally:
+                spent = time.thread_time() - begun
+                with self._lock:
+                    self.seconds[name] += spent
+            if then is not None:
+                then(result)
+            return result
+
+        return timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    timers = Timers()
+    timers.watch("onnxruntime", ort.InferenceSession, "run")
+    # Whatever reads this kind of picture: its class is known once there is one.
+    timers.watch("decode", images, "open_source", lambda source: timers.watch("decode", type(source), "page"))
+    profiler = Profiler(frozenset({timers.code})) if options.profile else None
+
+    def tell(*_: object) -> None:
+        hook = sys.getprofile()
+        sys.setprofile(None)  # what follows is not the server's
+        said = {
+            "cpu_seconds": time.process_time(),
+            "timers": dict(timers.seconds),
+            "profile": profiler.totals() if profiler else {},
+        }
+        partial = options.out.with_suffix(".partial")
+        partial.write_text(json.dumps(said), encoding="utf-8")
+        os.replace(partial, options.out)
+        sys.setprofile(hook)
+
+    signal.signal(signal.SIGUSR1, tell)
+    from ocrsvc.service.server import serve
+
+    if profiler is not None:
+        profiler.install()
+    serve(configuration.load())
+
+
+if __name__ == "__main__":
+    main()

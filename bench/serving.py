@@ -1,0 +1,164 @@
+"""Servers as processes of their own, ours and others': start, wait until they answer, CPU time, memory, end."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+_START_SECONDS = 120.0
+_STOP_SECONDS = 40.0  # for the process itself
+_REST_SECONDS = 3.0  # for what it leaves behind
+_ANSWER_SECONDS = 60.0
+_PAUSE_SECONDS = 0.05  # between two looks at a server that starts
+BENCH = Path(__file__).parent
+
+Probe = Callable[[int], bool]  # whether the server on this port is ready
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server on a port of localhost."""
+
+    port: int
+    process: psutil.Process
+
+    def tree(self) -> list[psutil.Process]:
+        """The process and all below it."""
+        return [self.process, *self.process.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the whole tree so far, user and system; of processes that live."""
+        return sum(_cpu(process) for process in self.tree())
+
+    def rss_bytes(self) -> int:
+        """Resident memory of the whole tree; pages that processes share count in each."""
+        return sum(_rss(process) for process in self.tree())
+
+
+def _cpu(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        times = process.cpu_times()
+        return float(times.user + times.system)
+    return 0.0
+
+
+def _rss(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_info().rss)
+    return 0
+
+
+@contextlib.contextmanager
+def ours(**settings: object) -> Iterator[Server]:
+    """``ocrsvc serve``, ready; ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too."""
+    port = free_port()
+    chosen = {"host": "127.0.0.1", "port": port, **settings}
+    environment = {
+        f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
+    }
+    with started([sys.executable, "-m", "ocrsvc", "serve"], port, environment, is_ready) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def peer(module: str, arguments: Sequence[str], probe: bytes) -> Iterator[Server]:
+    """A service of bench/peers (``naive_flask`` for instance); ``probe`` is a request that it answers once ready."""
+    port = free_port()
+    command = [sys.executable, "-m", f"peers.{module}", "--port", str(port), *arguments]
+    paths = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with started(
+        command, port, {"PYTHONPATH": os.pathsep.join(paths)}, lambda port: answers(port, probe)
+    ) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], port: int, environment: Mapping[str, str], probe: Probe
+) -> Iterator[Server]:
+    """The server of this command once ``probe`` holds; SystemExit with what it printed if it ends or takes too long.
+    It gets SIGTERM at the end, and what of its tree is left then SIGKILL.
+    """
+    with tempfile.TemporaryFile() as log:
+        popen = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+        server = Server(port, psutil.Process(popen.pid))
+        try:
+            _wait(popen, log, port, probe)
+            yield server
+        finally:
+            _stop(popen, server)
+
+
+def _wait(popen: subprocess.Popen[bytes], log: IO[bytes], port: int, probe: Probe) -> None:
+    until = time.monotonic() + _START_SECONDS
+    while not probe(port):
+        if popen.poll() is not None or time.monotonic() > until:
+            log.seek(0)
+            said = log.read().decode("utf-8", "replace")[-3000:]
+            raise SystemExit(f"{' '.join(map(str, popen.args))} did not get ready:\n{said}")  # type: ignore[arg-type]
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _stop(popen: subprocess.Popen[bytes], server: Server) -> None:
+    tree = server.tree() if popen.poll() is None else []
+    if popen.poll() is None:
+        popen.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        popen.wait(_STOP_SECONDS)
+    _, left = psutil.wait_procs(tree, timeout=_REST_SECONDS)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=_REST_SECONDS)
+    popen.wait()
+
+
+def free_port() -> int:
+    """A port of localhost that nobody listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def is_ready(port: int) -> bool:
+    """Whether /readyz says 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def answers(port: int, probe: bytes) -> bool:
+    """Whether this whole request is answered with 200."""
+    return ask(port, probe)[0] == 200
+
+
+def ask(port: int, content: bytes) -> tuple[int, bytes]:
+    """Status and body of the answer to a whole request; (0, b"") if nobody answers."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_SECONDS) as connection:
+            connection.sendall(content)
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            return response.status, response.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
