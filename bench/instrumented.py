@@ -22,8 +22,7 @@ from typing import Any
 import onnxruntime as ort
 from profiler import Profiler
 
-from ocrsvc import images
-from ocrsvc.commands import configuration
+from ocrsvc import cli, images
 
 
 class Timers:
@@ -90,11 +89,9 @@ def main() -> None:
         sys.setprofile(hook)
 
     signal.signal(signal.SIGUSR1, tell)
-    from ocrsvc.service.server import serve
-
     if profiler is not None:
         profiler.install()
-    serve(configuration.load())
+    raise SystemExit(cli.main(["serve"]))
 
 
 if __name__ == "__main__":

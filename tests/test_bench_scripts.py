@@ -8,15 +8,13 @@ from collections import Counter
 from pathlib import Path
 
 import accuracy
-import cv2
 import lines
 import machine
 import pytest
+import stripe_data
 import tiny_model
 
 from ocrsvc.manifest import save
-
-LABELS = {"a": ["12", "AB", "中文"], "scribe_docs": ["A B", "7 7"]}
 
 
 @pytest.fixture(scope="module")
@@ -29,16 +27,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sources; the label of the last line is not what its picture says."""
-    folder = tmp_path_factory.mktemp("lines")
-    for source, labels in LABELS.items():
-        (folder / source / "img").mkdir(parents=True)
-        rows = []
-        for number, text in enumerate(labels):
-            cv2.imwrite(str(folder / source / "img" / f"{number}.png"), tiny_model.draw(text))
-            label = text.replace("7 7", "7  8")
-            rows.append(json.dumps({"file": f"img/{number}.png", "text": label}, ensure_ascii=False))
-        (folder / source / "manifest.jsonl").write_text("\n".join(rows), encoding="utf-8")
-    return folder
+    return stripe_data.write(tmp_path_factory.mktemp("lines"), wrong={"7 7": "7  8"})
 
 
 def test_accuracy_scores_prints_and_writes(
@@ -68,7 +57,7 @@ def test_accuracy_scores_prints_and_writes(
     assert "nonsense" in document["skipped"]
     (said,) = (tmp_path / "said").iterdir()
     texts = [json.loads(row)["text"] for row in said.read_text("utf-8").splitlines()]
-    assert texts == [*LABELS["a"], *LABELS["scribe_docs"]]
+    assert texts == [*stripe_data.LABELS["a"], *stripe_data.LABELS["scribe_docs"]]
 
 
 def test_lines_are_raced_against_the_references(
