@@ -81,6 +81,9 @@ bench: $(VENV)/.setup
 	@for script in accuracy lines enhance; do \
 		echo "== $$script"; $(BIN)/python bench/$$script.py "$(DATA)/lines" $(BENCH) || exit 1; done
 	@echo "== pages"; $(BIN)/python bench/pages.py "$(DATA)/pages" $(BENCH)
+	@echo "== batch_table"; $(BIN)/python bench/batch_table.py
+	@for script in throughput mixed overhead memory; do \
+		echo "== $$script"; $(BIN)/python bench/$$script.py "$(DATA)/lines" $(BENCH) || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
