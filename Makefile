@@ -4,6 +4,8 @@
 #   make test      all tests (see below)                       make lint     ruff and mypy
 #   make bench     the benchmarks in bench/, DATA=folder       make format   ruff, rewriting files
 #   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
+#   make image-x86, make image-arm64   images for docker and podman (docs/containers.md); make test-arm64 DATA=folder
+#                  compares what both read; make lock renews the versions that they install
 #
 # `make serve SERVE="--port 9000"` and `make test TEST="-k batcher"` pass arguments on.
 
@@ -16,12 +18,13 @@ TEST   ?=
 BENCH  ?=
 # Where `make bench` finds labelled data: lines/SOURCE/manifest.jsonl and pages/SOURCE/manifest.jsonl.
 DATA   ?=
+PARITY ?=
 # What pip is asked for. On Linux the ordinary wheel brings 2 GB of CUDA along; where there is a source of the CPU build,
 # name it: make setup-train TORCH="torch==2.13.0 --index-url ..."
 TORCH  ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train serve test lint format bench clean
+.PHONY: help setup setup-train serve test lint format bench clean image-x86 image-arm64 test-arm64 lock
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -84,6 +87,18 @@ bench: $(VENV)/.setup
 	@echo "== batch_table"; $(BIN)/python bench/batch_table.py
 	@for script in throughput mixed overhead memory; do \
 		echo "== $$script"; $(BIN)/python bench/$$script.py "$(DATA)/lines" $(BENCH) || exit 1; done
+
+image-x86 image-arm64: image-%:
+	@containers/build $*
+
+# `make test-arm64 DATA=folder PARITY="--lines 10 --seconds 600"`
+test-arm64:
+	@test -n "$(DATA)" || { echo "Name the labelled data: make test-arm64 DATA=folder (docs/containers.md)" >&2; exit 1; }
+	@containers/parity "$(DATA)" $(PARITY)
+
+lock: $(VENV)/.runtime
+	@$(PIP) uv
+	@containers/lock $(BIN)/uv
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
