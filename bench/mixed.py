@@ -125,7 +125,7 @@ def calibrate(
     sheets = load.run(server.port, [load.Stream("pages", pages, clients=_CALIBRATING_PAGES)], seconds)
     good = len(sheets.streams["pages"].good())
     found = {
-        "lines_per_second": alone.streams["lines"].done(alone.seconds, alone.begun) / alone.seconds,
+        "lines_per_second": len(alone.streams["lines"].good()) / alone.wall_seconds,
         "pages_per_second": good / sheets.wall_seconds,
     }
     if not all(found.values()):
@@ -204,8 +204,11 @@ def summary(turns: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
 
 
 def over_idle(turns: Sequence[Mapping[str, Mapping[str, Any]]], phase: str) -> dict[str, float] | None:
-    """p99 of a phase (beside pages where it has pages) over the median of idle's p50."""
-    idle = statistics.median(turn["idle"]["p50_ms"] for turn in turns)
+    """p99 of a phase (beside pages where it has pages) over the median of idle's p50; None if one did not occur."""
+    quiet = [turn["idle"]["p50_ms"] for turn in turns if turn["idle"]["p50_ms"] is not None]
+    if not quiet:
+        return None
+    idle = statistics.median(quiet)
     name = "p99_beside_ms" if phase in ("mixed", "full") else "p99_ms"
     values = [turn[phase][name] / idle for turn in turns if turn[phase][name] is not None]
     return spread(values) if values else None

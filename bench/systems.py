@@ -124,6 +124,7 @@ class Raw:
                         stack(some, height=shape.height, width=batch.width, pad_value=shape.pad_value)
                     )
             self._batches["40 ms" if rows is None else f"{rows}"] = arrays
+            self._read(arrays)  # the first run of a shape allocates
 
     def measure(self, seconds: float) -> Limit:
         """Read all lines again and again for this long with each size, and give the best."""

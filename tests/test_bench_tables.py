@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import batch_table
+import claims
 import events
 import load
 import memory
@@ -26,10 +27,12 @@ from peers.own import manifest
 from ocrsvc.models import default_models_dir
 
 
+@pytest.mark.timeout(180)  # sessions of two threads wait for each other on a machine that is busy with others
 def test_the_table_of_batches_from_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(events, "count", lambda event, work: None)  # perf takes longer than all the rest
+    monkeypatch.setattr(claims, "_BLOG_THREADS", 2)  # 14 spinning threads take the machine from other tests
     tiny_model.write(tmp_path)
     out = tmp_path / "results" / "out.json"
     arguments = ["--model", str(tmp_path / "tiny"), "--batches", "1,4", "--threads", "1,2", "--rounds", "2"]
@@ -67,7 +70,7 @@ def test_claims_are_judged_round_by_round() -> None:
         _row("ORT fp32", 1, 18, 36),
         _row("PyTorch fp32", 1, 10, 20),
     ]
-    batching, level, torch, parallel = batch_table.claims_of(rows, timed, cores=2)
+    batching, level, torch, parallel = claims.claims_of(rows, timed, cores=2)
     assert batching["measured"]["median"] == 1.1, "one session on all cores, largest batch over smallest"
     assert "best is batch 8: 3.00" in batching["how"]
     assert (level["measured"]["median"], level["verdict"]) == (1.22, "confirmed")
@@ -80,7 +83,7 @@ def test_pytorch_and_onnxruntime_run_the_same_weights() -> None:
         pytest.importorskip(module)
     if not (default_models_dir() / "crnn-fast" / "manifest.json").is_file():
         pytest.skip("no crnn-fast here")
-    ort_cell, torch_cell = batch_table.torch_cells(manifest("crnn-fast"), 96)
+    ort_cell, torch_cell = claims.torch_cells(manifest("crnn-fast"), 96)
     (indices, probabilities), answer = ort_cell.run(), torch_cell.run()  # type: ignore[misc]
     assert (indices[:, :, 0] == answer[0][:, :, 0].numpy()).all()
     np.testing.assert_allclose(probabilities[:, :, 0], answer[1][:, :, 0].numpy(), atol=1e-4)
@@ -148,6 +151,15 @@ def test_lines_beside_a_page_are_those_that_overlap_one() -> None:
     assert mixed.beside_a_page(lines, load.Answers()) == []
 
 
+def test_the_wait_beside_pages_is_told_in_idle_times() -> None:
+    turns = [
+        {"idle": {"p50_ms": 4.0}, "mixed": {"p99_ms": 9.0, "p99_beside_ms": 20.0}},
+        {"idle": {"p50_ms": 6.0}, "mixed": {"p99_ms": 9.0, "p99_beside_ms": None}},
+    ]
+    assert (mixed.over_idle(turns, "mixed") or {})["median"] == 4.0
+    assert mixed.over_idle([{"idle": {"p50_ms": None}, "mixed": turns[0]["mixed"]}], "mixed") is None
+
+
 def test_the_slope_is_that_of_the_second_half() -> None:
     points = [(0, 100.0), (100, 200.0), (200, 250.0), (300, 260.0), (400, 270.0)]
     assert memory.second_half(points) == points[2:]
@@ -183,7 +195,7 @@ def test_the_profiler_sees_all_threads_and_hides_what_it_is_told_to() -> None:
     assert calls["_branch"][1] == 2
     assert calls["_leaf"][1] == 2, "those below the hidden function are not counted"
     assert calls["_hidden"][1] == 2
-    assert calls["_hidden"][0] > calls["_leaf"][0], "their time is the hidden function's"
+    assert calls["_leaf.<locals>.<genexpr>"][1] == 2 * 2001
     assert profiler.since({"a": (5, 2), "b": (1, 1)}, {"a": (3, 1)}) == {"a": (2, 1), "b": (1, 1)}
 
 
