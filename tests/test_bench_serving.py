@@ -24,7 +24,6 @@ import throughput
 import tiny_model
 from peers.reading import Reading
 
-
 pytestmark = pytest.mark.timeout(
     180
 )  # servers start in seconds, but not on a machine that is busy with others
