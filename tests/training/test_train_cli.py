@@ -18,7 +18,7 @@ need_training()
 
 from ocrsvc import manifest  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
-from ocrsvc.training import charset, cli, photos, stages, teacher  # noqa: E402
+from ocrsvc.training import charset, cli, features, photos, stages, teacher  # noqa: E402
 from ocrsvc.training.shards import Shards  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 
@@ -112,33 +112,58 @@ def test_a_recipe_that_cannot_be_is_explained(change: dict[str, object], message
             stages.plan(recipe, "neck")
 
 
-@pytest.mark.parametrize("change", [{}, {"embedding": 0}, {"frozen": "none"}])
+@pytest.mark.parametrize("change", [{"embedding": 0, "kl": 0}, {"frozen": "none", "embedding": 0}])
 def test_features_of_another_net_are_refused(
     tiny_run: TrainingRun, tmp_path: Path, change: dict[str, object]
 ) -> None:
     recipe = yaml.safe_load(RECIPE)
     recipe["neck"] |= {"shape": "tiny", **change}
-    with pytest.raises(ValueError, match="holds features of small: a stage of tiny needs `embedding: 0`"):
+    with pytest.raises(
+        ValueError, match="holds features of small: a stage of tiny needs `embedding: 0`, `kl: 0`"
+    ):
         stages.train(recipe, "neck", tmp_path, shards=tiny_run.folder / "shards")
 
 
 def test_the_lines_of_a_run_can_be_seen_by_another_net(tiny_run: TrainingRun, tmp_path: Path) -> None:
-    from ocrsvc.training import features
-
     recipe = yaml.safe_load(RECIPE)
     recipe["features"]["shape"] = "tiny"
     orders = stages.orders(recipe, tmp_path / "shards", pictures=tiny_run.folder / "shards")
     assert [order.folder.name for order in orders] == [folder.name for folder in tiny_run.shards]
+    ours, theirs = orders[-1].folder, tiny_run.shards[-1]
     assert features.make(orders[-1]).startswith("real-000: ")
-    ours, theirs = tmp_path / "shards" / "real-000", tiny_run.shards[-1]
-    assert np.load(ours / "features.npy").shape[1] == 160
-    assert np.load(ours / "pixels.npy").sum() == np.load(theirs / "pixels.npy").sum()
-    texts = [sorted(map(str, json.loads((at / "texts.json").read_text("utf-8")))) for at in (ours, theirs)]
-    assert texts[0] == texts[1]
+    for name in ("pixels.npy", "lengths.npy", "texts.json"):
+        assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
+    frames = int(np.load(theirs / "lengths.npy").sum())
+    assert np.load(ours / "features.npy").shape == (frames, 160)
+    assert np.load(ours / "embedding.npy").shape == (frames, 80)
+
+
+def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
+    tiny_run: TrainingRun, tmp_path: Path
+) -> None:
+    source = tiny_run.shard("drawn-000")
+    recipe = yaml.safe_load(RECIPE)
+    with pytest.raises(ValueError, match="name them with --pictures"):
+        stages.orders(recipe, tmp_path, through=default_models_dir() / "crnn")
+    orders = stages.orders(
+        recipe, tmp_path, pictures=tiny_run.folder / "shards", through=default_models_dir() / "crnn"
+    )
+    order = next(order for order in orders if order.folder.name == "drawn-000-int8")
+    features.make(order)
+    rounded, as_lent = (np.load(at / "features.npy").astype(np.float32) for at in (order.folder, source))
+    assert (order.folder / "embedding.npy").read_bytes() == (source / "embedding.npy").read_bytes()
+    noise = (rounded - as_lent).std() / as_lent.std()
+    assert 0.01 < noise < 0.4
+    shards = Shards([source, order.folder], Truths(charset.load(), teacher.load_head()))
+    train, dev = stages.split(shards)
+    assert not train
+    assert {key: len(lines) for key, lines in dev.items()} == {"drawn": 12, "drawn_int8": 12}
+    again = stages.orders(recipe, tmp_path, pictures=tmp_path, through=default_models_dir() / "crnn")
+    assert again == []  # they are not rounded twice
 
 
 def test_an_unknown_stage_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="no stage 'adapt'; its stages: neck, more, whole"):
+    with pytest.raises(SystemExit, match="no stage 'adapt'; its stages: neck, more, back, marks, whole"):
         cli.main(["fit", "crnn", "--out", str(tmp_path), "--stage", "adapt", "--threads", "1"])
     with pytest.raises(SystemExit, match="no recipe for `ocrsvc train fit`"):
         cli.main(["fit", "vgg-crnn", "--out", str(tmp_path), "--stage", "scratch", "--threads", "1"])
@@ -171,7 +196,7 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
 def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
     shipped = {file.stem: cli.recipe(file.stem) for file in cli.RECIPES.glob("*.yaml")}
-    assert stages.names(shipped["crnn"]) == ["neck", "more", "whole"]
+    assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "whole"]
     assert stages.names(shipped["crnn-fast"]) == ["neck", "whole"]
     for recipe in (*shipped.values(), cli.recipe(str(tmp_path / "tiny.yaml"))):
         assert {"name", "architecture"} <= recipe.keys()

@@ -13,7 +13,7 @@ features:
   real: {shards: 1, lines: 6, seed: 8, held_out: 1}
 neck: {shape: small, epochs: 2, frames: 256, learning_rate: 0.003, frozen: all, seed: 1}
 whole: {shape: small, epochs: 1, frames: 64, learning_rate: 0.0004, frozen: low, seed: 2}
-fast: {shape: tiny, epochs: 1, frames: 64, learning_rate: 0.001, frozen: none, embedding: 0, seed: 3}
+fast: {shape: tiny, epochs: 1, frames: 64, learning_rate: 0.001, frozen: none, embedding: 0, kl: 0, seed: 3}
 calibration: {lines: 8, seed: 5}
 keep_float: [/stem/, /gate/]
 """

@@ -102,7 +102,9 @@ def _features(options: argparse.Namespace) -> None:
     from ocrsvc.training import features, stages
 
     shards = options.out / "shards"
-    lines = {name: getattr(options, name) for name in ("fonts", "prose", "real", "photos", "pictures")}
+    lines = {
+        name: getattr(options, name) for name in ("fonts", "prose", "real", "photos", "pictures", "through")
+    }
     with _explained():
         features.run(stages.orders(recipe(options.recipe), shards, **lines), options.processes)
 
@@ -287,8 +289,9 @@ def parser() -> argparse.ArgumentParser:
     features.add_argument("--out", type=Path, required=True)
     features.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
     features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
+    features.add_argument("--pictures", type=Path, help="shards that are there: take their lines, draw none")
     features.add_argument(
-        "--pictures", type=Path, help="shards of another recipe: take their lines, draw none"
+        "--through", type=Path, help="model folder: see the --pictures with its INT8 convolutions"
     )
     features.add_argument("--processes", type=int, default=2)
     fit = add("fit", _fit, "train one stage of a recipe on the lines of a run")

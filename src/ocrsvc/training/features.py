@@ -4,34 +4,44 @@ A shard is a folder of plain ``.npy`` files that training maps into memory: ``pi
 ``features`` float16 [sum T,F] of the convolutions as lent, ``embedding`` float16 [sum T,D] of the net as lent (what
 training holds on to wherever it reads right), ``lengths`` int32 [lines] (T), ``texts.json``. A line's width is its
 bucket, 8 T, so training sees the very tensors that serving makes, padding included.
+
+A shard can be made again from another one's pictures: with features and embeddings of another net, or with the features
+of an INT8 graph, so that what comes behind the convolutions learns to read what they say when they are rounded.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import random
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
+from ocrsvc import manifest
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.fonts import discover
-from ocrsvc.training.net import SHAPES, WIDTH_STRIDE, Crnn
+from ocrsvc.training.net import SHAPES, WIDTH_STRIDE, Block, Crnn
 from ocrsvc.training.samples import Sample, crops, drawn, labelled, vary
 from ocrsvc.training.synth import Synthesiser
+from ocrsvc.training.weights import load_net
 
 HEIGHT = 48
 PAD_VALUE = 127
 BUCKETS = Buckets((96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
+_BATCH_COLUMNS = 2048  # of pictures that a net sees at once
 DEV_EVERY = 12  # of the real pictures one in so many is kept for the dev score and never varied into training
 
 
@@ -40,7 +50,8 @@ class Order:
     """One shard to make. ``real`` are label folders, ``photos`` crop folders; neither means drawn lines.
 
     ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
-    ``shape``: whose features are kept; ``pictures``: a shard whose lines are taken as they are.
+    ``shape``: whose features are kept. ``pictures``: a shard whose lines are taken as they are;
+    ``through``: a model folder whose INT8 convolutions look at them instead of the lent ones.
     """
 
     folder: Path
@@ -54,6 +65,7 @@ class Order:
     dev: bool = False
     shape: str = "small"
     pictures: Path | None = None
+    through: Path | None = None
 
 
 def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
@@ -77,23 +89,87 @@ class Extractor:
         return features.numpy().astype(np.float16), self.net.neck(features).numpy().astype(np.float16)
 
 
-def _kept(folder: Path) -> Iterator[Sample]:
-    """The lines of a shard, padding and all."""
-    texts = json.loads((folder / "texts.json").read_text("utf-8"))
-    pixels, start = np.load(folder / "pixels.npy", mmap_mode="r"), 0
-    for length, (text, source, case_folded) in zip(
-        np.load(folder / "lengths.npy").tolist(), texts, strict=True
-    ):
-        width = length * WIDTH_STRIDE
-        size = HEIGHT * width * 3
-        yield Sample(pixels[start : start + size].reshape(HEIGHT, width, 3), text, source, case_folded)
-        start += size
+class Rounded:
+    """The convolutions of the INT8 graph in a model folder, whose training has left them as they were lent.
+
+    Its features come in the units of the lent net: equalisation before INT8 gives every channel a scale, which is that
+    of the last convolution's weights. ValueError if the folder's convolutions are others than the lent ones.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        net, _ = load_net(folder)
+        lent = Extractor(net.shape.name).net
+        own, theirs = (
+            next(part for part in reversed(list(each.backbone.high.modules())) if isinstance(part, Block))
+            for each in (net, lent)
+        )
+        weight, before = own.project.weight.detach().flatten(1), theirs.project.weight.detach().flatten(1)
+        scale = weight.norm(dim=1) / before.norm(dim=1)
+        if not torch.allclose(weight, before * scale[:, None], rtol=1e-3, atol=1e-5):
+            raise ValueError(f"the convolutions of {folder} were trained: they are no longer the lent ones")
+        self.scale = scale.numpy()
+        model = onnx.load_model_from_string(manifest.load(folder).files["int8"].read())
+        body = {name for node in model.graph.node if "/neck/" not in node.name for name in node.output}
+        # What the neck takes from outside: the features, and weights behind their Cast.
+        taken = [name for node in model.graph.node if "/neck/" in node.name for name in node.input]
+        features = next(name for name in taken if name in body and name.startswith("/backbone/"))
+        del model.graph.output[:]
+        model.graph.output.append(onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # it tells of every initialiser that only the neck would have needed
+        self.session = ort.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+        """uint8 [N,48,W,3] -> features [N,T,F], and no embeddings [N,T,0]."""
+        (features,) = self.session.run(None, {"pixels": batch})
+        scaled = np.asarray(features / self.scale, np.float16)
+        return scaled, scaled[..., :0]
+
+
+def _again(order: Order, source: Path) -> str:
+    """The lines of ``source`` seen by another net, or through INT8."""
+    started = time.monotonic()
+    see = Rounded(order.through) if order.through else Extractor(order.shape)
+    lengths: list[int] = np.load(source / "lengths.npy").tolist()
+    pixels, start = np.load(source / "pixels.npy", mmap_mode="r"), 0
+    features, embeddings = [], []
+    for length, run in itertools.groupby(lengths):
+        width, left = length * WIDTH_STRIDE, len(list(run))
+        while left:
+            rows = min(left, max(1, _BATCH_COLUMNS // width))
+            end = start + rows * HEIGHT * width * 3
+            f, e = see(np.array(pixels[start:end]).reshape(rows, HEIGHT, width, 3))
+            features.append(f.reshape(rows * length, -1))
+            embeddings.append(e.reshape(rows * length, -1))
+            start, left = end, left - rows
+    building = order.folder.with_name(f".{order.folder.name}.part")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    for name in ("pixels.npy", "lengths.npy", "texts.json"):
+        _link(source / name, building / name)
+    np.save(building / "features.npy", np.concatenate(features))
+    if (
+        order.through
+    ):  # what is learnt is what the net as lent makes of the picture, not of its rounded features
+        _link(source / "embedding.npy", building / "embedding.npy")
+    else:
+        np.save(building / "embedding.npy", np.concatenate(embeddings))
+    building.rename(order.folder)
+    return f"{order.folder.name}: {len(lengths)} lines, {len(lengths) / (time.monotonic() - started):.0f} lines/s"
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file that is never written again, or a copy where the disk is another."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _samples(order: Order) -> Iterable[Sample]:
-    if order.pictures:
-        yield from _kept(order.pictures)
-        return
     rng = random.Random(order.seed)
     if not order.real and not order.photos:
         corpus = Corpus(charset.load(), order.seed, order.prose)
@@ -117,6 +193,8 @@ def make(order: Order) -> str:
     """Writes one shard (atomically: a killed run leaves none behind) if there are lines; returns one for the log."""
     if order.folder.exists():
         return f"{order.folder.name}: there already"
+    if order.pictures:
+        return _again(order, order.pictures)
     started = time.monotonic()
     extractor = Extractor(order.shape)
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
@@ -141,7 +219,7 @@ def make(order: Order) -> str:
         bucket = BUCKETS.of(line.shape[1])
         group = waiting.setdefault(bucket, [])
         group.append((line, sample))
-        if len(group) * bucket >= 2048:
+        if len(group) * bucket >= _BATCH_COLUMNS:
             flush(bucket)
     for bucket in list(waiting):
         flush(bucket)

@@ -18,6 +18,7 @@ from ocrsvc.training.state import Recipe, with_minutes
 from ocrsvc.training.truths import Truths
 
 DEV_REAL = "dev-real"
+ROUNDED = "-int8"  # ends the names of shards whose features were computed in INT8
 _FROZEN = ("all", "low", "none")
 
 
@@ -30,17 +31,24 @@ def orders(
     real: Sequence[Path] = (),
     photos: Sequence[Path] = (),
     pictures: Path | None = None,
+    through: Path | None = None,
 ) -> list[Order]:
     """The shards that a recipe wants; those of real lines, and theirs for the dev score, only if there are folders.
 
-    ``pictures``: the shards of another recipe, whose lines are taken instead.
+    ``pictures``: shards whose lines are taken instead; ``through``: a model folder whose INT8
+    convolutions see them, for shards named ``...-int8`` that a stage learns from beside the others.
     """
     shape = recipe["features"].get("shape", "small")
+    if through is not None and pictures is None:
+        raise ValueError("--through looks at the lines of shards that are there: name them with --pictures")
     if pictures is not None:
-        return [
-            Order(shards / source.name, 0, 0, shape=shape, pictures=source)
-            for source in sorted(pictures.glob("[!.]*"))
-        ]
+        sources = [each for each in sorted(pictures.glob("[!.]*")) if not each.name.endswith(ROUNDED)]
+        if through is not None:
+            return [
+                Order(shards / (source.name + ROUNDED), 0, 0, shape=shape, pictures=source, through=through)
+                for source in sources
+            ]
+        return [Order(shards / source.name, 0, 0, shape=shape, pictures=source) for source in sources]
     drawn = recipe["features"]["drawn"]
     wanted = [
         Order(
@@ -95,13 +103,13 @@ def checkpoint(out: Path, stage: str) -> Path:
 def split(shards: Shards) -> tuple[list[Line], dict[str, list[Line]]]:
     """The lines to train on, and by name those of the dev scores: ``dev-real`` and the first drawn shard.
 
-    Lines of buckets that serving no longer has are left out.
+    Both are scored once more as INT8 sees them, if there are such shards. Lines of buckets that serving no longer has
+    are left out.
     """
     folders = [folder.name for folder in shards.folders]
     drawn = min((name for name in folders if name.startswith("drawn")), default="")
-    kept = {
-        folders.index(name): key for name, key in ((DEV_REAL, "real"), (drawn, "drawn")) if name in folders
-    }
+    named = {DEV_REAL: "real", drawn: "drawn", DEV_REAL + ROUNDED: "real_int8", drawn + ROUNDED: "drawn_int8"}
+    kept = {folders.index(name): key for name, key in named.items() if name in folders}
     train, dev = [], {key: list[Line]() for key in kept.values()}
     for line in shards.lines:
         if line.length * WIDTH_STRIDE not in BUCKETS.widths:
@@ -136,10 +144,11 @@ def train(
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
     width = np.load(folders[0] / "embedding.npy", mmap_mode="r").shape[1]
     lender = next(shape.name for shape in SHAPES.values() if shape.embedding == width)
-    if lender != planned.shape and (planned.embedding or planned.frozen == "all"):
+    # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions.md).
+    if lender != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
         raise ValueError(
-            f"{source} holds features of {lender}: a stage of {planned.shape} needs `embedding: 0` and `frozen` "
-            "low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
+            f"{source} holds features of {lender}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
+            "`frozen` low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
         )
     head = teacher.lent_head(lender, charset.load())
     truths = Truths(charset.load(), head)
