@@ -258,7 +258,6 @@ def test_what_the_frameworks_run_reads_lines_of_several_widths(model: Path) -> N
 
 
 def test_the_naive_service_answers(model: Path, data: Path) -> None:
-    pytest.importorskip("flask")
     naive = systems.listed(str(model), "fp32", 1, 1, 0)["naive"]
     assert naive.missing is None
     requests = naive.requests(pictures.line_files(data, 3))
@@ -272,7 +271,6 @@ def test_the_naive_service_answers(model: Path, data: Path) -> None:
 
 @pytest.mark.parametrize(("best", "expected"), [([0, 1, 1, 0, 1, 2], "aab"), ([0, 0], ""), ([2, 2, 2], "b")])
 def test_the_naive_decoding_merges_repeats(best: list[int], expected: str) -> None:
-    pytest.importorskip("flask")
     import numpy as np
     from peers.naive_flask import decode
 

@@ -212,7 +212,6 @@ def test_functions_are_added_up_by_package() -> None:
 
 
 def test_a_plot_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     series = {"server": [(1.0, 2.0), (4.0, 3.0)]}
     report.plot(tmp_path / "a" / "out.svg", [("lines/s", "", series)], x="clients", title="a title", log=True)
     drawn = (tmp_path / "a" / "out.svg").read_text("utf-8")
