@@ -22,6 +22,7 @@ from ocrsvc.results import Character, LineText
 
 _REACH = 1.5  # heights of line on each side of a seam that both pieces see: a wide character and a bit
 _SLACK = 1.0  # heights of line that a seam may move to find a gap
+_MOST = 8  # neither is more than this part of a piece, of a model whose buckets are all narrow
 _SAME = 0.4  # heights of line by which two readings may disagree on where a character stands
 _GAP = 0.5  # heights of line without ink at a seam that count as a space
 
@@ -38,17 +39,16 @@ def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
     """The pieces in which a line image ``uint8 [H,W,3]`` is read, left to right, each no wider than
     ``widest``.
 
-    One piece if it fits. Pieces are about equally wide. ValueError if ``widest`` is too narrow to cut
-    anything.
+    One piece if it fits. Pieces are about equally wide. ValueError if ``widest`` is too narrow to show a
+    character.
     """
     height, width = image.shape[:2]
     if width <= widest:
         return [Segment(0, width)]
-    reach, slack = math.ceil(_REACH * height), math.ceil(_SLACK * height)
-    core = widest - 2 * reach - 2 * slack
-    if core < 2 * reach:
+    if widest < height:
         raise ValueError(f"pieces of {widest} pixels are too narrow for lines {height} pixels high")
-    count = math.ceil(width / core)
+    reach, slack = (min(math.ceil(heights * height), widest // _MOST) for heights in (_REACH, _SLACK))
+    count = math.ceil(width / (widest - 2 * reach - 2 * slack))
     ink = _ink(image)
     seams = [_seam(ink, round(width * i / count), slack) for i in range(1, count)]
     starts = [0, *(seam - reach for seam in seams)]

@@ -163,7 +163,9 @@ def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
 
 
 def test_an_unknown_stage_lists_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="no stage 'adapt'; its stages: neck, more, back, marks, whole"):
+    with pytest.raises(
+        SystemExit, match="no stage 'adapt'; its stages: neck, more, back, marks, through, whole"
+    ):
         cli.main(["fit", "crnn", "--out", str(tmp_path), "--stage", "adapt", "--threads", "1"])
     with pytest.raises(SystemExit, match="no recipe for `ocrsvc train fit`"):
         cli.main(["fit", "vgg-crnn", "--out", str(tmp_path), "--stage", "scratch", "--threads", "1"])
@@ -196,7 +198,7 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
 def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
     shipped = {file.stem: cli.recipe(file.stem) for file in cli.RECIPES.glob("*.yaml")}
-    assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "whole"]
+    assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "whole"]
     assert stages.names(shipped["crnn-fast"]) == ["neck", "whole"]
     for recipe in (*shipped.values(), cli.recipe(str(tmp_path / "tiny.yaml"))):
         assert {"name", "architecture"} <= recipe.keys()
