@@ -522,8 +522,8 @@ async def test_metrics_have_the_stages_and_the_build(bench: Bench) -> None:
 
 
 async def test_the_event_loop_is_watched(bench: Bench) -> None:
-    await asyncio.sleep(0.6)
-    assert await bench.metric("ocrsvc_event_loop_lag_seconds_count") >= 1
+    while await bench.metric("ocrsvc_event_loop_lag_seconds_count") < 1:  # until the test's time is up
+        await asyncio.sleep(0.05)
 
 
 async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench) -> None:
