@@ -35,8 +35,9 @@ from ocrsvc.errors import (
     UnsupportedMedia,
 )
 from ocrsvc.models import Registry, default_models_dir
-from ocrsvc.reader import DETECTOR, Reader, ReadOptions, open_reader
+from ocrsvc.reader import Reader, ReadOptions, open_reader
 from ocrsvc.results import Document
+from ocrsvc.sessions import DETECTOR
 from ocrsvc.settings import Settings
 
 
@@ -282,7 +283,7 @@ async def test_a_bad_page_fails_the_document_and_leaves_nothing_behind(settings:
 async def test_cancelling_a_reading_takes_its_lines_back(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, begun, loop = reader._run, asyncio.Event(), asyncio.get_running_loop()
+    run, begun, loop = reader.sessions.run, asyncio.Event(), asyncio.get_running_loop()
 
     def slow(*arguments: Any) -> Any:
         loop.call_soon_threadsafe(begun.set)
@@ -303,7 +304,7 @@ async def test_cancelling_a_reading_takes_its_lines_back(
 
 async def test_a_late_reading_fails_in_time(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not wait for the engine, which is still at work."""
-    run, may_finish = reader._run, threading.Event()
+    run, may_finish = reader.sessions.run, threading.Event()
 
     def slow(*arguments: Any) -> Any:
         assert may_finish.wait(30)
@@ -318,7 +319,7 @@ async def test_a_late_reading_fails_in_time(reader: Reader, monkeypatch: pytest.
 async def test_a_full_queue_refuses_at_the_door(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made = open_reader(settings.model_copy(update={"max_queue_seconds": 0.01}))
     await made.start()
-    run = made._run
+    run = made.sessions.run
 
     def slow(*arguments: Any) -> Any:
         time.sleep(0.2)
@@ -339,7 +340,7 @@ async def test_a_failing_engine_is_an_engine_failure(reader: Reader, monkeypatch
     def broken(*arguments: Any) -> Any:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(reader._recognisers["tiny"], "run", broken)
+    monkeypatch.setattr(reader.sessions.recognisers["tiny"], "run", broken)
     with pytest.raises(EngineFailure):
         await reader.read(png(tiny_model.draw("1")), LINE)
     assert reader.alive

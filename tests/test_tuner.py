@@ -214,8 +214,7 @@ async def test_the_reader_opens_its_models_as_they_were_measured(tmp_path: Path)
     reader = open_reader(settings)
     try:
         await reader.start(warm=False)
-        recogniser, detector = reader._recognisers["tiny"], reader._detector
-        assert detector is not None
+        recogniser, detector = reader.sessions.recognisers["tiny"], reader.sessions.detector
         for session in (recogniser._session, detector._session):
             options = session.get_session_options()
             assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (2, False)

@@ -25,28 +25,24 @@ from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.charsets import Charset, comparable
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
-from ocrsvc.detector import Detector, polygons, warm_sizes
+from ocrsvc.detector import polygons
 from ocrsvc.engine import Recogniser
-from ocrsvc.errors import CorruptModel, DeadlineExceeded, OcrError, ShuttingDown, Unavailable
+from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.gate import PixelGate
 from ocrsvc.images import Limits, PageImage, Source
 from ocrsvc.lines import LineImage, looks_like_line, prepare
 from ocrsvc.manifest import Manifest
-from ocrsvc.models import Registry
 from ocrsvc.observer import Observer
 from ocrsvc.results import Document, Line, LineText, Page, Polygon
+from ocrsvc.sessions import Answer, Pixels, Sessions, detector_lane
 from ocrsvc.settings import Settings
 
 Mode = Literal["auto", "line", "page"]
 CharsetMode = Literal["force", "report"]
-Pixels = NDArray[np.uint8]
-Answer = LineText | NDArray[np.float32]
 T = TypeVar("T")
 
-DETECTOR = "ppocrv6-det-small"
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
-_PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
@@ -95,20 +91,18 @@ class Reader:
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self.settings = settings
-        self.registry = Registry(settings)
         self.cpu = cpu.inspect(cores=settings.workers)
+        self.sessions = Sessions(settings, self.cpu)
         self._steps = enhance.parse(settings.enhance)
         self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
         workers = settings.workers or self.cpu.effective
         self.gate = PixelGate(settings.max_inflight_pixels or _INFLIGHT_PIXELS_PER_WORKER * workers)
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
-        self._recognisers: dict[str, Recogniser] = {}
         self._opening = asyncio.Lock()
-        self._detector: Detector | None = None
         self._ready = False
         self._closed = False
         self.batcher: Batcher[Pixels, Answer] = Batcher(
-            self._run,
+            self.sessions.run,
             workers=workers,
             max_batch=settings.max_batch,
             t_max_ms=settings.t_max_ms,
@@ -117,7 +111,7 @@ class Reader:
             max_queue_seconds=settings.max_queue_seconds,
             cost=CostModel(),
             observer=observer,
-            measure=self._used_pixels,
+            measure=self.sessions.used_pixels,
         )
 
     @property
@@ -132,7 +126,7 @@ class Reader:
 
     def models(self) -> list[Manifest]:
         """The recognisers that a reading may name."""
-        return self.registry.manifests()
+        return self.sessions.registry.manifests()
 
     async def start(self, *, warm: bool = True) -> None:
         """Load the default recogniser and the detector and run every shape once, the largest first.
@@ -143,9 +137,9 @@ class Reader:
         memory.give_back()
         cv2.setNumThreads(1)  # parallelism is across lines and pages; OpenCV's pool would fight the workers
         recogniser = await self._recogniser(self.settings.model)
-        detector = await self._in_pool(self._load_detector)
+        await self._in_pool(self.sessions.open_detector)
         if warm:
-            for lane, rows, seconds in await self._in_pool(_warm, recogniser, detector):
+            for lane, rows, seconds in await self._in_pool(self.sessions.warm, recogniser):
                 self.batcher.cost.learn(lane, rows, seconds)
         await self.batcher.start()
         self._ready = True
@@ -265,11 +259,11 @@ class Reader:
         return Page(number, width, height), alone, lines
 
     async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
-        detector = cast(Detector, self._detector)
+        detector = self.sessions.detector
         async with _Timer(request, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
-            items = [(_detector_lane(detector, each), each) for each in inputs]
+            items = [(detector_lane(detector, each), each) for each in inputs]
             boxes = await self._submit(items, request, behind=_DETECTION_LINES)
             return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
 
@@ -306,52 +300,13 @@ class Reader:
         finally:
             request.lines -= len(futures)
 
-    # --- models ---
-
-    def _run(self, lane: Lane, payloads: Sequence[Pixels]) -> Sequence[Answer]:
-        """What the batcher's workers do."""
-        if self._detector is not None and lane.model == self._detector.spec.name:
-            return [self._detector.run(pixels) for pixels in payloads]
-        recogniser = self._recognisers[lane.model]
-        charset = recogniser.charset(lane.charset) if lane.charset else None
-        return recogniser.run(lane.width, payloads, charset, free=lane.free)
-
-    def _used_pixels(self, lane: Lane, pixels: Pixels) -> int:
-        """The width of a line without its padding; a detector's input has none, its lane stands for an area."""
-        return min(pixels.shape[1], lane.width) if lane.model in self._recognisers else lane.width
-
     async def _recogniser(self, name: str) -> Recogniser:
-        loaded = self._recognisers.get(name)
+        """The recogniser of this name or path, opened when it is first asked for."""
+        loaded = self.sessions.recognisers.get(name)
         if loaded is not None:
             return loaded
         async with self._opening:
-            spec = await self._in_pool(self.registry.spec, name)
-            if spec.name not in self._recognisers:
-                self._recognisers[spec.name] = await self._in_pool(self._load_recogniser, spec)
-            recogniser = self._recognisers[spec.name]
-            self._recognisers[name] = recogniser  # a path is another name for it
-            return recogniser
-
-    def _load_recogniser(self, spec: Manifest) -> Recogniser:
-        chosen = self.settings
-        return Recogniser(
-            spec,
-            cpu=self.cpu,
-            precision=chosen.precision,
-            arena=chosen.arena,
-            threads=chosen.run_threads,
-        )
-
-    def _load_detector(self) -> Detector:
-        spec = self.registry.spec(DETECTOR)
-        self._detector = Detector(
-            spec,
-            cpu=self.cpu,
-            side_pixels=self.settings.detector_side_pixels,
-            arena=self.settings.arena,
-            threads=self.settings.run_threads,
-        )
-        return self._detector
+            return await self._in_pool(self.sessions.open_recogniser, name)
 
     async def _in_pool(self, work: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._decode_pool, work, *arguments)
@@ -393,27 +348,3 @@ async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
 def _is_text(text: LineText) -> bool:
     """Whether what was read where the detector saw a line is text; ``text`` is not calibrated yet."""
     return bool(text.text) and text.confidence >= _MIN_CONFIDENCE
-
-
-def _detector_lane(detector: Detector, pixels: Pixels) -> Lane:
-    """Inputs of about one size share a lane, for its estimate of the time; the width stands for their area."""
-    area = pixels.shape[0] * pixels.shape[1] / _PIXELS_PER_WIDTH
-    return Lane(detector.spec.name, 1 << max(0, round(area) - 1).bit_length())
-
-
-def _warm(recogniser: Recogniser, detector: Detector) -> list[tuple[Lane, int, float]]:
-    """Run every shape: (lane, rows, seconds) of each run. CorruptModel if an answer is no answer."""
-    measured = []
-    try:
-        for width, height in warm_sizes():
-            blank = np.full((height, width, 3), 255, dtype=np.uint8)
-            begun = time.perf_counter()
-            detector.run(blank)
-            measured.append((_detector_lane(detector, blank), 1, time.perf_counter() - begun))
-        for width, rows, seconds in recogniser.warm():
-            measured.append((Lane(recogniser.spec.name, width), rows, seconds))
-    except OcrError:
-        raise
-    except Exception as error:  # the session or the decoding fails on what should be an ordinary input
-        raise CorruptModel(f"The models load but do not run: {error}") from error
-    return measured
