@@ -53,8 +53,9 @@ def prepare(
     for crop in crops:
         if crop is None:
             continue
-        image = fit(enhance.apply(crop.pixels, steps), spec.input.height)
-        parts = tuple(segments.cut(image, spec.buckets.widest))
+        widest = spec.buckets.widest
+        image = segments.squeeze(fit(enhance.apply(crop.pixels, steps), spec.input.height), widest)
+        parts = tuple(segments.cut(image, widest))
         lines.append(LineImage(crop.polygon, parts, tuple(image[:, p.start : p.end] for p in parts)))
     return lines
 
