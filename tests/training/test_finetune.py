@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import cv2
@@ -188,6 +189,33 @@ def test_a_line_read_to_the_letter_is_held_on_to_and_others_are_not(
     assert finetune.judge(truths, path, read).distil == 1
     assert finetune.judge(truths, path, read + " ").distil == 0
     assert finetune.judge(truths, path[:1], "12").target == ()  # one step cannot say two characters
+
+
+def test_a_net_that_forgot_is_drawn_back_as_far_as_it_must(
+    base: Manifest, picture: Callable[[str], Picture]
+) -> None:
+    """To the furthest of the shares that reads the guarding lines; all the way where nothing was forgotten."""
+    net = weights.from_manifest(base)
+    truths = Truths(base.charset, finetune.as_head(net, base.charset))
+    extract = Extractor(net, truths, base.input)
+    pictures = [picture(text(i)) for i in range(100, 120)]
+    read = [truths.read(extract([Sample(each, "x", "t")])[0].classes.tolist()).strip() for each in pictures]
+    guard = extract([Sample(each, said, "t") for each, said in zip(pictures, read, strict=True)])
+    assert finetune.exact(net, truths, guard) == 1
+    assert finetune.drawn_back(net, deepcopy(net), base.charset, guard, 0.0)[1] == 1
+    torch.manual_seed(2)
+    forgetful = deepcopy(net)
+    with torch.no_grad():
+        for parameter in forgetful.neck.parameters():
+            if parameter.ndim > 1:
+                parameter.add_(1.5 * parameter.std() * torch.randn(parameter.shape))
+    assert finetune.exact(forgetful, truths, guard) < 0.9
+    back, share = finetune.drawn_back(net, forgetful, base.charset, guard, 0.1)
+    assert 0.25 <= share < 1
+    if share > 0.25:
+        assert finetune.exact(back, truths, guard) >= 0.9
+    for own, old, new in zip(back.parameters(), net.parameters(), forgetful.parameters(), strict=True):
+        assert torch.allclose(own, torch.lerp(old, new, share))
 
 
 def test_the_same_seed_learns_the_same(base: Manifest, picture: Callable[[str], Picture]) -> None:

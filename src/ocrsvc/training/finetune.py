@@ -32,6 +32,7 @@ from ocrsvc.training.state import State, average
 from ocrsvc.training.teacher import Head
 from ocrsvc.training.truths import Batch, Truth, Truths
 
+SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
 _FRAMES_AT_ONCE = 512  # of the convolutions, which run once
 
 
@@ -203,6 +204,26 @@ def train(
         share = exact(state.average, truths, held_out)
     report(Report(1.0, state.step, seen, smoothed, share))
     return state.average.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def drawn_back(
+    before: Crnn, after: Crnn, charset: str, guard: Sequence[Line], most_lost: float
+) -> tuple[Crnn, float]:
+    """The net furthest on the way from ``before`` to ``after`` that still reads ``guard`` as well, and its share of it.
+
+    As well but for a share ``most_lost`` of them; a quarter of the way if none does. Between a net and one trained on
+    from it lie nets that keep most of what both read (Wortsman et al. 2022, WiSE-FT).
+    """
+    truths = Truths(charset, as_head(before, charset))
+    least = exact(before, truths, guard) - most_lost
+    net = deepcopy(after)
+    for share in SHARES:
+        for own, old, new in zip(net.parameters(), before.parameters(), after.parameters(), strict=True):
+            own.copy_(torch.lerp(old, new, share))
+        if exact(net, truths, guard) >= least:
+            break
+    return net, share
 
 
 @torch.no_grad()

@@ -29,6 +29,9 @@ FEWEST_HELD_OUT = 30
 FEWEST = 60  # lines that remain to learn from
 DRAWN = "drawn"
 _DRAWN_SEED = 20_260_101  # of the lines that every fine-tuning is judged by; replay lines have other seeds
+_GUARD_SEED = (
+    20_260_102  # of those that say how far a fine-tuning may go: not the judge's, or it would judge itself
+)
 _KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say
 _CALIBRATION = 192  # lines of each kind
 
@@ -75,7 +78,7 @@ def run(order: Order, say: Say = print) -> Verdict:
             f"{spec.name} reads all {len(held)} held-out lines right already: there is nothing to gain"
         )
     replay = _fresh(order, _DRAWN_SEED + recipe.seed, recipe.replay)
-    net = _learn(net, order, learn, held, replay, say)
+    net, share = _learn(net, order, learn, held, replay, say)
     say("exporting, and reading the same lines with the new model")
     order.out.absolute().parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{order.out.name}-", dir=order.out.absolute().parent))
@@ -83,7 +86,7 @@ def run(order: Order, say: Say = print) -> Verdict:
         _write(building, net, order, learn, replay)
         verdict = golden.judge(before, golden.score(manifest.load(building), sets), order.most_lost)
         if verdict.kept:
-            _note(building, order, verdict, len(learn))
+            _note(building, order, verdict, len(learn), share)
             building.chmod(0o755)
             os.replace(building, order.out)
     finally:
@@ -118,7 +121,7 @@ def _learn(
     held: Sequence[Sample],
     replay: Sequence[Sample],
     say: Say,
-) -> Crnn:
+) -> tuple[Crnn, float]:
     spec, recipe = order.model, order.recipe
     extract = Extractor(net, Truths(spec.charset, finetune.as_head(net, spec.charset)), spec.input)
     copies = [*finetune.varied(learn, recipe), *replay]
@@ -133,7 +136,12 @@ def _learn(
         own = extract(held)
     say(f"learning: {recipe.epochs} epochs, {recipe.minutes:g} minutes at most")
     with progress.shown() as show:
-        return finetune.train(net, spec.charset, lines, own, recipe, show)
+        learnt = finetune.train(net, spec.charset, lines, own, recipe, show)
+    guard = extract(_fresh(order, _GUARD_SEED, order.drawn))
+    kept, share = finetune.drawn_back(net, learnt, spec.charset, guard, order.most_lost / 2)
+    if share < 1:
+        say(f"it forgot some of what it knew: {share:.0%} of the way is kept")
+    return kept, share
 
 
 def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], replay: Sequence[Sample]) -> None:
@@ -158,7 +166,7 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
     folder.write(target, net, description, shown)
 
 
-def _note(target: Path, order: Order, verdict: Verdict, learnt: int) -> None:
+def _note(target: Path, order: Order, verdict: Verdict, learnt: int, share: float) -> None:
     """Adds to the manifest where the model comes from and what it gained."""
     path = target / "manifest.json"
     document = json.loads(path.read_text("utf-8"))
@@ -166,6 +174,7 @@ def _note(target: Path, order: Order, verdict: Verdict, learnt: int) -> None:
         "from": order.model.name,
         "weights": order.model.files["fp32"].digest,
         "lines": learnt,
+        "share": share,
         "most_lost": order.most_lost,
         **verdict.record(),
     }
