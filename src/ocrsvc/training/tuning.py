@@ -29,9 +29,8 @@ FEWEST_HELD_OUT = 30
 FEWEST = 60  # lines that remain to learn from
 DRAWN = "drawn"
 _DRAWN_SEED = 20_260_101  # of the lines that every fine-tuning is judged by; replay lines have other seeds
-_GUARD_SEED = (
-    20_260_102  # of those that say how far a fine-tuning may go: not the judge's, or it would judge itself
-)
+# Of the lines that say how far a fine-tuning may go: neither the judge's nor any that are replayed.
+_GUARD_SEED = 20_270_101
 _KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say
 _CALIBRATION = 192  # lines of each kind
 
