@@ -129,7 +129,7 @@ def test_a_line_beyond_the_widest_bucket_is_read_in_parts_and_joined(draw_line: 
     if name != "crnn" and not ppocr.available():
         missing("no trained model and no PP-OCRv6 here")
     (peer_name, *_) = peers.expand([name])
-    text = "".join(drawings.RECEIPT[:6])
+    text = "".join(drawings.RECEIPT[:8])
     made = plan(peers.open_peer(peer_name), [draw_line(text), draw_line("银行")])
     assert len(made.lines[0].pieces) > 1
     with ThreadPoolExecutor(2) as pool:
