@@ -17,7 +17,8 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -145,20 +146,30 @@ def _again(order: Order, source: Path) -> str:
             features.append(f.reshape(rows * length, -1))
             embeddings.append(e.reshape(rows * length, -1))
             start, left = end, left - rows
-    building = order.folder.with_name(f".{order.folder.name}.part")
+    with _building(order.folder) as building:
+        for name in ("pixels.npy", "lengths.npy", "texts.json"):
+            _link(source / name, building / name)
+        np.save(building / "features.npy", np.concatenate(features))
+        if order.through:
+            # What is learnt is what the net as lent makes of the picture, not of its rounded features.
+            _link(source / "embedding.npy", building / "embedding.npy")
+        else:
+            np.save(building / "embedding.npy", np.concatenate(embeddings))
+    return _told(order.folder, len(lengths), started)
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """A hidden folder that becomes ``folder`` when all that belongs into it is written."""
+    building = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    for name in ("pixels.npy", "lengths.npy", "texts.json"):
-        _link(source / name, building / name)
-    np.save(building / "features.npy", np.concatenate(features))
-    if (
-        order.through
-    ):  # what is learnt is what the net as lent makes of the picture, not of its rounded features
-        _link(source / "embedding.npy", building / "embedding.npy")
-    else:
-        np.save(building / "embedding.npy", np.concatenate(embeddings))
-    building.rename(order.folder)
-    return f"{order.folder.name}: {len(lengths)} lines, {len(lengths) / (time.monotonic() - started):.0f} lines/s"
+    yield building
+    building.rename(folder)
+
+
+def _told(folder: Path, lines: int, started: float) -> str:
+    return f"{folder.name}: {lines} lines, {lines / (time.monotonic() - started):.0f} lines/s"
 
 
 def _link(source: Path, target: Path) -> None:
@@ -226,16 +237,13 @@ def make(order: Order) -> str:
     if not lengths:
         return f"{order.folder.name}: no lines"
 
-    building = order.folder.with_name(f".{order.folder.name}.part")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    np.save(building / "pixels.npy", np.concatenate(pixels))
-    np.save(building / "features.npy", np.concatenate(features))
-    np.save(building / "embedding.npy", np.concatenate(embeddings))
-    np.save(building / "lengths.npy", np.array(lengths, np.int32))
-    (building / "texts.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
-    building.rename(order.folder)
-    return f"{order.folder.name}: {len(lengths)} lines, {len(lengths) / (time.monotonic() - started):.0f} lines/s"
+    with _building(order.folder) as building:
+        np.save(building / "pixels.npy", np.concatenate(pixels))
+        np.save(building / "features.npy", np.concatenate(features))
+        np.save(building / "embedding.npy", np.concatenate(embeddings))
+        np.save(building / "lengths.npy", np.array(lengths, np.int32))
+        (building / "texts.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+    return _told(order.folder, len(lengths), started)
 
 
 def run(orders: list[Order], processes: int) -> None:
