@@ -51,7 +51,7 @@ async def test_the_result_comes_through_and_nothing_is_left_behind() -> None:
         await asyncio.sleep(0)
         return "text"
 
-    assert await unless_gone(quick(), line.receive, asyncio.Event()) == "text"
+    assert await unless_gone(quick(), line.receive, asyncio.Future()) == "text"
     assert line.waiting == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -61,12 +61,12 @@ async def test_an_error_comes_through() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await unless_gone(broken(), Line().receive, asyncio.Event())
+        await unless_gone(broken(), Line().receive, asyncio.Future())
 
 
 async def test_a_client_that_leaves_cancels_the_work() -> None:
     line, work = Line(), Work()
-    waiting = asyncio.create_task(unless_gone(work(), line.receive, asyncio.Event()))
+    waiting = asyncio.create_task(unless_gone(work(), line.receive, asyncio.Future()))
     await work.started.wait()
     line.hung_up.set()
     with pytest.raises(ClientGone):
@@ -87,14 +87,14 @@ async def test_other_messages_are_not_the_clients_leaving() -> None:
         await asyncio.sleep(0.01)
         return "text"
 
-    assert await unless_gone(slow(), receive, asyncio.Event()) == "text"
+    assert await unless_gone(slow(), receive, asyncio.Future()) == "text"
 
 
 async def test_giving_up_answers_and_cancels() -> None:
-    work, giving_up = Work(), asyncio.Event()
+    work, giving_up = Work(), asyncio.Future[None]()
     waiting = asyncio.create_task(unless_given_up(work(), giving_up))
     await work.started.wait()
-    giving_up.set()
+    giving_up.set_result(None)
     with pytest.raises(ShuttingDown):
         await waiting
     assert work.cancelled
@@ -102,7 +102,7 @@ async def test_giving_up_answers_and_cancels() -> None:
 
 async def test_cancelling_the_caller_cancels_the_work() -> None:
     line, work = Line(), Work()
-    waiting = asyncio.create_task(unless_gone(work(), line.receive, asyncio.Event()))
+    waiting = asyncio.create_task(unless_gone(work(), line.receive, asyncio.Future()))
     await work.started.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.results import LineText
+from ocrsvc.results import Character, LineText
 
 # Of a model without calibration, whose confidence is the mean of the peaks; rare enough to be looked at.
 UNCALIBRATED_THRESHOLD = 0.9
@@ -58,8 +58,10 @@ class Calibration:
     def apply(self, line: LineText) -> LineText:
         """A line with peaks as confidences, as the decoder makes it, with probabilities instead."""
         peaks = [character.confidence for character in line.characters]
-        characters = tuple(replace(c, confidence=self.character(c.confidence)) for c in line.characters)
-        return replace(line, confidence=self.line(peaks), characters=characters)
+        characters = tuple(
+            Character(c.text, self.character(c.confidence), c.start, c.end) for c in line.characters
+        )
+        return LineText(line.text, self.line(peaks), characters, line.free)
 
 
 def parse(raw: Mapping[str, Any], sha256: Mapping[str, str]) -> dict[str, Calibration]:

@@ -31,11 +31,10 @@ def decode(
     ``stride`` the pixels of one time step. A character spans its time steps, widened half-way to its
     neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width.
     """
-    previous = np.pad(best[:, :-1], ((0, 0), (1, 0)), constant_values=-1)
-    rows, starts = np.nonzero((best != previous) & (best != BLANK))
-    # A run ends before the next time step that holds another class.
+    # A run begins, and the one before it ends, at a time step that holds another class.
     changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
     changes[:, 1:-1] = best[:, 1:] != best[:, :-1]
+    rows, starts = np.nonzero(changes[:, :-1] & (best != BLANK))
     change_rows, change_steps = np.nonzero(changes)
     order = np.searchsorted(_key(change_rows, change_steps), _key(rows, starts), side="right")
     ends = change_steps[order]

@@ -28,7 +28,7 @@ from ocrsvc.cost import CostModel
 from ocrsvc.detector import polygons
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
-from ocrsvc.gate import PixelGate
+from ocrsvc.gate import SMALL_PIXELS, PixelGate
 from ocrsvc.images import Limits, PageImage, Source
 from ocrsvc.lines import LineImage, looks_like_line, prepare
 from ocrsvc.manifest import Manifest
@@ -69,6 +69,15 @@ class ReadOptions:
     review_threshold: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A decoded page: if it is one line alone, that line ready to be read, else its ``pixels``."""
+
+    page: Page
+    pixels: Pixels | None
+    lines: list[LineImage]
+
+
 @dataclass(slots=True)
 class _Request:
     """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
@@ -79,11 +88,17 @@ class _Request:
     deadline: float
     free: bool = False  # whether every line is read without the charset too
     page_count: int = 1
+    sight: _Sight | None = None  # of the only page, where it is small
     lines: int = 0
     admitted: bool = False
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
     )
+
+    @property
+    def auto(self) -> bool:
+        """Whether a page's shape decides if it is one line alone: not in a document of many."""
+        return self.options.mode == "auto" and self.page_count == 1
 
 
 class Reader:
@@ -183,9 +198,9 @@ class Reader:
 
     async def _read_pages(self, data: bytes, request: _Request) -> list[tuple[Page, list[Line]]]:
         async with _Timer(request, "decode"):
-            source = await self._in_pool(images.open_source, data, self._limits, request.options.pages)
+            source = await self._in_pool(self._open, data, request)
+        open_still = request.sight is None
         try:
-            request.page_count = len(source.numbers)
             if request.page_count == 1:
                 return [await self._read_page(source, source.numbers[0], request)]
             gate = asyncio.Semaphore(_LOOK_AHEAD_PAGES)
@@ -196,7 +211,35 @@ class Reader:
 
             return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
-            self._let_go(source)
+            if open_still:
+                self._let_go(source)
+
+    def _open(self, data: bytes, request: _Request) -> Source:
+        """The input behind the bytes; if it is one small picture, often of a line, looked at and closed at once.
+
+        Such a picture takes one trip to the pool instead of four. The gate, which it would not have to wait for,
+        does not count it until it is decoded.
+        """
+        source = images.open_source(data, self._limits, request.options.pages)
+        request.page_count = len(source.numbers)
+        if request.page_count == 1 and source.page_pixels <= SMALL_PIXELS:
+            try:
+                request.sight = self._look(source, source.numbers[0], request)
+            finally:
+                source.close()
+        return source
+
+    def _look(self, source: Source, number: int, request: _Request) -> _Sight:
+        """Decode a page and see whether it is one line alone."""
+        picture: PageImage = source.page(number)
+        height, width = picture.pixels.shape[:2]
+        mode = request.options.mode
+        alone = mode == "line" or (request.auto and looks_like_line(picture.pixels))
+        spec = request.recogniser.spec
+        page = Page(number, width, height)
+        if alone:
+            return _Sight(page, None, prepare(picture.pixels, None, spec, self._steps))
+        return _Sight(page, picture.pixels, [])
 
     def _let_go(self, source: Source) -> None:
         """Close it, but not on the event loop: a PDF closes only when no page of another is being drawn."""
@@ -241,22 +284,24 @@ class Reader:
         self, source: Source, number: int, request: _Request
     ) -> tuple[Page, bool, list[LineImage]]:
         """The page's size, whether it is one line alone, and its lines; its pixels are let go of here."""
+        sight, request.sight = request.sight, None
+        if sight is not None and sight.pixels is None:
+            return sight.page, True, sight.lines
         # A document that was let in is not refused half-way.
         latest = inf if request.admitted else request.deadline
         async with self.gate.hold(source.page_pixels, deadline=latest):
-            mode = request.options.mode
-            auto = mode == "auto" and request.page_count == 1
-            async with _Timer(request, "decode"):
-                picture: PageImage = await self._in_pool(source.page, number)
-                alone = mode == "line" or (auto and await self._in_pool(looks_like_line, picture.pixels))
-            height, width = picture.pixels.shape[:2]
-            found = None if alone else await self._detect(picture.pixels, request)
-            if auto and found == [] and height <= _SMALL_HEIGHT:
+            if sight is None:
+                async with _Timer(request, "decode"):
+                    sight = await self._in_pool(self._look, source, number, request)
+            if sight.pixels is None:
+                return sight.page, True, sight.lines
+            found: list[Polygon] | None = await self._detect(sight.pixels, request)
+            if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
                 found = None  # text that fills the picture has no surroundings for the detector to see
             async with _Timer(request, "recognise"):
                 spec = request.recogniser.spec
-                lines = await self._in_pool(prepare, picture.pixels, found, spec, self._steps)
-        return Page(number, width, height), alone, lines
+                lines = await self._in_pool(prepare, sight.pixels, found, spec, self._steps)
+        return sight.page, False, lines
 
     async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
         detector = self.sessions.detector

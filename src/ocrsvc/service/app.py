@@ -12,7 +12,7 @@ from ocrsvc.reader import open_reader
 from ocrsvc.service import assets, problems, schemas
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes
-from ocrsvc.service.routes import router
+from ocrsvc.service.routes import reading, router
 from ocrsvc.service.state import ReaderFactory, Service
 from ocrsvc.settings import Settings
 
@@ -22,13 +22,18 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, reader_factory: ReaderFactory = open_reader) -> FastAPI:
-    """Return the application; its lifespan loads the models while /livez and /readyz already answer."""
+def create_app(
+    settings: Settings, reader_factory: ReaderFactory = open_reader, *, load_first: bool = False
+) -> FastAPI:
+    """Return the application; its lifespan loads the models while /livez and /readyz already answer.
+
+    With ``load_first`` it begins when they are loaded: others answer meanwhile.
+    """
     service = Service(settings, reader_factory)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
+        await service.start(wait=load_first)
         try:
             yield
         finally:
@@ -46,6 +51,7 @@ def create_app(settings: Settings, reader_factory: ReaderFactory = open_reader) 
     )
     app.state.service = service
     problems.install(app)
+    app.include_router(reading)
     app.include_router(router)
     assets.install(app)
     add_shapes(app, schemas.ProblemShape, schemas.BatchLineShape)

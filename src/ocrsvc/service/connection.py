@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 from starlette.types import Receive
@@ -19,45 +19,47 @@ class ClientGone(Exception):
     """The client has closed the connection: nobody waits for the answer."""
 
 
-async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive, giving_up: asyncio.Event) -> T:
-    """Return what ``work`` returns; cancel it when the client leaves (ClientGone) or ``giving_up`` is set.
+async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive, giving_up: asyncio.Future[None]) -> T:
+    """Return what ``work`` returns; cancel it when the client leaves (ClientGone) or ``giving_up`` is done.
 
     The request's body must have been read: the next message of ``receive`` is then the client's leaving.
     """
-    return await _race(work, (_left(receive), ClientGone()), (_set(giving_up), _shutting_down()))
+    left = asyncio.create_task(_left(receive))
+    try:
+        return await _race(work, {left: ClientGone(), giving_up: _shutting_down()})
+    finally:
+        await _ended(left)
 
 
-async def unless_given_up(work: Coroutine[Any, Any, T], giving_up: asyncio.Event) -> T:
-    """Return what ``work`` returns; cancel it when ``giving_up`` is set.
+async def unless_given_up(work: Coroutine[Any, Any, T], giving_up: asyncio.Future[None]) -> T:
+    """Return what ``work`` returns; cancel it when ``giving_up`` is done.
 
     That is shortly before a shutdown cuts all connections: the caller still gets an answer, ShuttingDown.
     """
-    return await _race(work, (_set(giving_up), _shutting_down()))
+    return await _race(work, {giving_up: _shutting_down()})
 
 
-async def _race(
-    work: Coroutine[Any, Any, T], *interruptions: tuple[Coroutine[Any, Any, None], Exception]
-) -> T:
+async def _race(work: Coroutine[Any, Any, T], interruptions: Mapping[asyncio.Future[None], Exception]) -> T:
     task = asyncio.create_task(work)
-    watchers = {asyncio.create_task(watch): error for watch, error in interruptions}
     try:
-        await asyncio.wait({task, *watchers}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, *interruptions}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        raise next(error for watcher, error in watchers.items() if watcher.done())
+        raise next(error for each, error in interruptions.items() if each.done())
     finally:
-        for each in (task, *watchers):
-            each.cancel()
-        await asyncio.gather(task, *watchers, return_exceptions=True)
+        await _ended(task)
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    """Cancel the task and wait for its end, so that it holds nothing any more; whatever it raises is its own."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
 
 
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _set(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 def _shutting_down() -> ShuttingDown:

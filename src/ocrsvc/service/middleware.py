@@ -7,6 +7,7 @@ Starlette's BaseHTTPMiddleware is not used because it hides a client's leaving f
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from typing import Any
@@ -96,6 +97,7 @@ class _Exchange:
         headers["Server-Timing"] = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
 
 
+@functools.cache  # the stages of a reading are few
 def _token(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,7 +22,18 @@ from ocrsvc.service.record import record_of
 from ocrsvc.service.state import Service, service_of
 from ocrsvc.service.uploads import Picture, Upload
 
+
+class Direct(APIRoute):
+    """A route whose function takes the request and returns the response: nothing to inject, validate or convert."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function itself; FastAPI's way around it costs a tenth of a request with one line."""
+        handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+        return handler
+
+
 router = APIRouter()
+reading = APIRouter(route_class=Direct)
 
 _SMALL_LINES = 64  # what may be written down on the event loop: well under a millisecond
 
@@ -35,7 +48,7 @@ def _wishes(request: Request, service: Service, upload: Upload) -> parameters.Pa
     )
 
 
-@router.post(
+@reading.post(
     "/api/ocr",
     tags=["reading"],
     operation_id="read",
@@ -75,7 +88,7 @@ async def read(request: Request) -> Response:
     return Response(content, media_type=wishes.format.media_type)
 
 
-@router.post(
+@reading.post(
     "/api/ocr/batch",
     tags=["reading"],
     operation_id="readMany",

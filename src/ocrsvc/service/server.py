@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import math
 import signal
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 import uvicorn
@@ -24,13 +25,16 @@ KEEP_ALIVE_SECONDS = 75
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
     """Serve until SIGTERM or SIGINT, finish what was accepted, return.
+
+    ``sockets`` are bound already, and perhaps shared with other processes: they are listened on, instead of a port of
+    its own, once the models are ready.
 
     Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened. A second
     SIGINT does not wait for anything.
     """
-    app = create_app(settings)
+    app = create_app(settings, load_first=bool(sockets))
     service: Service = app.state.service
     server = _Server(
         uvicorn.Config(
@@ -46,7 +50,7 @@ def serve(settings: Settings) -> None:
         ),
         service,
     )
-    server.run()
+    server.run(list(sockets) or None)
     if service.health.failure is not None:
         raise Unavailable(f"The models could not be loaded: {service.health.failure}")
 

@@ -34,7 +34,12 @@ _GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answe
 
 
 class Service:
-    """One per application. ``start`` returns at once; the models load while the port already listens."""
+    """One per application. ``start`` returns at once; the models load while the port already listens.
+
+    ``giving_up`` is done when no request may go on any more.
+    """
+
+    giving_up: asyncio.Future[None]
 
     def __init__(self, settings: Settings, reader_factory: ReaderFactory) -> None:
         self.settings = settings
@@ -44,7 +49,6 @@ class Service:
         self.metrics.requests_inside.set_function(lambda: self.door.requests)
         self.metrics.body_bytes_held.set_function(lambda: self.door.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
-        self.giving_up = asyncio.Event()
         self._cpus = cpu.inspect(cores=settings.workers).effective
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
         self._reader_factory = reader_factory
@@ -107,6 +111,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin to load the models."""
+        self.giving_up = asyncio.get_running_loop().create_future()
         self._keep(self._load())
         self._keep(self._sample_lag())
 
@@ -124,10 +129,16 @@ class Service:
         """Take no new requests; answer 503 to what is not done shortly before the drain time is over."""
         self.health.drain()
         loop = asyncio.get_running_loop()
-        loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self.giving_up.set)
+        loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self._give_up)
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.add(asyncio.create_task(work))
+    def _give_up(self) -> None:
+        if not self.giving_up.done():
+            self.giving_up.set_result(None)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        return task
 
     async def _load(self) -> None:
         began = time.perf_counter()

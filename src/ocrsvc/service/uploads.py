@@ -233,8 +233,11 @@ def _too_many(max_files: int) -> TooManyFiles:
 
 def _filename(request: Request) -> str:
     """Return the name in a raw body's Content-Disposition, if it has one."""
+    disposition = request.headers.get("content-disposition")
+    if disposition is None:
+        return "image"
     header = Message()
-    header["content-disposition"] = request.headers.get("content-disposition", "attachment")
+    header["content-disposition"] = disposition
     return (header.get_filename() or "image")[:255]
 
 
