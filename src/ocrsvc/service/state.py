@@ -109,11 +109,13 @@ class Service:
         self.metrics.document_read(document.timing_ms)
         return document
 
-    async def start(self) -> None:
-        """Begin to load the models."""
+    async def start(self, *, wait: bool = False) -> None:
+        """Begin to load the models, and ``wait`` for them."""
         self.giving_up = asyncio.get_running_loop().create_future()
-        self._keep(self._load())
+        loading = self._keep(self._load())
         self._keep(self._sample_lag())
+        if wait:
+            await loading
 
     async def stop(self) -> None:
         """Finish and let go; the server has answered, or cut off, every request by now."""
