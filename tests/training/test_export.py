@@ -242,6 +242,12 @@ def test_calibration_sees_what_serving_makes_in_batches_of_one_shape(
     fed = [reader.get_next() for _ in range(len(batches) + 1)]
     assert fed[-1] is None
     assert all(set(item) == {"pixels"} for item in fed[:-1] if item)
+    assert len(reader) == len(batches)
+    reader.set_range(1, 2)  # as ONNX Runtime asks for it, so that it need not keep what all batches make
+    again = reader.get_next()
+    assert again is not None
+    assert np.array_equal(again["pixels"], batches[1])
+    assert reader.get_next() is None
 
 
 def test_calibration_takes_no_more_lines_than_fit_into_memory(lines: list[NDArray[np.uint8]]) -> None:

@@ -30,18 +30,28 @@ from ocrsvc.buckets import Buckets, stack
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone alone
 PERCENTILE = 99.99  # of an activation's values that its range holds; the rest is clipped
-MOST_LINES = 112  # the calibrator keeps every activation of all of them in memory: some 60 MB a line
+MOST_LINES = 112  # that a range is found from; every activation of each is looked at
+# The calibrator keeps all activations of a range of batches, some 60 MB a line, until it has made histograms of them.
+_ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime heeds it with every method
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds padded batches of lines, one bucket at a time, to the calibrator."""
+    """Feeds padded batches of lines to the calibrator, all of them or a range at a time."""
 
     def __init__(self, batches: Iterable[NDArray[np.uint8]]) -> None:
-        self.batches: Iterator[NDArray[np.uint8]] = iter(batches)
+        self.batches = list(batches)
+        self.set_range(0, len(self.batches))
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        """The next inputs are the batches from ``start_index`` to before ``end_index``."""
+        self.rest = iter(self.batches[start_index:end_index])
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         """The next input, None at the end."""
-        batch = next(self.batches, None)
+        batch = next(self.rest, None)
         return None if batch is None else {"pixels": batch}
 
 
@@ -83,7 +93,7 @@ def to_int8(
             weight_type=QuantType.QInt8,
             nodes_to_exclude=matching(prepared, keep_float),
             calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": PERCENTILE},
+            extra_options={"CalibPercentile": PERCENTILE, **_ONE_BATCH_AT_A_TIME},
         )
     model = onnx.load(target)
     halve(model)
