@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ import pytest
 from available import model_name
 
 START_SECONDS = 50.0
-_LISTENING = re.compile(r"running on (http://\S+)")
+SERVE = (sys.executable, "-m", "ocrsvc", "serve")
+_LISTENING = re.compile(r"running on (http://[^\s\"]+)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ StartServer = Callable[..., RunningServer]
 
 
 @contextlib.contextmanager
-def launch(folder: Path, **settings: object) -> Iterator[RunningServer]:
+def launch(folder: Path, *, command: Sequence[str] = SERVE, **settings: object) -> Iterator[RunningServer]:
     """Start a server on a free port and yield it once it listens; it is stopped at the end.
 
     ``settings`` are fields of Settings, for example ``workers=1``.
@@ -91,9 +92,7 @@ def launch(folder: Path, **settings: object) -> Iterator[RunningServer]:
     chosen = {"model": model_name(), "host": "127.0.0.1", "port": 0, "tune": False, **settings}
     environment |= {f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items()}
     with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ocrsvc", "serve"], stdout=log, stderr=subprocess.STDOUT, env=environment
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     server: RunningServer | None = None
     try:
         until = time.monotonic() + START_SECONDS

@@ -11,7 +11,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ocrsvc import __version__
 from ocrsvc.commands import doctor, evaluate, models, read, serve, train, tune
@@ -53,12 +53,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no Chinese shows a ? and no traceback
+    return status_of(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
+        return train.delegate(arguments[1:])
+    options = parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """The exit status of ``work``, or of what it raised, which is told in one line."""
     try:
-        if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
-            status = train.delegate(arguments[1:])
-        else:
-            options = parser().parse_args(arguments)
-            status = int(options.run(options))
+        status = work()
         sys.stdout.flush()
     except InvalidSettings as error:
         return _fail(str(error), WRONG_USAGE)

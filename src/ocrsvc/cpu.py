@@ -54,7 +54,7 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collectio
     """Measure the machine below ``root``; ``cores`` is an upper limit set by the operator, ``cpus`` are the numbers
     of the hardware threads that may be used (default: the affinity mask, from which the kernel takes cpusets).
     """
-    available = frozenset(_affinity() if cpus is None else cpus)
+    available = frozenset(affinity() if cpus is None else cpus)
     quota = cgroup.quota(root)
     limits = [len(available)]
     if quota is not None:
@@ -72,11 +72,29 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collectio
         flags=flags & (_X86 | _ARM),
         signature=signature,
         physical=_physical(root, available),
-        nodes=_nodes(root, available),
+        nodes=len(numa_nodes(root, available)),
     )
 
 
-def _affinity() -> Collection[int]:
+def numa_nodes(root: Path = Path("/"), cpus: Collection[int] | None = None) -> list[list[int]]:
+    """The hardware threads that may be used, by NUMA node; threads of one core stand side by side.
+
+    Nodes without any are left out; where the machine does not say, all are one node.
+    """
+    available = frozenset(affinity() if cpus is None else cpus)
+    lists = (root / "sys/devices/system/node").glob("node[0-9]*/cpulist")
+    found = sorted((part for each in lists if (part := numbers(text(each)) & available)), key=min)
+    places = root / "sys/devices/system/cpu"
+
+    def core(number: int) -> tuple[int, int]:
+        siblings = numbers(text(places / f"cpu{number}/topology/thread_siblings_list"))
+        return min(siblings, default=number), number
+
+    return [sorted(part, key=core) for part in found or [available]]
+
+
+def affinity() -> Collection[int]:
+    """The numbers of the hardware threads that this process may use."""
     try:
         return os.sched_getaffinity(0)
     except AttributeError:  # not on macOS or Windows
@@ -88,12 +106,6 @@ def _physical(root: Path, cpus: Collection[int]) -> int | None:
     places = root / "sys/devices/system/cpu"
     siblings = {text(places / f"cpu{number}/topology/thread_siblings_list").strip() for number in cpus}
     return None if "" in siblings else len(siblings)
-
-
-def _nodes(root: Path, cpus: Collection[int]) -> int:
-    """How many NUMA nodes these hardware threads are spread over; 1 where the machine does not say."""
-    lists = (root / "sys/devices/system/node").glob("node[0-9]*/cpulist")
-    return max(1, sum(any(number in numbers(text(each)) for number in cpus) for each in lists))
 
 
 def numbers(listed: str) -> frozenset[int]:

@@ -81,7 +81,9 @@ def processor(cpu: Cpu, settings: Settings) -> Iterator[Check]:
     elif cpu.quota is not None and cpu.quota < 1:
         yield Check("cores", "warning", found, "less than one core: every reading will be throttled")
     elif cpu.nodes > 1:
-        advice = "memory of another node is slow: run one process on each, as with numactl --cpunodebind=0 --membind=0"
+        advice = (
+            "memory of another node is slow: `ocrsvc serve --processes-per-numa-node` runs a process on each"
+        )
         yield Check("cores", "ok", found, advice)
     else:
         yield Check("cores", "ok", found)

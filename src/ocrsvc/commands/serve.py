@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import argparse
 import logging.config
-from typing import Any
+import os
+import socket
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ocrsvc.commands import configuration
+
+if TYPE_CHECKING:
+    from ocrsvc.processes import Place
+
+logger = logging.getLogger("ocrsvc")
 
 EPILOG = """\
 examples:
   ocrsvc serve                             http://127.0.0.1:8000, all cores
   ocrsvc serve --host 0.0.0.0 --port 9000  reachable from other machines
   ocrsvc serve --workers 4                 at most four threads for models
+  ocrsvc serve --processes-per-numa-node   a process for each NUMA node (docs/scaling.md)
 
 Every other knob is an OCRSVC_* variable: see docs/settings.md. SIGTERM finishes accepted work, then ends.
 """
@@ -37,11 +47,25 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
     )
+    parser.add_argument(
+        "--processes-per-numa-node",
+        type=_count,
+        nargs="?",
+        const=1,
+        metavar="N",
+        help="N processes (default: 1) for each NUMA node, on CPUs of their own, behind one port",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    if options.processes_per_numa_node:
+        return _several(options)
+    return _serve(options)
+
+
+def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -> int:
     sourced = configuration.load_tuned(
         host=options.host,
         port=options.port,
@@ -54,8 +78,71 @@ def run(options: argparse.Namespace) -> int:
 
     logging.config.dictConfig(logging_configuration())
     if sourced.found.warning:
-        logging.getLogger("ocrsvc").warning(sourced.found.warning)
+        logger.warning(sourced.found.warning)
     if tuned := {name: getattr(sourced.settings, name) for name in sourced.tuned}:
-        logging.getLogger("ocrsvc").info("tuned", extra=tuned)
-    serve(sourced.settings)
+        logger.info("tuned", extra=tuned)
+    serve(sourced.settings, sockets)
     return 0
+
+
+def _several(options: argparse.Namespace) -> int:
+    """Open one port for all processes, and after it one for each, and stay until they have ended."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise configuration.InvalidSettings("--processes-per-numa-node: only Linux binds processes to CPUs")
+    settings = configuration.load(host=options.host, port=options.port, workers=options.workers)
+    from ocrsvc import processes
+    from ocrsvc.service.logs import configuration as logging_configuration
+
+    try:
+        places = processes.places(options.processes_per_numa_node, workers=settings.workers)
+    except ValueError as error:
+        raise configuration.InvalidSettings(f"--processes-per-numa-node: {error}") from error
+    logging.config.dictConfig(logging_configuration())
+    _bound(settings.host, settings.port).close()  # fails where another service has the port
+    shared = _bound(settings.host, settings.port, reuse=True)
+    ports = (settings.port and settings.port + 1 + index for index in range(len(places)))
+    own = [_bound(settings.host, port, reuse=True) for port in ports]
+    logger.info("running on %s", _url(shared), extra={"processes": [_url(each) for each in own]})
+    works = [
+        (place, partial(_serve_one, options, place, [shared.getsockname()[:2], each.getsockname()[:2]]))
+        for place, each in zip(places, own, strict=True)
+    ]
+    return processes.Processes(works, grace_seconds=settings.drain_seconds).run()
+
+
+def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tuple[str, int]]) -> None:
+    """What each process does: serve, as it would alone on its CPUs."""
+    from ocrsvc import cli
+
+    options.workers = place.workers
+    sockets = [_bound(host, port, reuse=True) for host, port in addresses]
+    raise SystemExit(cli.status_of(lambda: _serve(options, sockets)))
+
+
+def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:
+    """A socket that has the port and does not listen yet; with ``reuse`` others that say so too may have the same.
+
+    The kernel then spreads connections evenly over those that listen. (Of processes that share one socket, whichever
+    wakes up first takes all that wait: 4 of 5 connections went to one of two.)
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    bound = socket.socket(family, kind, protocol)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        bound.bind(address)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
+    return bound
+
+
+def _url(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _count(value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 64:
+        raise argparse.ArgumentTypeError(f"must be 1 to 64, not {value!r}")
+    return int(value)
