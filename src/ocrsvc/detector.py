@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ocrsvc.cpu import Cpu
 from ocrsvc.engine import open_session
 from ocrsvc.manifest import Manifest
+from ocrsvc.providers import CPU
 from ocrsvc.results import ModelId, Polygon
 from ocrsvc.settings import Precision
 
@@ -97,12 +98,13 @@ class Detector:
         precision: Precision = "auto",
         arena: bool = True,
         threads: int = 1,
+        providers: Sequence[str] = (CPU,),
     ) -> None:
         self.spec = spec
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
         self.side_pixels = side_pixels
-        self._session = open_session(self.file, arena=arena, threads=threads)
+        self._session = open_session(self.file, arena=arena, threads=threads, providers=providers)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:
         """The lines on ``image`` uint8 [H,W,3] BGR: four corners each in its pixels, the top left one first.

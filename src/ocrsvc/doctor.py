@@ -176,6 +176,7 @@ async def self_test(settings: Settings) -> list[Check]:
     try:
         await reader.start()
         checks.append(Check("start", "ok", f"models loaded and warm in {time.perf_counter() - begun:.1f} s"))
+        checks.append(providers(reader, settings))
         line = await _try(reader, "read a line", (SELF_TEST_LINE,), ReadOptions(mode="line"))
         page = await _try(reader, "read a page", SELF_TEST_PAGE, ReadOptions(mode="page"))
         checks += [line, page]
@@ -184,6 +185,16 @@ async def self_test(settings: Settings) -> list[Check]:
     finally:
         await reader.close()
     return checks
+
+
+def providers(reader: Reader, settings: Settings) -> Check:
+    """What really runs the default model."""
+    names = reader.sessions.recognisers[settings.model].providers
+    found = f"{settings.model} runs on {', '.join(names)}"
+    if settings.providers.partition(",")[0] in names[0].lower():
+        return Check("providers", "ok", found)
+    advice = f"OCRSVC_PROVIDERS={settings.providers}: what comes first is not in this ONNX Runtime or does not start"
+    return Check("providers", "warning", found, advice)
 
 
 async def _try(reader: Reader, name: str, lines: tuple[str, ...], options: ReadOptions) -> Check:

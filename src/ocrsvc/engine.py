@@ -22,8 +22,10 @@ from ocrsvc import ctc, headless
 from ocrsvc.buckets import stack
 from ocrsvc.charsets import Charset, resolve
 from ocrsvc.cpu import Cpu
-from ocrsvc.errors import CorruptModel
+from ocrsvc.errors import CorruptModel, UnusableProvider
+from ocrsvc.fixed import FixedSessions
 from ocrsvc.manifest import Manifest, ModelFile
+from ocrsvc.providers import CPU, gains_from_int8
 from ocrsvc.results import LineText, ModelId
 from ocrsvc.settings import Precision
 
@@ -32,8 +34,13 @@ T = TypeVar("T")
 _MAX_CHARSETS = 64  # constraints kept ready; one is V' x D floats, 0.1 MB for a plate
 
 
-def open_session(file: ModelFile, *, arena: bool = True, threads: int = 1) -> ort.InferenceSession:
-    """A session for the verified file: CPU, one thread per run, memory that stays flat over many shapes.
+def open_session(
+    file: ModelFile, *, arena: bool = True, threads: int = 1, providers: Sequence[str] = (CPU,)
+) -> ort.InferenceSession:
+    """A session for the verified file: one thread per run, memory that stays flat over many shapes.
+
+    ``providers`` are ONNX Runtime's names, in order. Where the CPU is among them, it does alone what they cannot even
+    begin, for want of a device or a library; else that is UnusableProvider.
 
     More ``threads`` share each run: the caller's and a pool of ``threads - 1``, one for all concurrent runs.
 
@@ -47,7 +54,7 @@ def open_session(file: ModelFile, *, arena: bool = True, threads: int = 1) -> or
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.enable_mem_pattern = False
     options.enable_cpu_mem_arena = arena
-    if arena and _share_arena():
+    if arena and list(providers) == [CPU] and _share_arena():
         options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -55,11 +62,16 @@ def open_session(file: ModelFile, *, arena: bool = True, threads: int = 1) -> or
     # LSTM states and activations decay into denormals, which are many times slower (onnxruntime #13968).
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     try:
-        return ort.InferenceSession(file.read(), options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(file.read(), options, providers=list(providers), enable_fallback=0)
     except CorruptModel:
         raise
     except Exception as error:  # ORT raises classes of its own, without a common base
+        if len(providers) > 1 and CPU in providers:
+            return open_session(file, arena=arena, threads=threads)
         raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
+    if CPU not in providers and not set(providers) & set(session.get_providers()):
+        raise UnusableProvider(f"{' and '.join(providers)} did not start; the CPU may stand in with `,cpu`.")
+    return session
 
 
 @functools.cache
@@ -87,12 +99,15 @@ class Recogniser:
         precision: Precision = "auto",
         arena: bool = True,
         threads: int = 1,
+        providers: Sequence[str] = (CPU,),
     ) -> None:
         self.spec = spec
+        if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
+            precision = "fp32"
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
-        self._open = functools.partial(open_session, arena=arena, threads=threads)
-        self._session = self._open(self.file)
+        self._open = functools.partial(open_session, arena=arena, threads=threads, providers=providers)
+        self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
         in_use = next(name for name in spec.precisions if spec.files[name] is self.file)
         self.calibration = spec.calibrations().get(in_use)
         self._lock = threading.Lock()
@@ -100,6 +115,11 @@ class Recogniser:
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
         self._charsets: dict[str, Charset] = {}
         self._constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    @property
+    def providers(self) -> list[str]:
+        """What runs this model, as ONNX Runtime says, in order."""
+        return list(self._session.get_providers())
 
     def charset(self, spec: str) -> Charset:
         """The character set of this specification for this model; UnknownCharset with what is allowed."""
@@ -184,8 +204,12 @@ class Recogniser:
                 _keep(self._constraints, charset.spec, kept)
             return kept
 
-    def _headless(self) -> ort.InferenceSession:
-        """The graph without its last layer and all that follows, opened when a charset is first asked for."""
+    def _headless(self) -> ort.InferenceSession | FixedSessions:
+        """The graph without its last layer and all that follows, opened when a charset is first asked for; those of
+        fixed shape compute it too.
+        """
+        if isinstance(self._session, FixedSessions):
+            return self._session
         with self._lock:
             if self._beheaded is None:
                 self._beheaded = self._open(headless.keep(self.file, ("features",)))

@@ -16,6 +16,7 @@
     │   ├── UnknownModel 422
     │   ├── UnknownFormat 422
     │   ├── UnknownCharset 422
+    │   ├── UnusableProvider 422
     │   └── InvalidParameter 422  any other query or field value
     ├── Unavailable 503           try again later (Retry-After)
     │   ├── Saturated 503         the queue would not reach this request before its deadline
@@ -136,6 +137,12 @@ class UnknownCharset(Unprocessable):
     """No character set of this name, or a set with nothing that the model can write."""
 
     slug, title = "unknown-charset", "Unknown charset"
+
+
+class UnusableProvider(Unprocessable):
+    """OCRSVC_PROVIDERS names what cannot run this model here."""
+
+    slug, title = "unusable-provider", "Unusable provider"
 
 
 class InvalidParameter(Unprocessable):

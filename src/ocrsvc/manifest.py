@@ -59,6 +59,8 @@ class ModelFile:
 class InputSpec:
     """What a graph takes: ``uint8 [N,height,W,channels]``, W one of the buckets, the rest of a line
     ``pad_value``.
+
+    With ``rows`` there is a graph of fixed shape for each bucket as well, of so many lines (fixed.py).
     """
 
     height: int = 48
@@ -67,6 +69,7 @@ class InputSpec:
     width_stride: int = 8
     pad_value: int = 127
     buckets: tuple[int, ...] = ()
+    rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from ocrsvc.detector import Detector, warm_sizes
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.models import Registry
+from ocrsvc.providers import choose
 from ocrsvc.results import LineText
 from ocrsvc.settings import Settings
 
@@ -49,6 +50,7 @@ class Sessions:
             side_pixels=self._settings.detector_side_pixels,
             arena=self._settings.arena,
             threads=self._settings.run_threads,
+            providers=choose(self._settings.providers, fixed_shapes=False),
         )
         return self._detector
 
@@ -62,6 +64,7 @@ class Sessions:
                 precision=self._settings.precision,
                 arena=self._settings.arena,
                 threads=self._settings.run_threads,
+                providers=choose(self._settings.providers, fixed_shapes=spec.input.rows > 0),
             )
         recogniser = self.recognisers[spec.name]
         self.recognisers[name] = recogniser  # a path is another name for it

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."
     )
 
+    providers: str = Field(
+        "cpu",
+        pattern=r"^(cpu|cuda|cann|openvino)(,(cpu|cuda|cann|openvino))*$",
+        description="What runs the models, in order: cpu, cuda, cann, openvino.",
+    )
+
     review_threshold: float | None = Field(
         None,
         ge=0,

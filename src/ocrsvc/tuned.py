@@ -169,6 +169,8 @@ def look_up(settings: Settings) -> Found:
     """What was found on this machine for the default model; never raises for what is in the cache folder."""
     folder = folder_of(settings)
     try:
+        if settings.providers != "cpu":
+            return Found()  # what is measured is the CPU
         if not any(folder.glob("*.json")):
             return Found()  # before anything is opened: most machines were never tuned
         spec = Registry(settings).spec(settings.model)

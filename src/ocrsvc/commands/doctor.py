@@ -40,6 +40,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--model", metavar="NAME", help="check as `serve --model NAME` would run")
     parser.add_argument("--workers", type=int, metavar="N", help="check as `serve --workers N` would run")
     parser.add_argument(
+        "--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)"
+    )
+    parser.add_argument(
         "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
     )
     parser.add_argument("--json", action="store_true", help="a JSON object instead of lines")
@@ -48,7 +51,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every check; 1 if one of them is a problem."""
-    sourced = configuration.load_tuned(model=options.model, workers=options.workers, tune=options.tune)
+    sourced = configuration.load_tuned(
+        model=options.model, workers=options.workers, providers=options.providers, tune=options.tune
+    )
     settings = sourced.settings
     done: list[Check] = []
     for check in _checks(sourced):

@@ -72,6 +72,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="confidence below which a line has needs_review (default: the model's own)",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
+    add("--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)")
     add("--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found")
     parser.set_defaults(run=run, error=parser.error)
 
@@ -89,7 +90,9 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
         return 1
-    sourced = configuration.load_tuned(offline=True, model=options.model, tune=options.tune)
+    sourced = configuration.load_tuned(
+        offline=True, model=options.model, providers=options.providers, tune=options.tune
+    )
     settings = sourced.settings
     if sourced.found.warning:
         print(f"ocrsvc: {sourced.found.warning}", file=sys.stderr)

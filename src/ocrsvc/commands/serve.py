@@ -45,6 +45,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
     parser.add_argument(
+        "--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)"
+    )
+    parser.add_argument(
         "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
     )
     parser.add_argument(
@@ -71,6 +74,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         port=options.port,
         workers=options.workers,
         model=options.model,
+        providers=options.providers,
         tune=options.tune,
     )
     from ocrsvc.service.logs import configuration as logging_configuration

@@ -23,6 +23,7 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
   ocrsvc train fit crnn --out runs/crnn --stage whole --start runs/crnn/neck/last.pt
   ocrsvc train curves --out runs/crnn                      draw how the stages went
   ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
+  ocrsvc train export --static-buckets --from crnn --model crnn-static      fixed shapes, for Ascend's CANN
   ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities
 
 On your own labelled lines, minutes with a model that is there (docs/finetuning.md):
@@ -196,12 +197,31 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    if options.static_buckets is not None:
+        _export_static(options)
+        return
+    if not (options.recipe and options.out and options.stage):
+        raise SystemExit("ocrsvc train: export needs a recipe, --out and --stage")
     from ocrsvc.training import stages
     from ocrsvc.training.package import package
 
     with _explained():
         checkpoint = stages.checkpoint(options.out, options.stage)
         package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
+
+
+def _export_static(options: argparse.Namespace) -> None:
+    from ocrsvc.commands import configuration
+    from ocrsvc.models import Registry
+    from ocrsvc.training import static
+
+    if not options.source:
+        raise SystemExit("ocrsvc train: --static-buckets needs --from, a model's name or folder")
+    with _explained():
+        spec = Registry(configuration.load(model=options.source)).spec(options.source)
+        made = static.export(spec, options.model, options.static_buckets)
+    size = sum(file.size for file in made.files.values()) / 1e6
+    print(f"{options.model}: {len(made.buckets.widths)} graphs of {made.input.rows} lines, {size:.0f} MB")
 
 
 def _scratch(options: argparse.Namespace) -> None:
@@ -319,10 +339,19 @@ def parser() -> argparse.ArgumentParser:
     )
     scratch.add_argument("--export-only", action="store_true", help="write the model of the last checkpoint")
     export = add("export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)
-    export.add_argument("recipe")
-    export.add_argument("--out", type=Path, required=True)
-    export.add_argument("--model", type=Path, required=True)
-    export.add_argument("--stage", required=True, help="the stage whose averaged weights it takes")
+    export.add_argument("recipe", nargs="?")
+    export.add_argument("--out", type=Path)
+    export.add_argument("--model", type=Path, required=True, help="the model folder to write")
+    export.add_argument("--stage", help="the stage whose averaged weights it takes")
+    export.add_argument(
+        "--static-buckets",
+        type=int,
+        nargs="?",
+        const=8,
+        metavar="ROWS",
+        help="a graph of fixed shape for each bucket, of ROWS lines (default: 8), of the model --from",
+    )
+    export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
     finetune = add("finetune", _finetune, "teach a model your own labelled lines", drawing=True)
     finetune.add_argument(
         "--data", type=Path, required=True, help='.jsonl of {"file": "img/1.png", "text": "..."}'
@@ -331,7 +360,7 @@ def parser() -> argparse.ArgumentParser:
     finetune.add_argument("--out", type=Path, required=True, help="the model folder to write")
     finetune.add_argument("--golden", type=Path, help=".jsonl of lines that must stay right")
     finetune.add_argument("--minutes", type=float, help="most minutes of learning (default: 10)")
-    finetune.add_argument("--epochs", type=int, help="times that it sees every line (default: 12)")
+    finetune.add_argument("--epochs", type=int, help="times that it sees every line (default: 3)")
     finetune.add_argument("--seed", type=int, default=1)
     finetune.add_argument(
         "--most-lost",
@@ -342,8 +371,8 @@ def parser() -> argparse.ArgumentParser:
     finetune.add_argument(
         "--drawn",
         type=int,
-        default=600,
-        help="so many freshly drawn lines must stay right too (default: 600)",
+        default=1500,
+        help="so many freshly drawn lines must stay right too (default: 1500)",
     )
     finetune.add_argument("--skip", action="store_true", help="leave out rows that cannot be learnt from")
     finetune.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
