@@ -16,6 +16,7 @@ import random
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ _PAGE_WIDTHS = (300, 2600)
 _PAGE_LINES = (1, 60)
 _SECONDS = 100_000.0  # the count ends each part, not the time
 _MEGABYTE = 1_000_000
+REST_SECONDS = 12.0  # after which an idle server has given back what runs need
 
 
 def main() -> None:
@@ -55,6 +57,8 @@ def main() -> None:
             errors += outcome.streams["all"].errors
             points.append((points[-1][0] + len(files), server.rss_bytes() / _MEGABYTE))
             print(f"{points[-1][0]} requests, {points[-1][1]:.0f} MB".ljust(50), end="\r", file=sys.stderr)
+        time.sleep(REST_SECONDS)
+        rested = server.rss_bytes() / _MEGABYTE
     document = {
         **about,
         "model": options.model,
@@ -63,6 +67,7 @@ def main() -> None:
         "errors": errors,
         "rss": [{"requests": requests, "megabytes": round(megabytes, 2)} for requests, megabytes in points],
         "end_megabytes": round(points[-1][1], 2),
+        "rested_megabytes": round(rested, 2),
         "slope_megabytes_per_1000_requests": round(1000 * slope(second_half(points)), 4),
     }
     report.write(options.json, document)
@@ -139,7 +144,7 @@ def text(document: Mapping[str, Any], *, markdown: bool) -> str:
     rows = [["requests", "RSS MB"]]
     rows += [[str(point["requests"]), f"{point['megabytes']:.1f}"] for point in document["rss"]]
     end = (
-        f"at the end {document['end_megabytes']:.1f} MB; second half "
+        f"at the end {document['end_megabytes']:.1f} MB, {document['rested_megabytes']:.1f} MB after a rest; second half "
         f"{document['slope_megabytes_per_1000_requests']:+.3f} MB per 1000 requests; {document['errors']} errors"
     )
     head = f"{document['model']}; {report.machine_line(document)}"

@@ -212,6 +212,7 @@ def test_memory_of_the_real_server(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(memory, "POINTS", 3)
+    monkeypatch.setattr(memory, "REST_SECONDS", 0.1)
     out = tmp_path / "out.json"
     arguments = [str(data), "--model", str(model), "--requests", "30", "--page-every", "10", "--clients", "2"]
     arguments += ["--pictures", "20", "--page-pictures", "2", "--json", str(out)]

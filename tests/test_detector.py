@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -261,3 +264,17 @@ def test_a_batch_mate_changes_nothing(detector: Detector, draw_page: Callable[..
     first = detector.detect(page)
     detector.detect(page[:200])
     assert detector.detect(page) == first
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_the_memory_of_a_run_goes_back_when_asked(detector: Detector) -> None:
+    def resident_bytes() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    width, height = next(iter(warm_sizes()))
+    blank = np.full((height, width, 3), 255, np.uint8)
+    detector.run(blank)
+    held = resident_bytes()
+    detector.give_back()
+    assert held - resident_bytes() > 40e6
+    assert not len(detector.run(blank))

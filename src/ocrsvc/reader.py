@@ -45,6 +45,7 @@ _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores b
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
+_IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
 
@@ -116,6 +117,7 @@ class Reader:
         self._opening = asyncio.Lock()
         self._ready = False
         self._closed = False
+        self._resting: asyncio.Task[None] | None = None
         self.batcher: Batcher[Pixels, Answer] = Batcher(
             self.sessions.run,
             workers=workers,
@@ -157,6 +159,8 @@ class Reader:
             for lane, rows, seconds in await self._in_pool(self.sessions.warm, recogniser):
                 self.batcher.cost.learn(lane, rows, seconds)
         await self.batcher.start()
+        if self.settings.arena:
+            self._resting = asyncio.create_task(self._rest(), name="rest")
         self._ready = True
 
     async def read(self, data: bytes, options: ReadOptions | None = None) -> Document:
@@ -191,8 +195,21 @@ class Reader:
     async def close(self, grace_seconds: float | None = None) -> None:
         """Refuse new readings, finish what is queued (default: within ``drain_seconds``), end all threads."""
         self._closed = True
+        if self._resting is not None:
+            self._resting.cancel()
         await self.batcher.close(self.settings.drain_seconds if grace_seconds is None else grace_seconds)
         self._decode_pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _rest(self) -> None:
+        """Give the memory of runs back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
+        given = -1
+        while True:
+            before = self.batcher.counters.batches
+            await asyncio.sleep(_IDLE_SECONDS)
+            now = self.batcher.counters.batches
+            if given != now == before and not self.batcher.load().outstanding:
+                await self._in_pool(self.sessions.detector.give_back)
+                given = now
 
     # --- pages ---
 
