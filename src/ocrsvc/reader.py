@@ -201,7 +201,7 @@ class Reader:
         self._decode_pool.shutdown(wait=False, cancel_futures=True)
 
     async def _rest(self) -> None:
-        """Give the memory of runs back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
+        """Give memory back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
         given = -1
         while True:
             before = self.batcher.counters.batches

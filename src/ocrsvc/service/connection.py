@@ -42,7 +42,8 @@ async def unless_given_up(work: Coroutine[Any, Any, T], giving_up: asyncio.Futur
 async def _race(work: Coroutine[Any, Any, T], interruptions: Mapping[asyncio.Future[None], Exception]) -> T:
     task = asyncio.create_task(work)
     try:
-        await asyncio.wait({task, *interruptions}, return_when=asyncio.FIRST_COMPLETED)
+        watched: set[asyncio.Future[Any]] = {task, *interruptions}
+        await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         raise next(error for each, error in interruptions.items() if each.done())
