@@ -143,10 +143,10 @@ def text(document: Mapping[str, Any], *, markdown: bool) -> str:
     """RSS at each point, where it ended and how it moved."""
     rows = [["requests", "RSS MB"]]
     rows += [[str(point["requests"]), f"{point['megabytes']:.1f}"] for point in document["rss"]]
-    slope = f"{document['slope_megabytes_per_1000_requests']:+.3f} MB per 1000 requests"
+    rising = f"{document['slope_megabytes_per_1000_requests']:+.3f} MB per 1000 requests"
     end = (
         f"at the end {document['end_megabytes']:.1f} MB, {document['rested_megabytes']:.1f} MB after a rest; "
-        f"second half {slope}; {document['errors']} errors"
+        f"second half {rising}; {document['errors']} errors"
     )
     head = f"{document['model']}; {report.machine_line(document)}"
     return f"{head}\n\n{report.table(rows, markdown=markdown)}\n\n{end}"
