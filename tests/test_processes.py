@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ocrsvc import cpu, processes
+from ocrsvc import cli, cpu, processes
 from ocrsvc.processes import Place, Processes
 
 HERE = Place(tuple(os.sched_getaffinity(0)))
@@ -104,6 +104,24 @@ def test_who_does_not_end_in_time_is_killed(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(processes, "_KILL_AFTER_SECONDS", 0.1)
     deaf = sh("trap '' TERM; kill -TERM $PPID; exec sleep 60", tmp_path)
     assert Processes([(HERE, deaf)], grace_seconds=0.1).run() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--processes-per-numa-node", "--port", "65535"], "ports after 65535"),
+        (["--processes-per-numa-node=999"], "64"),
+    ],
+)
+def test_what_cannot_be_served_is_told(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = cli.main(["serve", *arguments])
+    except SystemExit as ended:  # argparse
+        status = int(str(ended.code))
+    assert status == 2
+    assert told in capsys.readouterr().err
 
 
 def test_handlers_are_given_back() -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ocrsvc")
 
+_LAST_PORT = 65_535
+
 EPILOG = """\
 examples:
   ocrsvc serve                             http://127.0.0.1:8000, all cores
@@ -101,6 +103,10 @@ def _several(options: argparse.Namespace) -> int:
         places = processes.places(options.processes_per_numa_node, workers=settings.workers)
     except ValueError as error:
         raise configuration.InvalidSettings(f"--processes-per-numa-node: {error}") from error
+    if settings.port + len(places) > _LAST_PORT:
+        raise configuration.InvalidSettings(
+            f"--processes-per-numa-node: {len(places)} processes need the {len(places)} ports after {settings.port}"
+        )
     logging.config.dictConfig(logging_configuration())
     _bound(settings.host, settings.port).close()  # fails where another service has the port
     shared = _bound(settings.host, settings.port, reuse=True)
