@@ -102,6 +102,7 @@ def test_the_status_of_one_that_cannot_begin_is_that_of_all() -> None:
 
 def test_who_does_not_end_in_time_is_killed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(processes, "_KILL_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(processes, "_TICK_SECONDS", 0.05)
     deaf = sh("trap '' TERM; kill -TERM $PPID; exec sleep 60", tmp_path)
     assert Processes([(HERE, deaf)], grace_seconds=0.1).run() == 1
 
