@@ -15,7 +15,7 @@ from ocrsvc import buckets, manifest
 from ocrsvc.manifest import Manifest
 from ocrsvc.training import examples, finetune, folder, golden, progress
 from ocrsvc.training.corpus import Corpus
-from ocrsvc.training.finetune import Extractor, Recipe
+from ocrsvc.training.finetune import Extractor, Line, Recipe
 from ocrsvc.training.fonts import discover
 from ocrsvc.training.golden import OWN, Verdict
 from ocrsvc.training.net import Crnn
@@ -52,7 +52,7 @@ class Order:
     prose: tuple[Path, ...] = ()
     recipe: Recipe = field(default_factory=Recipe)
     most_lost: float = 0.005
-    drawn: int = 600
+    drawn: int = 1500
     skip: bool = False
 
 
@@ -123,20 +123,24 @@ def _learn(
 ) -> tuple[Crnn, float]:
     spec, recipe = order.model, order.recipe
     extract = Extractor(net, Truths(spec.charset, finetune.as_head(net, spec.charset)), spec.input)
-    copies = [*finetune.varied(learn, recipe), *replay]
-    say(f"{len(copies)} lines with varied copies and replay go through the convolutions once")
+    copies = finetune.varied(learn, recipe)
+    groups = (copies, replay, held, _fresh(order, _GUARD_SEED, order.drawn // 2))
+    total = sum(map(len, groups))
+    say(f"{total} lines, varied copies and drawn ones among them, go through the convolutions once")
+    found: list[list[Line]] = []
     with progress.shown() as show:
-        total = len(copies) + len(held)
 
         def tell(done: int) -> None:
+            done += sum(map(len, found))
             show(progress.Report(done / total, 0, done, 0.0))
 
-        lines = extract(copies, tell)
-        own = extract(held)
+        for group in groups:
+            found.append(extract(group, tell))
+    own, replayed, looked_at, guard = found
+    lines = [*own, *map(finetune.hold, replayed)]
     say(f"learning: {recipe.epochs} epochs, {recipe.minutes:g} minutes at most")
     with progress.shown() as show:
-        learnt = finetune.train(net, spec.charset, lines, own, recipe, show)
-    guard = extract(_fresh(order, _GUARD_SEED, order.drawn))
+        learnt = finetune.train(net, spec.charset, lines, looked_at, recipe, show)
     kept, share = finetune.drawn_back(net, learnt, spec.charset, guard, order.most_lost / 2)
     if share < 1:
         say(f"it forgot some of what it knew: {share:.0%} of the way is kept")
