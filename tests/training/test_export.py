@@ -28,8 +28,8 @@ from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
-from ocrsvc.training.features import BUCKETS, Extractor, normalise  # noqa: E402
-from ocrsvc.training.net import Crnn  # noqa: E402
+from ocrsvc.training.features import BUCKETS, Extractor  # noqa: E402
+from ocrsvc.training.net import Crnn, normalise  # noqa: E402
 from ocrsvc.training.state import Recipe, State, lent  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 

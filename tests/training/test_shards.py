@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from ocrsvc.training.corpus import Corpus  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor, Order  # noqa: E402
 from ocrsvc.training.fonts import Library  # noqa: E402
 from ocrsvc.training.samples import drawn  # noqa: E402
-from ocrsvc.training.shards import Shards  # noqa: E402
+from ocrsvc.training.shards import Shards, told  # noqa: E402
 from ocrsvc.training.synth import Synthesiser  # noqa: E402
 from ocrsvc.training.truths import Truths, folded  # noqa: E402
 
@@ -205,3 +206,30 @@ def test_the_same_order_makes_the_same_lines(tiny_run: TrainingRun, tmp_path: Pa
     features.make(order)
     for name in ("texts.json", "lengths.npy", "pixels.npy"):
         assert (order.folder / name).read_bytes() == (tiny_run.shard("real-000") / name).read_bytes()
+
+
+def test_another_net_is_told_what_the_better_one_read(
+    tiny_run: TrainingRun, truths: Truths, tmp_path: Path
+) -> None:
+    """Unlabelled lines that it read for certain have its reading, the others nothing; labels stay."""
+    source = tmp_path / "real-000"
+    shutil.copytree(tiny_run.shard("drawn-000"), source)
+    labels = json.loads((source / "texts.json").read_text("utf-8"))
+    drawn_texts = [text for text, _, _ in labels]
+    labels = [
+        (text, "a", False) if i % 3 == 0 else (None, "b", False) if i % 3 == 1 else (text.lower(), "c", True)
+        for i, text in enumerate(drawn_texts)
+    ]
+    (source / "texts.json").write_text(json.dumps(labels), "utf-8")
+    said = told(source)
+    assert [text for text, name, _ in said if name == "a"] == drawn_texts[::3]
+    readings = [line.truth for line in Shards([source], truths).lines]
+    for (text, name, case_folded), truth in zip(said, readings, strict=True):
+        if name == "b":
+            assert (text, case_folded) == ((truth.text, False) if truth.target else ("", False))
+        if name == "c" and truth.target:
+            assert (text, case_folded) == (truth.text, False)
+    assert any(text for text, name, _ in said if name == "b")
+    (source / "texts.json").write_text(json.dumps(said), "utf-8")
+    taught = Shards([source], truths).lines
+    assert not any(line.truth.target for line, (text, _, _) in zip(taught, said, strict=True) if not text)

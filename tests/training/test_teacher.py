@@ -18,8 +18,8 @@ from torch.nn import functional  # noqa: E402
 
 from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.training import charset, net, teacher  # noqa: E402
-from ocrsvc.training.features import Extractor, normalise  # noqa: E402
-from ocrsvc.training.net import GELU_SLOPE, SHAPES, Crnn  # noqa: E402
+from ocrsvc.training.features import Extractor  # noqa: E402
+from ocrsvc.training.net import GELU_SLOPE, SHAPES, Crnn, normalise  # noqa: E402
 from ocrsvc.training.teacher import Head  # noqa: E402
 from ocrsvc.training.truths import Truths, collapse  # noqa: E402
 

@@ -19,8 +19,8 @@ import torch  # noqa: E402
 from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
-from ocrsvc.training.features import BUCKETS, HEIGHT, PAD_VALUE, normalise  # noqa: E402
-from ocrsvc.training.net import SHAPES, WIDTH_STRIDE, Crnn  # noqa: E402
+from ocrsvc.training.features import BUCKETS, PAD_VALUE  # noqa: E402
+from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Crnn, normalise  # noqa: E402
 from ocrsvc.training.weights import load_net  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)

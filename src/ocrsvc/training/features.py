@@ -5,8 +5,9 @@ A shard is a folder of plain ``.npy`` files that training maps into memory: ``pi
 training holds on to wherever it reads right), ``lengths`` int32 [lines] (T), ``texts.json``. A line's width is its
 bucket, 8 T, so training sees the very tensors that serving makes, padding included.
 
-A shard can be made again from another one's pictures: with features and embeddings of another net, or with the features
-of an INT8 graph, so that what comes behind the convolutions learns to read what they say when they are rounded.
+A shard can be made again from another one's pictures: with features and embeddings of a weaker net, which then learns
+of unlabelled lines what the better one read there (``told``), or with the features of an INT8 graph, so that what
+comes behind the convolutions learns to read what they say when they are rounded.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -34,12 +35,13 @@ from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.fonts import discover
-from ocrsvc.training.net import SHAPES, WIDTH_STRIDE, Block, Crnn
+from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Block, Crnn, normalise
 from ocrsvc.training.samples import Sample, crops, drawn, labelled, vary
+from ocrsvc.training.shards import told
 from ocrsvc.training.synth import Synthesiser
+from ocrsvc.training.truths import Label
 from ocrsvc.training.weights import load_net
 
-HEIGHT = 48
 PAD_VALUE = 127
 BUCKETS = Buckets((96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
 _BATCH_COLUMNS = 2048  # of pictures that a net sees at once
@@ -67,11 +69,6 @@ class Order:
     shape: str = "small"
     pictures: Path | None = None
     through: Path | None = None
-
-
-def normalise(batch: NDArray[np.uint8]) -> torch.Tensor:
-    """uint8 [N,48,W,3] -> float32 [N,3,48,W] in -1..1, channels last in memory."""
-    return ((torch.from_numpy(batch).float() / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)
 
 
 class Extractor:
@@ -147,15 +144,21 @@ def _again(order: Order, source: Path) -> str:
             embeddings.append(e.reshape(rows * length, -1))
             start, left = end, left - rows
     with _building(order.folder) as building:
-        for name in ("pixels.npy", "lengths.npy", "texts.json"):
+        for name in ("pixels.npy", "lengths.npy"):
             _link(source / name, building / name)
         np.save(building / "features.npy", np.concatenate(features))
         if order.through:
             # What is learnt is what the net as lent makes of the picture, not of its rounded features.
             _link(source / "embedding.npy", building / "embedding.npy")
+            _link(source / "texts.json", building / "texts.json")
         else:
             np.save(building / "embedding.npy", np.concatenate(embeddings))
+            _write_texts(building, told(source))
     return _told(order.folder, len(lengths), started)
+
+
+def _write_texts(folder: Path, texts: Sequence[Label]) -> None:
+    (folder / "texts.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
 
 
 @contextmanager
@@ -211,7 +214,7 @@ def make(order: Order) -> str:
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
     pixels, features, embeddings = [], [], []
     lengths: list[int] = []
-    texts: list[tuple[str | None, str, bool]] = []
+    texts: list[Label] = []
 
     def flush(bucket: int) -> None:
         group = waiting.pop(bucket)
@@ -242,7 +245,7 @@ def make(order: Order) -> str:
         np.save(building / "features.npy", np.concatenate(features))
         np.save(building / "embedding.npy", np.concatenate(embeddings))
         np.save(building / "lengths.npy", np.array(lengths, np.int32))
-        (building / "texts.json").write_text(json.dumps(texts, ensure_ascii=False), encoding="utf-8")
+        _write_texts(building, texts)
     return _told(order.folder, len(lengths), started)
 
 

@@ -23,10 +23,9 @@ from torch import nn
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.manifest import InputSpec
 from ocrsvc.training import truths as truths_module
-from ocrsvc.training.features import normalise
 from ocrsvc.training.fit import rate
 from ocrsvc.training.loss import Loss, Weights
-from ocrsvc.training.net import Crnn
+from ocrsvc.training.net import Crnn, normalise
 from ocrsvc.training.progress import Report
 from ocrsvc.training.samples import Sample, vary
 from ocrsvc.training.state import State, average

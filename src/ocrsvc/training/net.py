@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+HEIGHT = 48
 WIDTH_STRIDE = 8
 # gelu(x) is close to x * sigmoid(1.702 x) (Hendrycks & Gimpel 2016): with this factor inside the weights around it,
 # GELU becomes SiLU, which ONNX Runtime computes on INT8 by table.
@@ -251,3 +254,8 @@ class Crnn(nn.Module):
         """[N,3,48,W] -> logits [N,W/8,classes]."""
         logits: Tensor = self.head(self.neck(self.backbone(images)))
         return logits
+
+
+def normalise(batch: NDArray[np.uint8]) -> Tensor:
+    """uint8 [N,48,W,3] -> float32 [N,3,48,W] in -1..1, channels last in memory."""
+    return ((torch.from_numpy(batch).float() / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)

@@ -15,10 +15,10 @@ from ocrsvc.buckets import fit
 from ocrsvc.training import export, quantize
 from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.equalise import equalise
-from ocrsvc.training.features import BUCKETS, HEIGHT, PAD_VALUE, normalise
+from ocrsvc.training.features import BUCKETS, PAD_VALUE
 from ocrsvc.training.folder import Description, write
 from ocrsvc.training.fonts import discover
-from ocrsvc.training.net import WIDTH_STRIDE
+from ocrsvc.training.net import HEIGHT, WIDTH_STRIDE, normalise
 from ocrsvc.training.samples import drawn
 from ocrsvc.training.synth import Synthesiser
 

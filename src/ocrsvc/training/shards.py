@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ocrsvc.training.features import HEIGHT, normalise
-from ocrsvc.training.net import WIDTH_STRIDE
-from ocrsvc.training.truths import Batch, Truth, Truths, stack
+from ocrsvc.training import charset, teacher
+from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, normalise
+from ocrsvc.training.truths import Batch, Label, Truth, Truths, stack
 
 _FRAME_BYTES = HEIGHT * WIDTH_STRIDE * 3
 
@@ -92,6 +92,29 @@ class Shards:
             chunks += [group[i : i + size] for i in range(0, len(group), size)]
         rng.shuffle(chunks)
         yield from chunks
+
+
+def lender(folder: Path) -> str:
+    """The name of the net whose embeddings a shard holds, told by their size."""
+    width = np.load(folder / "embedding.npy", mmap_mode="r").shape[1]
+    return next(shape.name for shape in SHAPES.values() if shape.embedding == width)
+
+
+def told(folder: Path) -> list[Label]:
+    """The labels of a shard for another net: where there are none, what the net of its embeddings read.
+
+    A weaker net that took its own readings for the truth would learn its own errors. What the better one did not read
+    for certain has an empty text, which teaches nothing; labels that know no case get its case.
+    """
+    characters = charset.load()
+    lines = Shards([folder], Truths(characters, teacher.lent_head(lender(folder), characters))).lines
+    labels: list[Label] = json.loads((folder / "texts.json").read_text("utf-8"))
+    return [
+        (line.truth.text, source, False)
+        if line.truth.target and (text is None or case_folded)
+        else (text or "", source, case_folded)
+        for line, (text, source, case_folded) in zip(lines, labels, strict=True)
+    ]
 
 
 def _spans(lines: Sequence[Line]) -> list[tuple[int, slice]]:

@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.classic import numbers
 from ocrsvc.training.features import BUCKETS, Order
 from ocrsvc.training.fit import fit
 from ocrsvc.training.net import SHAPES, WIDTH_STRIDE
-from ocrsvc.training.shards import Line, Shards
+from ocrsvc.training.shards import Line, Shards, lender
 from ocrsvc.training.state import Recipe, with_minutes
 from ocrsvc.training.truths import Truths
 
@@ -142,15 +140,14 @@ def train(
         raise FileNotFoundError(f"no shards in {source}; run `ocrsvc train features` first")
     if start is not None and not start.exists():
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
-    width = np.load(folders[0] / "embedding.npy", mmap_mode="r").shape[1]
-    lender = next(shape.name for shape in SHAPES.values() if shape.embedding == width)
+    lent_by = lender(folders[0])
     # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions.md).
-    if lender != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
+    if lent_by != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
         raise ValueError(
-            f"{source} holds features of {lender}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
+            f"{source} holds features of {lent_by}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
             "`frozen` low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
         )
-    head = teacher.lent_head(lender, charset.load())
+    head = teacher.lent_head(lent_by, charset.load())
     truths = Truths(charset.load(), head)
     cached = Shards(folders, truths)
     lines, dev = split(cached)
