@@ -96,7 +96,10 @@ class Stream:
 
 
 class Folder:
-    """Each reading in its own file below a folder, which mirrors the folders that were read."""
+    """Each reading in its own file below a folder, which mirrors the folders that were read.
+
+    A file is there as a whole or not at all, whatever ends the program: ``unread`` goes by that.
+    """
 
     def __init__(self, format_name: str, folder: Path, sources: Sequence[Source]) -> None:
         self.format = format_name
@@ -110,7 +113,9 @@ class Folder:
         """Write one file, and the folders above it."""
         path = self._paths[source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(render(self.format, document, file=source.title))
+        building = path.with_name(f".{path.name}.part")
+        building.write_bytes(render(self.format, document, file=source.title))
+        building.replace(path)
 
     def fail(self, source: Source, error: Exception) -> None:
         """Leave no file behind that could pass for a reading of this source from an earlier run."""
@@ -118,6 +123,17 @@ class Folder:
 
     def close(self) -> None:
         """Nothing to finish: every file is complete."""
+
+    def unread(self, sources: Sequence[Source]) -> list[Source]:
+        """Those of the sources that have no reading yet, or one that is older than they are."""
+        return [source for source in sources if not _newer(self._paths[source.name], source)]
+
+
+def _newer(reading: Path, source: Source) -> bool:
+    try:
+        return reading.stat().st_mtime_ns >= Path(source.name).stat().st_mtime_ns
+    except OSError:  # one of them is not there; standard input never is
+        return False
 
 
 def _with_file_column(table: str, name: str, *, header: bool) -> str:

@@ -14,9 +14,30 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        """How many steps are done in a second, of late."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     # What is printed above the bar keeps its own line ends, however narrow the terminal is.
     console = Console(stderr=True, soft_wrap=True)
     with Progress(*columns, console=console, transient=True) as bar:

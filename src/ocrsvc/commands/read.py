@@ -26,6 +26,7 @@ examples:
   ocrsvc read receipt.jpg                          the text, line by line
   ocrsvc read scans/ --format jsonl > out.jsonl    a folder and all below it, one JSON object a file
   ocrsvc read 'scans/**/*.png' --output texts/     one .txt a picture, in the same folders
+  ocrsvc read scans/ --output texts/ --resume      go on with what was interrupted
   curl -s https://example.org/a.png | ocrsvc read -
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
   ocrsvc read plate.png --mode line --charset plate
@@ -58,6 +59,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
     add("--format", choices=tuple(formats.FORMATS), default="text", help="what to write (default: text)")
     add("--output", metavar="DIR", type=Path, help="write one file a picture below this folder")
+    add(
+        "--resume",
+        action="store_true",
+        help="with --output: leave out what has a reading newer than the picture",
+    )
     add("--charset", metavar="SET", help="allow only these: digits, plate, latin,space, chars:0123X, ...")
     add(
         "--charset-mode",
@@ -83,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
         options.error("standard input (-) can only be read once")
     if options.charset_mode == "report" and options.charset is None:
         options.error("--charset-mode report needs a --charset to compare with")
+    if options.resume and not options.output:
+        options.error("--resume goes by the files in --output DIR: name it")
     names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
     if not names:
         options.error("nothing to read: name a file, a folder, or - for standard input")
@@ -111,7 +119,14 @@ def run(options: argparse.Namespace) -> int:
     )
     output: Output
     if options.output:
-        output = Folder(options.format, options.output, sources)
+        output = folder = Folder(options.format, options.output, sources)
+        if options.resume:
+            every, sources = len(sources), folder.unread(sources)
+            print(
+                f"ocrsvc: {every - len(sources)} of {every} files have their reading already", file=sys.stderr
+            )
+            if not sources:
+                return 0
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
         output = Stream(options.format, several=several)
