@@ -7,6 +7,8 @@ two INT8 convolutions is a table and a product of bytes).
 
 from __future__ import annotations
 
+import contextlib
+import io
 import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -79,7 +81,8 @@ def to_int8(
     keep_float: Sequence[str] = (),
 ) -> None:
     """Quantises ``source`` into ``target``; nodes whose names contain one of ``keep_float`` stay in float32."""
-    with tempfile.TemporaryDirectory() as folder:
+    # The calibrator prints a line for each batch.
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_static(
