@@ -99,6 +99,29 @@ async def test_the_stages_are_timed(reader: Reader) -> None:
     assert 0 < spent["decode"] + spent["recognise"] <= spent["total"]
 
 
+async def test_an_idle_reader_gives_memory_back_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ocrsvc.reader._IDLE_SECONDS", 0.02)
+    made = open_reader(settings)
+    await made.start()
+    loop, given = asyncio.get_running_loop(), asyncio.Semaphore(0)
+    give_back = made.sessions.detector.give_back
+
+    def counted() -> None:
+        give_back()
+        loop.call_soon_threadsafe(given.release)
+
+    monkeypatch.setattr(made.sessions.detector, "give_back", counted)
+    await given.acquire()  # what warming up left
+    for _ in range(2):  # after each burst, and not again before the next
+        await made.read(png(tiny_model.draw("7")), ReadOptions(mode="line"))
+        await given.acquire()
+        await asyncio.sleep(0.1)
+        assert given.locked()
+    await made.close(5)
+
+
 async def test_a_line_has_the_same_text_alone_and_in_company(reader: Reader) -> None:
     texts = ["12AB中", "XY", "文", "0 1 2", "中文中文中文", "9" * 3, "A0B1" * 3]
     alone = [(await reader.read(png(tiny_model.draw(text)), LINE)).lines[0] for text in texts]
