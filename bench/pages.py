@@ -24,7 +24,8 @@ from typing import Any
 import machine
 
 from ocrsvc import evaluation
-from ocrsvc.reader import ReadOptions, open_reader
+from ocrsvc.reader import open_reader
+from ocrsvc.request import ReadOptions
 from ocrsvc.settings import Settings
 
 IN_FLIGHT = 4  # pages that ours reads at once, as `ocrsvc read` does on two cores

@@ -35,7 +35,8 @@ from ocrsvc.errors import (
     UnsupportedMedia,
 )
 from ocrsvc.models import Registry, default_models_dir
-from ocrsvc.reader import Reader, ReadOptions, open_reader
+from ocrsvc.reader import Reader, open_reader
+from ocrsvc.request import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.sessions import DETECTOR
 from ocrsvc.settings import Settings

@@ -19,7 +19,7 @@ from ocrsvc.gate import PixelGate
 from ocrsvc.images import ACCEPTED
 from ocrsvc.lanes import Lane
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile
-from ocrsvc.reader import ReadOptions
+from ocrsvc.request import ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.service import assets, catalogue, schemas
 from ocrsvc.service.app import create_app

@@ -24,7 +24,8 @@ from ocrsvc.engine import Recogniser
 from ocrsvc.evaluation import normal
 from ocrsvc.manifest import Manifest
 from ocrsvc.providers import CPU
-from ocrsvc.reader import ReadOptions, open_reader
+from ocrsvc.reader import open_reader
+from ocrsvc.request import ReadOptions
 from ocrsvc.settings import Precision, Settings
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "fp32")

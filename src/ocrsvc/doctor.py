@@ -24,7 +24,8 @@ from ocrsvc.settings import Settings
 from ocrsvc.tuned import Sourced
 
 if TYPE_CHECKING:
-    from ocrsvc.reader import Reader, ReadOptions
+    from ocrsvc.reader import Reader
+    from ocrsvc.request import ReadOptions
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -168,7 +169,8 @@ def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
 
 async def self_test(settings: Settings) -> list[Check]:
     """Draw a line and a page, read both, compare."""
-    from ocrsvc.reader import ReadOptions, open_reader
+    from ocrsvc.reader import open_reader
+    from ocrsvc.request import ReadOptions
 
     begun = time.perf_counter()
     reader = open_reader(settings)

@@ -11,10 +11,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import inf
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from ocrsvc import cpu, enhance, images, memory, segments
 from ocrsvc.batcher import Batcher, Lane
-from ocrsvc.charsets import Charset, comparable
+from ocrsvc.charsets import comparable
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
 from ocrsvc.detector import polygons
@@ -33,12 +32,11 @@ from ocrsvc.images import Limits, PageImage, Source
 from ocrsvc.lines import LineImage, looks_like_line, prepare
 from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
+from ocrsvc.request import ReadOptions, Request, Sight, Timer
 from ocrsvc.results import Document, Line, LineText, Page, Polygon
 from ocrsvc.sessions import Answer, Pixels, Sessions, detector_lane
 from ocrsvc.settings import Settings
 
-Mode = Literal["auto", "line", "page"]
-CharsetMode = Literal["force", "report"]
 T = TypeVar("T")
 
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
@@ -47,59 +45,6 @@ _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may
 _INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """How to read one input.
-
-    ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
-    ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
-    model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
-    ``charset_mode`` ``report`` reads every line without the charset too and tells where that is something else.
-    ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
-    one that the model was calibrated for.
-    """
-
-    mode: Mode = "auto"
-    model: str | None = None
-    charset: str | None = None
-    pages: str | None = None
-    deadline_seconds: float | None = None
-    charset_mode: CharsetMode = "force"
-    review_threshold: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """A decoded page: if it is one line alone, that line ready to be read, else its ``pixels``."""
-
-    page: Page
-    pixels: Pixels | None
-    lines: list[LineImage]
-
-
-@dataclass(slots=True)
-class _Request:
-    """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
-
-    options: ReadOptions
-    recogniser: Recogniser
-    charset: Charset | None
-    deadline: float
-    free: bool = False  # whether every line is read without the charset too
-    page_count: int = 1
-    sight: _Sight | None = None  # of the only page, where it is small
-    lines: int = 0
-    admitted: bool = False
-    spent_ms: dict[str, float] = field(
-        default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
-    )
-
-    @property
-    def auto(self) -> bool:
-        """Whether a page's shape decides if it is one line alone: not in a document of many."""
-        return self.options.mode == "auto" and self.page_count == 1
 
 
 class Reader:
@@ -180,7 +125,7 @@ class Reader:
                 recogniser = await self._recogniser(options.model or self.settings.model)
                 charset = recogniser.charset(options.charset) if options.charset else None
                 free = charset is not None and options.charset_mode == "report"
-                request = _Request(options, recogniser, charset, cast(float, limit.when()), free)
+                request = Request(options, recogniser, charset, cast(float, limit.when()), free)
                 results = await self._read_pages(data, request)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -213,8 +158,8 @@ class Reader:
 
     # --- pages ---
 
-    async def _read_pages(self, data: bytes, request: _Request) -> list[tuple[Page, list[Line]]]:
-        async with _Timer(request, "decode"):
+    async def _read_pages(self, data: bytes, request: Request) -> list[tuple[Page, list[Line]]]:
+        async with Timer(request, "decode"):
             source = await self._in_pool(self._open, data, request)
         open_still = request.sight is None
         try:
@@ -231,7 +176,7 @@ class Reader:
             if open_still:
                 self._let_go(source)
 
-    def _open(self, data: bytes, request: _Request) -> Source:
+    def _open(self, data: bytes, request: Request) -> Source:
         """The input behind the bytes; if it is one small picture, often of a line, looked at and closed at once.
 
         Such a picture takes one trip to the pool instead of four. The gate, which it would not have to wait for,
@@ -246,7 +191,7 @@ class Reader:
                 source.close()
         return source
 
-    def _look(self, source: Source, number: int, request: _Request) -> _Sight:
+    def _look(self, source: Source, number: int, request: Request) -> Sight:
         """Decode a page and see whether it is one line alone."""
         picture: PageImage = source.page(number)
         height, width = picture.pixels.shape[:2]
@@ -255,8 +200,8 @@ class Reader:
         spec = request.recogniser.spec
         page = Page(number, width, height)
         if alone:
-            return _Sight(page, None, prepare(picture.pixels, None, spec, self._steps))
-        return _Sight(page, picture.pixels, [])
+            return Sight(page, None, prepare(picture.pixels, None, spec, self._steps))
+        return Sight(page, picture.pixels, [])
 
     def _let_go(self, source: Source) -> None:
         """Close it, but not on the event loop: a PDF closes only when no page of another is being drawn."""
@@ -265,9 +210,9 @@ class Reader:
         except RuntimeError:  # the pool has been shut down: nothing is being drawn any more
             source.close()
 
-    async def _read_page(self, source: Source, number: int, request: _Request) -> tuple[Page, list[Line]]:
+    async def _read_page(self, source: Source, number: int, request: Request) -> tuple[Page, list[Line]]:
         page, alone, lines = await self._find_lines(source, number, request)
-        async with _Timer(request, "recognise"):
+        async with Timer(request, "recognise"):
             texts = await self._recognise(lines, request)
         read = [
             self._line(text, line.polygon, number, request)
@@ -276,7 +221,7 @@ class Reader:
         ]
         return page, read
 
-    def _line(self, text: LineText, polygon: Polygon, number: int, request: _Request) -> Line:
+    def _line(self, text: LineText, polygon: Polygon, number: int, request: Request) -> Line:
         """The reading of a line with its confidence, and whether it wants a second look."""
         # A charset shares all probability out among its own characters: no map that was fitted without it holds.
         calibration = None if request.charset else request.recogniser.calibration
@@ -298,7 +243,7 @@ class Reader:
         )
 
     async def _find_lines(
-        self, source: Source, number: int, request: _Request
+        self, source: Source, number: int, request: Request
     ) -> tuple[Page, bool, list[LineImage]]:
         """The page's size, whether it is one line alone, and its lines; its pixels are let go of here."""
         sight, request.sight = request.sight, None
@@ -308,28 +253,28 @@ class Reader:
         latest = inf if request.admitted else request.deadline
         async with self.gate.hold(source.page_pixels, deadline=latest):
             if sight is None:
-                async with _Timer(request, "decode"):
+                async with Timer(request, "decode"):
                     sight = await self._in_pool(self._look, source, number, request)
             if sight.pixels is None:
                 return sight.page, True, sight.lines
             found: list[Polygon] | None = await self._detect(sight.pixels, request)
             if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
                 found = None  # text that fills the picture has no surroundings for the detector to see
-            async with _Timer(request, "recognise"):
+            async with Timer(request, "recognise"):
                 spec = request.recogniser.spec
                 lines = await self._in_pool(prepare, sight.pixels, found, spec, self._steps)
         return sight.page, False, lines
 
-    async def _detect(self, pixels: Pixels, request: _Request) -> list[Polygon]:
+    async def _detect(self, pixels: Pixels, request: Request) -> list[Polygon]:
         detector = self.sessions.detector
-        async with _Timer(request, "detect"):
+        async with Timer(request, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
             boxes = await self._submit(items, request, behind=_DETECTION_LINES)
             return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
 
-    async def _recognise(self, lines: Sequence[LineImage], request: _Request) -> list[LineText]:
+    async def _recognise(self, lines: Sequence[LineImage], request: Request) -> list[LineText]:
         spec = request.recogniser.spec
         charset = request.charset.spec if request.charset else ""
         items = [
@@ -349,7 +294,7 @@ class Reader:
         return texts
 
     async def _submit(
-        self, items: Sequence[tuple[Lane, Pixels]], request: _Request, *, behind: int = 0
+        self, items: Sequence[tuple[Lane, Pixels]], request: Request, *, behind: int = 0
     ) -> list[Answer]:
         """The batcher's answers, in order; ``behind`` lines more than those of this reading go first."""
         futures = self.batcher.submit(
@@ -377,19 +322,6 @@ class Reader:
 def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:
     """A reader for these settings; ``await reader.start()`` loads its models."""
     return Reader(settings, observer)
-
-
-class _Timer(AbstractAsyncContextManager[None]):
-    """Adds the wall time of its block to one stage of a request."""
-
-    def __init__(self, request: _Request, stage: str) -> None:
-        self._spent, self._stage = request.spent_ms, stage
-
-    async def __aenter__(self) -> None:
-        self._begun = time.perf_counter()
-
-    async def __aexit__(self, *error: object) -> None:
-        self._spent[self._stage] += (time.perf_counter() - self._begun) * 1000
 
 
 async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:

@@ -109,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
-    from ocrsvc.reader import ReadOptions
+    from ocrsvc.request import ReadOptions
 
     request = ReadOptions(mode="line" if kind == "lines" else "page")
     documents, failures = {}, {}

@@ -18,7 +18,7 @@ from ocrsvc.commands.sources import STDIN, Source, find, listed
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
-    from ocrsvc.reader import ReadOptions
+    from ocrsvc.request import ReadOptions
     from ocrsvc.settings import Settings
 
 EPILOG = """\
@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"ocrsvc: {sourced.found.warning}", file=sys.stderr)
 
     from ocrsvc.charsets import characters_of
-    from ocrsvc.reader import ReadOptions
+    from ocrsvc.request import ReadOptions
 
     if options.charset is not None:
         characters_of(options.charset)  # once and now, not as an error of every file

@@ -14,7 +14,8 @@ from ocrsvc.errors import OcrError
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
-    from ocrsvc.reader import Reader, ReadOptions
+    from ocrsvc.reader import Reader
+    from ocrsvc.request import ReadOptions
     from ocrsvc.settings import Settings
 
 Question = TypeVar("Question")

@@ -10,7 +10,7 @@ from ocrsvc import formats
 from ocrsvc.charsets import characters_of
 from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
 from ocrsvc.formats import Format
-from ocrsvc.reader import CharsetMode, Mode, ReadOptions
+from ocrsvc.request import CharsetMode, Mode, ReadOptions
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)

@@ -16,7 +16,8 @@ from ocrsvc import cpu
 from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
-from ocrsvc.reader import Reader, ReadOptions
+from ocrsvc.reader import Reader
+from ocrsvc.request import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.service.door import Door
 from ocrsvc.service.health import Health

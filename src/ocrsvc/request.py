@@ -1,0 +1,82 @@
+"""One reading on its way: what its caller wants, what is known of it so far, where its time went."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ocrsvc.charsets import Charset
+from ocrsvc.engine import Recogniser
+from ocrsvc.lines import LineImage, Pixels
+from ocrsvc.results import Page
+
+Mode = Literal["auto", "line", "page"]
+CharsetMode = Literal["force", "report"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read one input.
+
+    ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
+    ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
+    model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
+    ``charset_mode`` ``report`` reads every line without the charset too and tells where that is something else.
+    ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
+    one that the model was calibrated for.
+    """
+
+    mode: Mode = "auto"
+    model: str | None = None
+    charset: str | None = None
+    pages: str | None = None
+    deadline_seconds: float | None = None
+    charset_mode: CharsetMode = "force"
+    review_threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A decoded page: if it is one line alone, that line ready to be read, else its ``pixels``."""
+
+    page: Page
+    pixels: Pixels | None
+    lines: list[LineImage]
+
+
+@dataclass(slots=True)
+class Request:
+    """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
+
+    options: ReadOptions
+    recogniser: Recogniser
+    charset: Charset | None
+    deadline: float
+    free: bool = False  # whether every line is read without the charset too
+    page_count: int = 1
+    sight: Sight | None = None  # of the only page, where it is small
+    lines: int = 0
+    admitted: bool = False
+    spent_ms: dict[str, float] = field(
+        default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
+    )
+
+    @property
+    def auto(self) -> bool:
+        """Whether a page's shape decides if it is one line alone: not in a document of many."""
+        return self.options.mode == "auto" and self.page_count == 1
+
+
+class Timer(AbstractAsyncContextManager[None]):
+    """Adds the wall time of its block to one stage of a request."""
+
+    def __init__(self, request: Request, stage: str) -> None:
+        self._spent, self._stage = request.spent_ms, stage
+
+    async def __aenter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    async def __aexit__(self, *error: object) -> None:
+        self._spent[self._stage] += (time.perf_counter() - self._begun) * 1000
