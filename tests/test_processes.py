@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +15,15 @@ from ocrsvc import cli, cpu, processes
 from ocrsvc.processes import Place, Processes
 
 HERE = Place(tuple(os.sched_getaffinity(0)))
+
+
+@pytest.fixture(autouse=True)
+def signals_as_they_were() -> Iterator[None]:
+    """After a signal ``run`` leaves both ignored, for a program that is about to end. This one goes on."""
+    kept = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for each, handler in kept.items():
+        signal.signal(each, handler)
 
 
 def draw(root: Path, nodes: tuple[str, ...], siblings: dict[int, str] | None = None) -> Path:
