@@ -62,14 +62,20 @@ def _rss(process: psutil.Process) -> int:
 
 
 @contextlib.contextmanager
-def ours(**settings: object) -> Iterator[Server]:
-    """``ocrsvc serve``, ready; ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too."""
+def ours(*, processes: int = 1, **settings: object) -> Iterator[Server]:
+    """``ocrsvc serve``, ready; ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too.
+
+    More ``processes`` than one share its port, each with its part of the cores.
+    """
     port = free_port()
     chosen = {"host": "127.0.0.1", "port": port, **settings}
     environment = {
         f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
     }
-    with started([sys.executable, "-m", "ocrsvc", "serve"], port, environment, is_ready) as server:
+    command = [sys.executable, "-m", "ocrsvc", "serve"]
+    if processes > 1:
+        command += ["--processes-per-numa-node", str(processes)]
+    with started(command, port, environment, is_ready) as server:
         yield server
 
 

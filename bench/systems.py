@@ -62,6 +62,9 @@ def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: in
     def ours(probe: bytes) -> AbstractContextManager[serving.Server]:
         return serving.ours(model=model, precision=precision, workers=workers)
 
+    def processes(probe: bytes) -> AbstractContextManager[serving.Server]:
+        return serving.ours(processes=workers, model=model, precision=precision, workers=1)
+
     def peer(
         module: str, arguments: Sequence[str]
     ) -> Callable[[bytes], AbstractContextManager[serving.Server]]:
@@ -70,6 +73,13 @@ def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: in
     batched = f"{precision}, batches of {max_batch}, {wait_ms} ms"
     found = [
         System("ours", f"ocrsvc, {precision}", "", raw("/api/ocr?mode=line"), ours),
+        System(
+            "processes",
+            f"ocrsvc, {precision}, a process for each worker",
+            "",
+            raw("/api/ocr?mode=line"),
+            processes,
+        ),
         System(
             "naive",
             "Flask, one picture a request, 320 wide, fp32",
@@ -87,6 +97,8 @@ def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: in
         ),
         System("ray", f"Ray Serve, {batched}", "ray[serve]", raw("/"), peer("ray_service", batching)),
     ]
+    if workers == 1:
+        found = [system for system in found if system.name != "processes"]
     return {system.name: system for system in found}
 
 

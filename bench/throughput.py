@@ -31,7 +31,7 @@ from peers.service import MAX_BATCH, WAIT_MS
 from systems import Raw, System, listed
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
-NAMES = ("ours", "naive", "mosec", "litserve", "ray")
+OWN = ("ours", "processes")
 LIMIT = "limit"
 _WARM_CLIENTS = 8
 _PERCENTILES = (50, 95, 99)
@@ -81,7 +81,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--clients", type=report.numbers, default=list(CLIENTS), metavar="1,2,...")
     add("--seconds", type=float, default=5.0, help="of each number of clients in each round (default: 5)")
     add("--warm-seconds", type=float, default=2.0, help="before the first of them (default: 2)")
-    add("--systems", type=lambda names: names.split(","), default=list(NAMES), metavar="A,B,...")
+    add("--systems", type=lambda names: names.split(","), metavar="A,B,...", help="default: all")
     add("--max-batch", type=report.positive, default=MAX_BATCH, help="of the frameworks")
     add("--wait-ms", type=int, default=WAIT_MS, help="of the frameworks")
     return parser.parse_args(arguments)
@@ -94,9 +94,10 @@ def _shipped(model: str) -> str:
 def choose(options: argparse.Namespace) -> tuple[dict[str, System], dict[str, str]]:
     """The systems that are asked for and can run, and why others cannot; SystemExit for a name that is none."""
     known = listed(options.model, options.precision, options.workers, options.max_batch, options.wait_ms)
-    if strangers := [name for name in options.systems if name not in known]:
+    wanted = options.systems or list(known)
+    if strangers := [name for name in wanted if name not in known]:
         raise SystemExit(f"there is no system {strangers[0]!r}; there are {', '.join(known)}")
-    chosen = {name: known[name] for name in options.systems}
+    chosen = {name: known[name] for name in wanted}
     skipped = {name: system.missing for name, system in chosen.items() if system.missing}
     for name, reason in skipped.items():
         print(f"{name} left out, {reason}", file=sys.stderr)
@@ -184,29 +185,20 @@ def summary_of_limit(turns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def ratios(rounds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Ours over each other, round by round: the best lines/s of each, by whatever number of clients."""
-    if "ours" not in rounds[0]:
-        return {}
-    own = [best(each["ours"]) for each in rounds]
+    """Ours, and ours as processes, over each other, round by round: the best lines/s of each, by whatever number of
+    clients."""
     found = {}
-    for name in rounds[0]:
-        if name == LIMIT:
-            found["of the limit"] = spread(
-                [
-                    a["lines_per_second"] / b[LIMIT]["lines_per_second"]
-                    for a, b in zip(own, rounds, strict=True)
-                ]
-            )
-            found["of the limit per CPU"] = spread(
-                [b[LIMIT]["cpu_ms_per_line"] / a["cpu_ms_per_line"] for a, b in zip(own, rounds, strict=True)]
-            )
-        elif name != "ours":
-            found[f"over {name}"] = spread(
-                [
-                    a["lines_per_second"] / max(1e-9, best(b[name])["lines_per_second"])
-                    for a, b in zip(own, rounds, strict=True)
-                ]
-            )
+    for own in (name for name in OWN if name in rounds[0]):
+        for name in (name for name in rounds[0] if name not in OWN):
+            turns = [(best(each[own]), each[name]) for each in rounds]
+            if name != LIMIT:
+                rates = [a["lines_per_second"] / max(1e-9, best(b)["lines_per_second"]) for a, b in turns]
+                found[f"{own} over {name}"] = spread(rates)
+                continue
+            rates = [a["lines_per_second"] / b["lines_per_second"] for a, b in turns]
+            found[f"{own} of the limit"] = spread(rates)
+            costs = [b["cpu_ms_per_line"] / a["cpu_ms_per_line"] for a, b in turns]
+            found[f"{own} of the limit per CPU"] = spread(costs)
     return found
 
 
@@ -237,7 +229,7 @@ def text(document: Mapping[str, Any], *, markdown: bool) -> str:
                 + [f"{median['cpu_percent']:.0f}", f"{median['client_cpu_percent']:.0f}"]
                 + [f"{median['cpu_ms_per_line']:.2f}", str(figures["errors"])]
             )
-    compared = [["ours", "ratio", "p10 - p90"]]
+    compared = [["", "ratio", "p10 - p90"]]
     for name, value in document["ratios"].items():
         compared.append([name, f"{value['median']:.3f}", f"{value['p10']:.3f} - {value['p90']:.3f}"])
     parts = [head, report.table(rows, markdown=markdown)]

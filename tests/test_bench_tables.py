@@ -138,9 +138,9 @@ def test_ours_is_compared_round_by_round_at_the_best_number_of_clients() -> None
         }
 
     found = throughput.ratios([turn(90, 30, 100), turn(40, 10, 50)])
-    assert found["of the limit"]["median"] == 0.85
-    assert found["of the limit per CPU"]["median"] == 0.75
-    assert found["over naive"]["median"] == 3.5
+    assert found["ours of the limit"]["median"] == 0.85
+    assert found["ours of the limit per CPU"]["median"] == 0.75
+    assert found["ours over naive"]["median"] == 3.5
 
 
 def test_lines_beside_a_page_are_those_that_overlap_one() -> None:
