@@ -78,6 +78,20 @@ async def test_waiting_lines_stack_up_to_t_max_while_the_worker_is_busy() -> Non
     await batcher.close(1)
 
 
+async def test_the_next_batch_starts_before_the_answers_of_the_last_are_handed_out() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine)
+    (first,) = batcher.submit([(LANE, "first")])
+    await engine.until_started()
+    (second,) = batcher.submit([(WIDE, "second")])
+    seen = []
+    first.add_done_callback(lambda _: seen.append(batcher.load()))
+    engine.gate.set()
+    await asyncio.gather(first, second)
+    assert [(load.busy, dict(load.queued)) for load in seen] == [(1, {})]
+    await batcher.close(1)
+
+
 async def test_lines_spread_over_idle_workers_before_they_stack() -> None:
     engine = Engine()
     batcher = await opened(engine, workers=4, t_max_ms=1000)

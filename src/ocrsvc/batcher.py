@@ -58,7 +58,7 @@ class Load:
 class _Signal(Enum):
     """Why the loop is woken, other than by new lines."""
 
-    FREED = "a worker is idle again"
+    ENDED = "a run has ended"
     WINDOW = "a line has waited long enough for company"
     CLOSE = "no more work will come"
 
@@ -250,8 +250,11 @@ class Batcher(Generic[Payload, Result]):
                     raise event
                 if isinstance(event, list):
                     self._enqueue(event)
-            while self._idle and (picked := self._pick()):
-                self._launch(*picked)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        while self._idle and (picked := self._pick()):
+            self._launch(*picked)
 
     def _enqueue(self, items: Sequence[Item[Payload, Result]]) -> None:
         now = asyncio.get_running_loop().time()
@@ -314,16 +317,19 @@ class Batcher(Generic[Payload, Result]):
         now = asyncio.get_running_loop().time()
         self._idle -= 1
         self._observer.released(release, len(batch), now - min(item.arrived for item in batch))
-        task = asyncio.create_task(self._runner.execute(lane, batch))
+        task = asyncio.create_task(self._runner.execute(lane, batch, self._free))
         self._running[task] = now
-        task.add_done_callback(self._freed)
+        task.add_done_callback(self._ended)
 
-    def _freed(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
+    def _free(self) -> None:
         self._idle += 1
+        self._dispatch()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._inbox.put_nowait(error)
-        self._inbox.put_nowait(_Signal.FREED)
+        self._inbox.put_nowait(_Signal.ENDED)
 
     # --- the end ---
 

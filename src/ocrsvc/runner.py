@@ -37,12 +37,16 @@ class Runner(Generic[Payload, Result]):
         self._measure = measure
         self._timer = timer
 
-    async def execute(self, lane: Lane, batch: list[Item[Payload, Result]]) -> None:
+    async def execute(
+        self, lane: Lane, batch: list[Item[Payload, Result]], free: Callable[[], None]
+    ) -> None:
         """Run the batch; if that fails, its halves, until each line that breaks the engine stands alone.
 
-        Finding one such line among n takes at most 2 * ceil(log2 n) runs more.
+        Finding one such line among n takes at most 2 * ceil(log2 n) runs more. ``free`` is called once nothing is
+        left to run, but before the last answers are given: what requests do with them would keep the worker waiting.
         """
         parts = [batch]
+        freed = False
         while parts:
             part = [item for item in parts.pop() if not item.future.done()]
             if not part:
@@ -57,9 +61,14 @@ class Runner(Generic[Payload, Result]):
                 else:
                     fail(part[0].future, error)
             else:
+                if not parts:
+                    freed = True
+                    free()
                 for item, result in zip(part, results, strict=True):
                     if not item.future.done():
                         item.future.set_result(result)
+        if not freed:
+            free()
 
     async def _attempt(self, lane: Lane, part: Sequence[Item[Payload, Result]]) -> Sequence[Result]:
         payloads = [item.payload for item in part]
