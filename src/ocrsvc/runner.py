@@ -37,9 +37,7 @@ class Runner(Generic[Payload, Result]):
         self._measure = measure
         self._timer = timer
 
-    async def execute(
-        self, lane: Lane, batch: list[Item[Payload, Result]], free: Callable[[], None]
-    ) -> None:
+    async def execute(self, lane: Lane, batch: list[Item[Payload, Result]], free: Callable[[], None]) -> None:
         """Run the batch; if that fails, its halves, until each line that breaks the engine stands alone.
 
         Finding one such line among n takes at most 2 * ceil(log2 n) runs more. ``free`` is called once nothing is

@@ -27,6 +27,7 @@ from ocrsvc import cpu, manifest  # noqa: E402
 from ocrsvc.buckets import fit  # noqa: E402
 from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.training import classic, cli, scratch  # noqa: E402
+from ocrsvc.training.commands import step  # noqa: E402
 from ocrsvc.training.fonts import Library  # noqa: E402
 from ocrsvc.training.plain import Plain  # noqa: E402
 
@@ -194,10 +195,10 @@ def test_there_is_nothing_to_export_before_the_first_checkpoint(font_path: Path,
 def test_the_recipes_that_ship_make_plans(
     font_path: Path, tmp_path: Path, name: str, characters: int
 ) -> None:
-    plan = classic.plan(cli.recipe(name), tmp_path, device="cpu")
+    plan = classic.plan(step.recipe(name), tmp_path, device="cpu")
     assert len(plan.order.charset) == characters
     assert plan.workers == 1
-    assert cli.recipe(name)["calibration"].keys() == {"lines", "seed"}
+    assert step.recipe(name)["calibration"].keys() == {"lines", "seed"}
 
 
 @pytest.mark.slow

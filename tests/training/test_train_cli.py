@@ -19,6 +19,7 @@ need_training()
 from ocrsvc import manifest  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
 from ocrsvc.training import charset, cli, features, photos, stages, teacher  # noqa: E402
+from ocrsvc.training.commands import step  # noqa: E402
 from ocrsvc.training.shards import Shards, told  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 
@@ -193,15 +194,15 @@ def test_faces_are_counted(font_path: Path, tmp_path: Path, capsys: pytest.Captu
 
 def test_an_unknown_recipe_lists_those_there_are() -> None:
     with pytest.raises(SystemExit, match=r"no recipe 'nosuch'; there are: .*crnn"):
-        cli.recipe("nosuch")
+        step.recipe("nosuch")
 
 
 def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
-    shipped = {file.stem: cli.recipe(file.stem) for file in cli.RECIPES.glob("*.yaml")}
+    shipped = {file.stem: step.recipe(file.stem) for file in step.RECIPES.glob("*.yaml")}
     assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "whole"]
     assert stages.names(shipped["crnn-fast"]) == ["neck", "whole", "further"]
-    for recipe in (*shipped.values(), cli.recipe(str(tmp_path / "tiny.yaml"))):
+    for recipe in (*shipped.values(), step.recipe(str(tmp_path / "tiny.yaml"))):
         assert {"name", "architecture"} <= recipe.keys()
         assert recipe.get("calibration", {"lines": 0, "seed": 0}).keys() == {"lines", "seed"}
         for stage in stages.names(recipe):
@@ -216,9 +217,9 @@ def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     named = {line.split()[2] for line in text.splitlines() if line.startswith("  ocrsvc train ")}
     assert named >= {"fonts", "sheet", "photos", "opinions", "features", "fit", "curves", "export"}
-    for step in named:
+    for name in named:
         with pytest.raises(SystemExit) as stop:
-            cli.main([step, "--help"])
+            cli.main([name, "--help"])
         assert stop.value.code == 0
 
 

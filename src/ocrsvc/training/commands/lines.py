@@ -1,0 +1,102 @@
+"""``ocrsvc train fonts|sheet|photos|opinions|features|draw``: the lines that training sees."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ocrsvc.training.commands.step import Steps, add, explained, recipe
+
+
+def add_parsers(steps: Steps) -> None:
+    """Add these steps."""
+    fonts = add(steps, "fonts", _fonts, "unpack npm @fontsource archives and list the faces found")
+    fonts.add_argument("--npm", type=Path, nargs="*", default=[], help="archives made by `npm pack`")
+    fonts.add_argument("--out", type=Path, required=True)
+    sheet = add(steps, "sheet", _sheet, "draw a contact sheet of fresh lines", drawing=True)
+    sheet.add_argument("--out", type=Path, default=Path("sheet.png"))
+    sheet.add_argument("--lines", type=int, default=100)
+    sheet.add_argument("--seed", type=int, default=1)
+    photos = add(steps, "photos", _photos, "cut lines out of a folder of photos with our own detector")
+    photos.add_argument("photos", type=Path)
+    photos.add_argument("--detector", type=Path, default=Path("models/ppocrv6-det-small"))
+    photos.add_argument("--out", type=Path, required=True)
+    opinions = add(steps, "opinions", _opinions, "have two recognisers read crops and note where they agree")
+    opinions.add_argument("folder", type=Path, metavar="DIR", help="made by `photos`")
+    opinions.add_argument("--processes", type=int, default=2)
+    features = add(
+        steps, "features", _features, "draw all lines once, run the lent net over them", drawing=True
+    )
+    features.add_argument("recipe")
+    features.add_argument("--out", type=Path, required=True)
+    features.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
+    features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
+    features.add_argument("--pictures", type=Path, help="shards that are there: take their lines, draw none")
+    features.add_argument(
+        "--through", type=Path, help="model folder: see the --pictures with its INT8 convolutions"
+    )
+    features.add_argument("--processes", type=int, default=2)
+    draw = add(steps, "draw", _draw, "draw labelled lines in one typeface, to try `finetune` with")
+    draw.add_argument("--face", type=Path, required=True, help=".ttf, .otf or .ttc")
+    draw.add_argument("--lines", type=int, default=400)
+    draw.add_argument("--seed", type=int, default=1)
+    draw.add_argument("--out", type=Path, required=True, help="a new folder for lines.jsonl and img/")
+
+
+def _fonts(options: argparse.Namespace) -> None:
+    from ocrsvc.training.fonts import discover, unpack_npm
+
+    unpack_npm(options.npm, options.out)
+    library = discover([options.out])
+    print(f"{len(library.cjk)} Chinese, {len(library.latin)} Latin, {len(library.segment)} segment faces")
+
+
+def _sheet(options: argparse.Namespace) -> None:
+    import cv2
+
+    from ocrsvc.training import charset
+    from ocrsvc.training.corpus import Corpus
+    from ocrsvc.training.fonts import discover
+    from ocrsvc.training.samples import drawn
+    from ocrsvc.training.synth import Synthesiser, sheet
+
+    corpus = Corpus(charset.load(), options.seed, options.prose)
+    synthesiser = Synthesiser(discover(options.fonts), options.seed)
+    cv2.imwrite(
+        str(options.out), sheet([sample.image for sample in drawn(corpus, synthesiser, options.lines)])
+    )
+    print(options.out)
+
+
+def _photos(options: argparse.Namespace) -> None:
+    from ocrsvc.training.photos import cut
+
+    print(f"{cut(options.photos, options.out, options.detector)} lines cut")
+
+
+def _opinions(options: argparse.Namespace) -> None:
+    from ocrsvc.training.opinions import ask
+
+    with explained():
+        read, agreed = ask(options.folder, options.processes)
+    print(f"{read} crops read, {agreed} with one text by two recognisers")
+
+
+def _features(options: argparse.Namespace) -> None:
+    from ocrsvc.training import features, stages
+
+    shards = options.out / "shards"
+    lines = {
+        name: getattr(options, name) for name in ("fonts", "prose", "real", "photos", "pictures", "through")
+    }
+    with explained():
+        features.run(stages.orders(recipe(options.recipe), shards, **lines), options.processes)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from ocrsvc.training import charset, examples
+
+    try:
+        print(examples.draw(options.face, charset.load(), options.lines, options.seed, options.out))
+    except (ValueError, OSError) as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error

@@ -1,0 +1,96 @@
+"""``ocrsvc train export|calibrate``: model folders, and what their confidences mean."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ocrsvc.training.commands.step import Steps, add, explained, recipe
+
+
+def add_parsers(steps: Steps) -> None:
+    """Add these steps."""
+    export = add(steps, "export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)
+    export.add_argument("recipe", nargs="?")
+    export.add_argument("--out", type=Path)
+    export.add_argument("--model", type=Path, required=True, help="the model folder to write")
+    export.add_argument("--stage", help="the stage whose averaged weights it takes")
+    export.add_argument(
+        "--static-buckets",
+        type=int,
+        nargs="?",
+        const=8,
+        metavar="ROWS",
+        help="a graph of fixed shape for each bucket, of ROWS lines (default: 8), of the model --from",
+    )
+    export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
+    calibrate = add(
+        steps, "calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True
+    )
+    calibrate.add_argument("model", type=Path, metavar="MODEL_DIR")
+    calibrate.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled lines")
+    calibrate.add_argument(
+        "--held-out", type=int, default=300, help="rows of each that scoring draws: not used"
+    )
+    calibrate.add_argument("--limit", type=int, default=800, help="most lines of each folder (default: 800)")
+    calibrate.add_argument(
+        "--variations", type=int, default=1, help="varied copies of each line (default: 1)"
+    )
+    calibrate.add_argument("--drawn", type=int, default=0, help="so many freshly drawn lines as well")
+    calibrate.add_argument("--seed", type=int, default=77)
+    calibrate.add_argument(
+        "--error-budget",
+        type=float,
+        default=0.02,
+        help="share of wrong lines to expect among those not marked for review (default: 0.02)",
+    )
+
+
+def _export(options: argparse.Namespace) -> None:
+    if options.static_buckets is not None:
+        _export_static(options)
+        return
+    if not (options.recipe and options.out and options.stage):
+        raise SystemExit("ocrsvc train: export needs a recipe, --out and --stage")
+    from ocrsvc.training import stages
+    from ocrsvc.training.package import package
+
+    with explained():
+        checkpoint = stages.checkpoint(options.out, options.stage)
+        package(recipe(options.recipe), checkpoint, options.model, options.fonts, options.prose)
+
+
+def _export_static(options: argparse.Namespace) -> None:
+    from ocrsvc.commands import configuration
+    from ocrsvc.models import Registry
+    from ocrsvc.training import static
+
+    if not options.source:
+        raise SystemExit("ocrsvc train: --static-buckets needs --from, a model's name or folder")
+    with explained():
+        spec = Registry(configuration.load(model=options.source)).spec(options.source)
+        made = static.export(spec, options.model, options.static_buckets)
+    size = sum(file.size for file in made.files.values()) / 1e6
+    print(f"{options.model}: {len(made.buckets.widths)} graphs of {made.input.rows} lines, {size:.0f} MB")
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from ocrsvc.training.calibrate import calibrate, gather, summary
+
+    numbers = {"limit": options.limit, "variations": options.variations, "seed": options.seed}
+    samples = gather(options.data, held_out=options.held_out, **numbers)
+    if options.drawn:
+        from ocrsvc.training import charset
+        from ocrsvc.training.corpus import Corpus
+        from ocrsvc.training.fonts import discover
+        from ocrsvc.training.samples import drawn
+        from ocrsvc.training.synth import Synthesiser
+
+        corpus = Corpus(charset.load(), options.seed, options.prose)
+        samples += drawn(corpus, Synthesiser(discover(options.fonts), options.seed), options.drawn)
+    try:
+        reports = calibrate(options.model, samples, options.error_budget)
+    except ValueError as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+    for precision, report in reports.items():
+        print(summary(precision, report))
