@@ -44,6 +44,17 @@ def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0) -> tuple[by
     return done.stdout, errors
 
 
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core: BLAS has one thread anyway")
+def test_numpy_has_no_threads_beside_the_models() -> None:
+    code = (
+        "import os; from ocrsvc import cli; cli.main(['models']); import numpy; "
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    kept = {name: value for name, value in environment().items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], env=kept, capture_output=True, timeout=60, check=True)
+    assert done.stdout.split()[-1] == b"1"
+
+
 @pytest.fixture(scope="module")
 def pictures(
     tmp_path_factory: pytest.TempPathFactory,

@@ -59,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
         return train.delegate(arguments[1:])
+    # NumPy's BLAS would start a thread for each core at its import, which after every product spin for up to seconds
+    # (OpenBLAS counts ticks of a clock that is slow on ARM); our products are small, the cores belong to the models.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = parser().parse_args(arguments)
     return int(options.run(options))
 
