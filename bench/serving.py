@@ -67,7 +67,7 @@ def ours(*, processes: int = 1, **settings: object) -> Iterator[Server]:
 
     More ``processes`` than one share its port, each with its part of the cores.
     """
-    port = free_port()
+    port = free_port(following=processes if processes > 1 else 0)  # a port of its own for each
     chosen = {"host": "127.0.0.1", "port": port, **settings}
     environment = {
         f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
@@ -134,11 +134,16 @@ def _stop(popen: subprocess.Popen[bytes], server: Server) -> None:
     popen.wait()
 
 
-def free_port() -> int:
-    """A port of localhost that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def free_port(following: int = 0) -> int:
+    """A port of localhost that nobody listens on, nor on the ``following`` ones after it."""
+    while True:
+        with contextlib.ExitStack() as taken, contextlib.suppress(OSError, OverflowError):
+            first = taken.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            for number in range(port + 1, port + 1 + following):
+                taken.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            return port
 
 
 def is_ready(port: int) -> bool:
