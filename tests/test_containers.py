@@ -10,6 +10,7 @@ import functools
 import json
 import os
 import re
+import runpy
 import shlex
 import signal
 import socket
@@ -236,3 +237,13 @@ def test_the_health_check_tells_starting_from_ready(tmp_path: Path) -> None:
         _, said = asking.communicate(timeout=30)
     assert asking.returncode == 1
     assert said.strip() == "503 starting"
+
+
+def test_parity_goes_on_after_the_last_picture_that_both_sides_may_have_whole(tmp_path: Path) -> None:
+    whole = runpy.run_path(str(ROOT / "containers" / "parity"), run_name="parity")["whole"]
+    readings = tmp_path / "arm64.jsonl"
+    assert whole(readings) == 0
+    rows = [json.dumps({"file": name, "model": model}) + "\n" for name in "abc" for model in ("m", "n")]
+    readings.write_text("".join(rows[:5]) + rows[5][:7], "utf-8")  # killed within the second row of c
+    assert whole(readings) == 2
+    assert readings.read_text("utf-8") == "".join(rows[:4])
