@@ -137,13 +137,14 @@ def _stop(popen: subprocess.Popen[bytes], server: Server) -> None:
 def free_port(following: int = 0) -> int:
     """A port of localhost that nobody listens on, nor on the ``following`` ones after it."""
     while True:
-        with contextlib.ExitStack() as taken, contextlib.suppress(OSError, OverflowError):
+        with contextlib.ExitStack() as taken:
             first = taken.enter_context(socket.socket())
             first.bind(("127.0.0.1", 0))
             port = int(first.getsockname()[1])
-            for number in range(port + 1, port + 1 + following):
-                taken.enter_context(socket.socket()).bind(("127.0.0.1", number))
-            return port
+            with contextlib.suppress(OSError, OverflowError):  # taken, or beyond the last one: try elsewhere
+                for number in range(port + 1, port + 1 + following):
+                    taken.enter_context(socket.socket()).bind(("127.0.0.1", number))
+                return port
 
 
 def is_ready(port: int) -> bool:

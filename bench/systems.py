@@ -74,13 +74,6 @@ def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: in
     found = [
         System("ours", f"ocrsvc, {precision}", "", raw("/api/ocr?mode=line"), ours),
         System(
-            "processes",
-            f"ocrsvc, {precision}, a process for each worker",
-            "",
-            raw("/api/ocr?mode=line"),
-            processes,
-        ),
-        System(
             "naive",
             "Flask, one picture a request, 320 wide, fp32",
             "flask",
@@ -97,8 +90,9 @@ def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: in
         ),
         System("ray", f"Ray Serve, {batched}", "ray[serve]", raw("/"), peer("ray_service", batching)),
     ]
-    if workers == 1:
-        found = [system for system in found if system.name != "processes"]
+    if workers > 1:
+        about = f"ocrsvc, {precision}, a process for each worker"
+        found.insert(1, System("processes", about, "", raw("/api/ocr?mode=line"), processes))
     return {system.name: system for system in found}
 
 

@@ -191,14 +191,14 @@ def ratios(rounds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     for own in (name for name in OWN if name in rounds[0]):
         for name in (name for name in rounds[0] if name not in OWN):
             turns = [(best(each[own]), each[name]) for each in rounds]
-            if name != LIMIT:
+            if name == LIMIT:
+                rates = [a["lines_per_second"] / b["lines_per_second"] for a, b in turns]
+                costs = [b["cpu_ms_per_line"] / a["cpu_ms_per_line"] for a, b in turns]
+                found[f"{own} of the limit"] = spread(rates)
+                found[f"{own} of the limit per CPU"] = spread(costs)
+            else:
                 rates = [a["lines_per_second"] / max(1e-9, best(b)["lines_per_second"]) for a, b in turns]
                 found[f"{own} over {name}"] = spread(rates)
-                continue
-            rates = [a["lines_per_second"] / b["lines_per_second"] for a, b in turns]
-            found[f"{own} of the limit"] = spread(rates)
-            costs = [b["cpu_ms_per_line"] / a["cpu_ms_per_line"] for a, b in turns]
-            found[f"{own} of the limit per CPU"] = spread(costs)
     return found
 
 

@@ -33,12 +33,9 @@ from numpy.typing import NDArray
 from ocrsvc import manifest
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
-from ocrsvc.training.corpus import Corpus
-from ocrsvc.training.fonts import discover
 from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Block, Crnn, normalise
-from ocrsvc.training.samples import Sample, crops, drawn, labelled, vary
+from ocrsvc.training.samples import Sample, crops, fresh, labelled, vary
 from ocrsvc.training.shards import told
-from ocrsvc.training.synth import Synthesiser
 from ocrsvc.training.truths import Label
 from ocrsvc.training.weights import load_net
 
@@ -186,8 +183,7 @@ def _link(source: Path, target: Path) -> None:
 def _samples(order: Order) -> Iterable[Sample]:
     rng = random.Random(order.seed)
     if not order.real and not order.photos:
-        corpus = Corpus(charset.load(), order.seed, order.prose)
-        yield from drawn(corpus, Synthesiser(discover(order.fonts), order.seed), order.lines)
+        yield from fresh(charset.load(), order.lines, seed=order.seed, fonts=order.fonts, prose=order.prose)
         return
     pool = [sample for folder in order.real for sample in labelled(folder, order.held_out)]
     pool += [sample for folder in order.photos for sample in crops(folder)]

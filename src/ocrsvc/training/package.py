@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 
 from ocrsvc.buckets import fit
 from ocrsvc.training import export, quantize
-from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.equalise import equalise
 from ocrsvc.training.features import BUCKETS, PAD_VALUE
 from ocrsvc.training.folder import Description, write
-from ocrsvc.training.fonts import discover
 from ocrsvc.training.net import HEIGHT, WIDTH_STRIDE, normalise
-from ocrsvc.training.samples import drawn
-from ocrsvc.training.synth import Synthesiser
+from ocrsvc.training.samples import fresh
 
 ORIGIN = (
     "Begun with the convolutions, neck and class embeddings of PP-OCRv6 {donor} (PaddleOCR, Apache-2.0); a BiLSTM "
@@ -72,6 +69,5 @@ def _lines(
     numbers: Mapping[str, Any], characters: str, fonts: Sequence[Path], prose: Sequence[Path]
 ) -> list[NDArray[np.uint8]]:
     """Drawn lines uint8 [48,w,3] to calibrate on."""
-    corpus = Corpus(characters, numbers["seed"], prose)
-    samples = drawn(corpus, Synthesiser(discover(fonts), numbers["seed"]), numbers["lines"])
+    samples = fresh(characters, numbers["lines"], seed=numbers["seed"], fonts=fonts, prose=prose)
     return [fit(sample.image, HEIGHT) for sample in samples]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ocrsvc.training.camera import Bgr
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.corpus import Corpus
+from ocrsvc.training.fonts import discover
 from ocrsvc.training.synth import Synthesiser
 
 
@@ -40,6 +41,13 @@ def drawn(corpus: Corpus, synthesiser: Synthesiser, count: int) -> Iterator[Samp
         if image is not None:
             made += 1
             yield Sample(image, text, "drawn")
+
+
+def fresh(
+    characters: str, count: int, *, seed: int, fonts: Sequence[Path], prose: Sequence[Path]
+) -> Iterator[Sample]:
+    """``count`` drawn lines of all kinds, always the same for a seed, in the faces of this machine and of ``fonts``."""
+    return drawn(Corpus(characters, seed, prose), Synthesiser(discover(fonts), seed), count)
 
 
 def labelled(folder: Path, held_out: int) -> list[Sample]:

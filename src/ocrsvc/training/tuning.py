@@ -14,13 +14,10 @@ from pathlib import Path
 from ocrsvc import buckets, manifest
 from ocrsvc.manifest import Manifest
 from ocrsvc.training import examples, finetune, folder, golden, progress
-from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.finetune import Extractor, Line, Recipe
-from ocrsvc.training.fonts import discover
 from ocrsvc.training.golden import OWN, Verdict
 from ocrsvc.training.net import Crnn
-from ocrsvc.training.samples import Sample, drawn
-from ocrsvc.training.synth import Synthesiser
+from ocrsvc.training.samples import Sample, fresh
 from ocrsvc.training.truths import Truths
 from ocrsvc.training.weights import from_manifest
 
@@ -109,8 +106,7 @@ def _data(order: Order, say: Say) -> tuple[list[Sample], list[Sample]]:
 
 def _fresh(order: Order, seed: int, count: int) -> list[Sample]:
     """Lines of all kinds in the faces that this machine has, always the same for a seed."""
-    corpus = Corpus(order.model.charset, seed, order.prose)
-    return list(drawn(corpus, Synthesiser(discover(order.fonts), seed), count))
+    return list(fresh(order.model.charset, count, seed=seed, fonts=order.fonts, prose=order.prose))
 
 
 def _learn(

@@ -55,16 +55,13 @@ def _sheet(options: argparse.Namespace) -> None:
     import cv2
 
     from ocrsvc.training import charset
-    from ocrsvc.training.corpus import Corpus
-    from ocrsvc.training.fonts import discover
-    from ocrsvc.training.samples import drawn
-    from ocrsvc.training.synth import Synthesiser, sheet
+    from ocrsvc.training.samples import fresh
+    from ocrsvc.training.synth import sheet
 
-    corpus = Corpus(charset.load(), options.seed, options.prose)
-    synthesiser = Synthesiser(discover(options.fonts), options.seed)
-    cv2.imwrite(
-        str(options.out), sheet([sample.image for sample in drawn(corpus, synthesiser, options.lines)])
+    samples = fresh(
+        charset.load(), options.lines, seed=options.seed, fonts=options.fonts, prose=options.prose
     )
+    cv2.imwrite(str(options.out), sheet([sample.image for sample in samples]))
     print(options.out)
 
 

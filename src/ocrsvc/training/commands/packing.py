@@ -81,13 +81,11 @@ def _calibrate(options: argparse.Namespace) -> None:
     samples = gather(options.data, held_out=options.held_out, **numbers)
     if options.drawn:
         from ocrsvc.training import charset
-        from ocrsvc.training.corpus import Corpus
-        from ocrsvc.training.fonts import discover
-        from ocrsvc.training.samples import drawn
-        from ocrsvc.training.synth import Synthesiser
+        from ocrsvc.training.samples import fresh
 
-        corpus = Corpus(charset.load(), options.seed, options.prose)
-        samples += drawn(corpus, Synthesiser(discover(options.fonts), options.seed), options.drawn)
+        samples += fresh(
+            charset.load(), options.drawn, seed=options.seed, fonts=options.fonts, prose=options.prose
+        )
     try:
         reports = calibrate(options.model, samples, options.error_budget)
     except ValueError as error:
