@@ -192,7 +192,8 @@ class _Sender:
                 content = self._next() if due < self._until else None
                 if content is None:
                     return
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                while (wait := due - time.monotonic()) > 0:  # uvloop's timers round to the millisecond: it wakes early
+                    await asyncio.sleep(wait)
                 group.create_task(self._ask(content, due))
 
     def _next(self) -> bytes | None:

@@ -108,11 +108,11 @@ def test_clients_keep_their_connections_where_the_server_does(
 
 def test_requests_at_random_times_count_from_when_they_were_due(tmp_path: Path) -> None:
     files = load.save(tmp_path, [load.request(b"yes", path="/x")])
-    streams = [load.Stream("a", files, per_second=500, count=20, seed=1)]
+    streams = [load.Stream("a", files, per_second=500, count=100, seed=1)]
     with _echo("HTTP/1.1") as (port, bodies, _):
         outcome = load.run(port, streams, 60)
     answers = outcome.streams["a"]
-    assert len(bodies) == len(answers.ms) == 20
+    assert len(bodies) == len(answers.ms) == 100
     assert answers.errors == 0
     assert min(answers.ms) > 0
 
