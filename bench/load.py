@@ -192,7 +192,8 @@ class _Sender:
                 content = self._next() if due < self._until else None
                 if content is None:
                     return
-                while (wait := due - time.monotonic()) > 0:  # uvloop's timers round to the millisecond: it wakes early
+                # uvloop's timers round to the millisecond: it may wake early.
+                while (wait := due - time.monotonic()) > 0:  # noqa: ASYNC110 - no event, a time
                     await asyncio.sleep(wait)
                 group.create_task(self._ask(content, due))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,16 +16,27 @@ from drawings import DrawnPage
 from numpy.typing import NDArray
 
 from ocrsvc import cpu
-from ocrsvc.detector import Detector, Tile, boxes_of, clockwise, merge, polygons, tiles, warm_sizes
+from ocrsvc.detector import (
+    Detector,
+    PostProcess,
+    Tile,
+    boxes_of,
+    clockwise,
+    merge,
+    polygons,
+    tiles,
+    warm_sizes,
+)
+from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import load
 from ocrsvc.models import default_models_dir
 
 Boxes = NDArray[np.float32]
 
 
-@pytest.fixture(scope="module")
-def detector() -> Detector:
-    spec = load(default_models_dir() / "ppocrv6-det-small")
+@pytest.fixture(scope="module", params=["small", "tiny"])
+def detector(request: pytest.FixtureRequest) -> Detector:
+    spec = load(default_models_dir() / f"ppocrv6-det-{request.param}")
     return Detector(spec, cpu=cpu.inspect(), side_pixels=960)
 
 
@@ -52,7 +64,7 @@ def overlap(box: object, ink: tuple[int, int, int, int]) -> float:
 def test_a_marked_rectangle_grows_by_its_area_over_its_perimeter() -> None:
     probability = np.zeros((100, 300), np.float32)
     probability[40:60, 50:250] = 0.9
-    (box,) = boxes_of(probability)
+    (box,) = boxes_of(probability, PostProcess())
     # Dilation adds a pixel: 201 x 20 between pixel centres 199+1 and 19+1, grown by w*h*1.6/(2*(w+h)) on each side.
     width, height = 200, 20
     distance = width * height * 1.6 / (2 * (width + height))
@@ -65,7 +77,7 @@ def test_a_turned_rectangle_stays_turned() -> None:
     probability = np.zeros((300, 300), np.float32)
     turned = cv2.boxPoints(((150, 150), (180, 30), 25))
     cv2.fillPoly(probability, [turned.astype(np.int32)], 0.95)
-    (box,) = boxes_of(probability)
+    (box,) = boxes_of(probability, PostProcess())
     top = box[1] - box[0]
     assert np.degrees(np.arctan2(top[1], top[0])) == pytest.approx(25, abs=1)
     grow = 180 * 30 * 1.6 / (180 + 30)
@@ -80,12 +92,31 @@ def test_a_turned_rectangle_stays_turned() -> None:
 def test_weak_and_tiny_groups_are_dropped(value: float, height: int, kept: bool) -> None:
     probability = np.zeros((64, 128), np.float32)
     probability[20 : 20 + height, 20:100] = value
-    assert len(boxes_of(probability)) == kept
+    assert len(boxes_of(probability, PostProcess())) == kept
+
+
+def test_a_detector_may_have_numbers_of_its_own() -> None:
+    probability = np.full((64, 128), 0.25, np.float32)
+    probability[20:40, 20:100] = 0.45
+    probability[28:32, 20:100] = 0.7
+    (loose,) = boxes_of(probability, PostProcess(0.3, 0.4, 1.6))
+    (tight,) = boxes_of(probability, PostProcess(0.3, 0.4, 1.2))
+    (narrow,) = boxes_of(probability, PostProcess(0.5, 0.5, 1.6))
+    heights = [np.ptp(box[:, 1]) for box in (loose, tight, narrow)]
+    assert heights[0] > heights[1] > heights[2]
+    assert not len(boxes_of(probability, PostProcess(0.3, 0.6, 1.6)))
+
+
+def test_numbers_that_no_detector_has_are_a_corrupt_model() -> None:
+    spec = load(default_models_dir() / "ppocrv6-det-tiny")
+    assert spec.postprocess["unclip_ratio"] == 1.4
+    with pytest.raises(CorruptModel, match="postprocess"):
+        Detector(replace(spec, postprocess={"unclip": 2.0}), cpu=cpu.inspect(), side_pixels=960)
 
 
 def test_nothing_marked_and_everything_marked() -> None:
-    assert boxes_of(np.zeros((64, 64), np.float32)).shape == (0, 4, 2)
-    assert boxes_of(np.ones((64, 64), np.float32)).shape == (1, 4, 2)
+    assert boxes_of(np.zeros((64, 64), np.float32), PostProcess()).shape == (0, 4, 2)
+    assert boxes_of(np.ones((64, 64), np.float32), PostProcess()).shape == (1, 4, 2)
 
 
 def test_corners_go_clockwise_from_the_top_left() -> None:

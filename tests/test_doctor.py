@@ -70,6 +70,15 @@ def test_a_detector_as_default_model_is_a_problem(models_dir: Path) -> None:
     assert by_name(doctor.models(Registry(settings), settings, CPU))["default model"].status == "problem"
 
 
+def test_a_recogniser_as_detector_is_a_problem() -> None:
+    settings = Settings(detector="crnn")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))["detector"]
+    assert (check.status, "is no detector" in check.found) == ("problem", True)
+    settings = Settings(model="crnn-fast")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))["detector"]
+    assert (check.status, check.found) == ("ok", "ppocrv6-det-tiny")
+
+
 def test_an_unknown_default_model_is_a_problem(models_dir: Path) -> None:
     settings = Settings(models_dir=models_dir, model="gone")
     (check,) = doctor.models(Registry(settings), settings, CPU)

@@ -14,7 +14,7 @@ from ocrsvc import cpu
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import CorruptModel, UnknownModel
 from ocrsvc.manifest import Manifest, ModelFile, load, save
-from ocrsvc.models import Registry, default_models_dir
+from ocrsvc.models import DETECTOR, Registry, default_models_dir
 from ocrsvc.settings import Settings
 
 FAST = cpu.Cpu("x86_64", "", 1, None, 1, frozenset({"avx512_vnni"}))
@@ -136,6 +136,31 @@ def test_the_registry_lists_by_kind_and_opens_by_name(folder: Path) -> None:
     assert registry.names("detector") == ["finder"]
     assert registry.spec("tiny").name == "tiny"
     assert [spec.name for spec in registry.manifests("detector")] == ["finder"]
+
+
+def test_the_settings_name_the_detector_or_else_the_default_recogniser(folder: Path) -> None:
+    for name in ("finder", "other", DETECTOR):
+        shutil.copytree(folder, folder.parent / name)
+        edit(folder.parent / name, name=name, kind="detector")
+
+    def found(**settings: Any) -> str:
+        return Registry(Settings(models_dir=folder.parent, model="tiny", **settings)).detector().name
+
+    assert found() == DETECTOR
+    edit(folder, detector="finder")
+    assert found() == "finder"
+    assert found(detector="other") == "other"
+    assert found(detector=str(folder.parent / "other")) == "other"
+    with pytest.raises(UnknownModel, match=f"'tiny' is no detector; there are finder, other, {DETECTOR}"):
+        found(detector="tiny")
+    with pytest.raises(UnknownModel, match="no model 'gone'"):
+        found(detector="gone")
+
+
+def test_every_recogniser_that_ships_goes_with_a_detector_that_ships() -> None:
+    detectors = Registry(Settings()).names("detector")
+    assert {load(default_models_dir() / name).detector for name in ("crnn", "crnn-fast")} <= {"", *detectors}
+    assert Registry(Settings(model="crnn-fast")).detector().name == "ppocrv6-det-tiny"
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones(folder: Path) -> None:

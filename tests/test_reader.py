@@ -34,11 +34,10 @@ from ocrsvc.errors import (
     UnknownModel,
     UnsupportedMedia,
 )
-from ocrsvc.models import Registry, default_models_dir
+from ocrsvc.models import DETECTOR, Registry, default_models_dir
 from ocrsvc.reader import Reader, open_reader
 from ocrsvc.request import ReadOptions
 from ocrsvc.results import Document
-from ocrsvc.sessions import DETECTOR
 from ocrsvc.settings import Settings
 
 

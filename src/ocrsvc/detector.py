@@ -1,8 +1,8 @@
 """Where the lines of text are: PP-OCR's segmentation network and the DB post-processing behind it.
 
-Follows "Real-time Scene Text Detection with Differentiable Binarization" (arXiv:1911.08947) with RapidOCR's
-parameters: pixels above 0.3 are grouped, each group becomes its smallest rectangle, and that grows by its
-area over its perimeter, because the network is trained to mark shrunken text.
+Follows "Real-time Scene Text Detection with Differentiable Binarization" (arXiv:1911.08947): pixels above a threshold
+are grouped, each group becomes its smallest rectangle, and that grows by its area over its perimeter, because the
+network is trained to mark shrunken text.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from ocrsvc.cpu import Cpu
 from ocrsvc.engine import open_session
+from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import Manifest
 from ocrsvc.providers import CPU
 from ocrsvc.results import ModelId, Polygon
 from ocrsvc.settings import Precision
 
-_PIXEL_THRESHOLD = 0.3
-_BOX_THRESHOLD = 0.5
-_UNCLIP_RATIO = 1.6
 _MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
 _MAX_CANDIDATES = 1000
 # Sides of the input are multiples of the first number up to the second: multiples of 32 because the network halves
@@ -39,6 +37,17 @@ _OVERLAP_PIXELS = 128  # of the input that two neighbouring tiles share: higher 
 # A long strip, such as a screenshot that was scrolled, is not shrunk below the scale that its width allows.
 _STRIP_BELOW_SCALE = 0.6
 _STRIP_ASPECT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class PostProcess:
+    """From probabilities to boxes: how sure a pixel of text is at least, and a box in the mean of its pixels, and how
+    many times its area over its perimeter a box grows. The values are RapidOCR's; a manifest may have others.
+    """
+
+    pixel_threshold: float = 0.3
+    box_threshold: float = 0.5
+    unclip_ratio: float = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,10 @@ class Detector:
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
         self.side_pixels = side_pixels
+        try:
+            self._rule = PostProcess(**spec.postprocess)
+        except TypeError as error:
+            raise CorruptModel(f"The postprocess of {spec.name!r} is none of a detector: {error}.") from error
         self._session = open_session(self.file, arena=arena, threads=threads, providers=providers)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:
@@ -121,7 +134,7 @@ class Detector:
 
     def run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The boxes on one input ``uint8 [H,W,3]``, sides multiples of 32: ``float32 [N,4,2]`` in its pixels."""
-        return boxes_of(self.probability(pixels))
+        return boxes_of(self.probability(pixels), self._rule)
 
     def probability(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's own answer for one input ``uint8 [H,W,3]``: ``float32 [H,W]``, how sure it is of text."""
@@ -173,13 +186,13 @@ def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
     return [Tile(0, start, width, length, *size) for start in starts]
 
 
-def boxes_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+def boxes_of(probability: NDArray[np.float32], rule: PostProcess) -> NDArray[np.float32]:
     """The rectangles around text in the network's answer ``float32 [H,W]``: ``float32 [N,4,2]`` in its pixels.
 
     Corners go clockwise from the top left one. What DB does with polygon clipping is done in closed form: a
     rectangle offset by d is the rectangle with d more on each side.
     """
-    mask = (probability > _PIXEL_THRESHOLD).astype(np.uint8)
+    mask = (probability > rule.pixel_threshold).astype(np.uint8)
     mask = np.asarray(cv2.dilate(mask, np.ones((2, 2), np.uint8)), dtype=np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     found: list[NDArray[np.float32]] = []
@@ -188,11 +201,10 @@ def boxes_of(probability: NDArray[np.float32]) -> NDArray[np.float32]:
         if min(width, height) < _MIN_SIDE_PIXELS:
             continue
         box = np.asarray(cv2.boxPoints((center, (width, height), angle)), np.float32)
-        if _score(probability, box) < _BOX_THRESHOLD:
+        if _score(probability, box) < rule.box_threshold:
             continue
-        grow = (
-            width * height * _UNCLIP_RATIO / (width + height)
-        )  # twice the distance: the perimeter is 2(w+h)
+        # Twice the distance: the perimeter is 2 (w + h).
+        grow = width * height * rule.unclip_ratio / (width + height)
         found.append(np.asarray(cv2.boxPoints((center, (width + grow, height + grow), angle)), np.float32))
     if not found:
         return np.empty((0, 4, 2), np.float32)

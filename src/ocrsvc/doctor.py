@@ -119,8 +119,11 @@ def models(registry: Registry, settings: Settings, cpu: Cpu) -> Iterator[Check]:
         manifests.append(default)  # a folder that OCRSVC_MODEL names
     for manifest in manifests:
         yield _files(manifest)
-    if not any(manifest.kind == "detector" for manifest in manifests):
-        yield Check("detector", "problem", "there is none", "pages cannot be read: reinstall ocrsvc")
+    try:
+        yield Check("detector", "ok", registry.detector().name)
+    except OcrError as error:
+        advice = "pages cannot be read: correct OCRSVC_DETECTOR, or reinstall ocrsvc"
+        yield Check("detector", "problem", error.detail, advice)
 
 
 def _files(manifest: Manifest) -> Check:

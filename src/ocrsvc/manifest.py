@@ -76,7 +76,9 @@ class InputSpec:
 class Manifest:
     """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none.
 
-    ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has.
+    ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has. ``detector`` is what finds
+    a recogniser's lines where its users name none, empty where any will do; ``postprocess`` is a detector's own
+    (detector.PostProcess).
     """
 
     name: str
@@ -92,6 +94,8 @@ class Manifest:
     recipe: Mapping[str, Any] = field(default_factory=dict, repr=False)
     scores: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    detector: str = ""
+    postprocess: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def buckets(self) -> Buckets:
@@ -194,7 +198,18 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
     }
     if not {"fp32", "int8"} & set(files):
         raise ValueError("files names neither fp32 nor int8 weights")
-    optional = ("architecture", "licence", "origin", "commit", "recipe", "scores", "top_k", "calibration")
+    optional = (
+        "architecture",
+        "licence",
+        "origin",
+        "commit",
+        "recipe",
+        "scores",
+        "top_k",
+        "calibration",
+        "detector",
+        "postprocess",
+    )
     found = Manifest(
         name=raw["name"],
         kind=raw["kind"],

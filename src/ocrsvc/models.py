@@ -9,7 +9,9 @@ from ocrsvc.errors import UnknownModel
 from ocrsvc.manifest import InputSpec, Kind, Manifest, ModelFile, load
 from ocrsvc.settings import Settings
 
-__all__ = ["InputSpec", "Kind", "Manifest", "ModelFile", "Registry", "default_models_dir"]
+__all__ = ["DETECTOR", "InputSpec", "Kind", "Manifest", "ModelFile", "Registry", "default_models_dir"]
+
+DETECTOR = "ppocrv6-det-small"  # for recognisers that name none: the one that misses least
 
 
 def default_models_dir() -> Path:
@@ -24,6 +26,7 @@ class Registry:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.models_dir or default_models_dir()
         self._default = settings.model
+        self._detector = settings.detector
         self._cache_dir = settings.cache_dir
         self._opened: dict[str, Manifest] = {}
 
@@ -41,12 +44,22 @@ class Registry:
     def spec(self, name: str) -> Manifest:
         """The model of this name; UnknownModel with the names that there are.
 
-        The path of a model folder is a name too, but only if it is the one in ``Settings.model``: a name may
+        The path of a model folder is a name too, but only if it is one in the settings: a name may
         come from a request, and a request must not make the service open files.
         """
         if name not in self._opened:
             self._opened[name] = self._open(name)
         return self._opened[name]
+
+    def detector(self) -> Manifest:
+        """The detector that the settings name, or else the default recogniser; UnknownModel if it is none."""
+        spec = self.spec(self._detector or self.spec(self._default).detector or DETECTOR)
+        if spec.kind != "detector":
+            known = self.names("detector")
+            raise UnknownModel(
+                f"{spec.name!r} is no detector; there are {', '.join(known)}.", model=spec.name, known=known
+            )
+        return spec
 
     def _open(self, name: str) -> Manifest:
         for shipped in self._shipped():
@@ -54,7 +67,7 @@ class Registry:
                 return shipped
         if name == ppocr.NAME:
             return ppocr.manifest(self._cache_dir)
-        if name == self._default and (Path(name) / "manifest.json").is_file():
+        if name in (self._default, self._detector) and (Path(name) / "manifest.json").is_file():
             return load(Path(name))
         names = self.names("recogniser") + self.names("detector")
         known = f"There are: {', '.join(names)}." if names else f"There are none in {self.folder}."

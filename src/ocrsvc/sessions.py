@@ -21,7 +21,6 @@ from ocrsvc.settings import Settings
 Pixels = NDArray[np.uint8]
 Answer = LineText | NDArray[np.float32]
 
-DETECTOR = "ppocrv6-det-small"
 _PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
 
 
@@ -43,14 +42,15 @@ class Sessions:
         return self._detector
 
     def open_detector(self) -> Detector:
-        """Load the detector; UnknownModel or CorruptModel."""
+        """Load the detector that the settings name, or else the default recogniser; UnknownModel or CorruptModel."""
+        settings = self._settings
         self._detector = Detector(
-            self.registry.spec(DETECTOR),
+            self.registry.detector(),
             cpu=self._cpu,
-            side_pixels=self._settings.detector_side_pixels,
-            arena=self._settings.arena,
-            threads=self._settings.run_threads,
-            providers=choose(self._settings.providers, fixed_shapes=False),
+            side_pixels=settings.detector_side_pixels,
+            arena=settings.arena,
+            threads=settings.run_threads,
+            providers=choose(settings.providers, fixed_shapes=False),
         )
         return self._detector
 

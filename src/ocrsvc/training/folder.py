@@ -21,7 +21,8 @@ from ocrsvc.training import charset, export, quantize
 class Description:
     """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
 
-    ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph.
+    ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
+    on pages, '' for the default.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Description:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     keep_float: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    detector: str = ""
 
 
 def entry(path: Path) -> dict[str, Any]:
@@ -93,6 +95,7 @@ def write(
         "licence": description.licence,
         "origin": description.origin,
         "recipe": dict(description.recipe),
+        "detector": description.detector,
         "commit": commit(),
         "scores": {},
     }

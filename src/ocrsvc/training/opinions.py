@@ -22,8 +22,12 @@ from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import teacher
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.truths import QUOTES, collapse, folded
+from ocrsvc.training.wheels import WheelFile
 
 WIDTHS = Buckets((320, 480, 640, 960, 1280))
+_SECOND = WheelFile(
+    "rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", "rapidocr-onnxruntime==1.4.4"
+)
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _LATIN_RUN = re.compile(r"[A-Za-z]{13,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
 
@@ -57,8 +61,7 @@ class Opinion:
 
 def second_path() -> Path:
     """Where the installed wheel keeps PP-OCRv4 mobile; FileNotFoundError says what to install."""
-    folder = teacher.wheel_folder("rapidocr_onnxruntime", "rapidocr-onnxruntime==1.4.4", "the second opinion")
-    return folder / "models" / "ch_PP-OCRv4_rec_infer.onnx"
+    return _SECOND.path("the second opinion")
 
 
 def agreed(first: str, second: str) -> str | None:

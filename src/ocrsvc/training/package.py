@@ -61,6 +61,7 @@ def package(
         | {"equalise": recipe.get("equalise", 0)}
         | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
+        detector=recipe.get("detector", ""),
     )
     write(folder, net, description, lines)
 

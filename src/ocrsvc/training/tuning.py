@@ -160,6 +160,7 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
         recipe={**spec.recipe, "finetune": asdict(order.recipe)},
         keep_float=tuple(spec.recipe.get("keep_float", _KEEP_FLOAT)),
         licence=spec.licence,
+        detector=spec.detector,
     )
     shown = [buckets.fit(image, spec.input.height) for image in lines] if "int8" in spec.files else []
     folder.write(target, net, description, shown)
