@@ -69,7 +69,12 @@ def test_models_and_page_are_in_it_whole(wheel: Path) -> None:
                 if path.is_file() and not path.name.startswith("."):
                     assert f"ocrsvc/_assets/{path.relative_to(ROOT).as_posix()}" in names
         manifests = [name for name in names if name.endswith("/manifest.json")]
-        assert {name.split("/")[-2] for name in manifests} >= {"crnn", "crnn-fast", "ppocrv6-det-small", "ppocrv6-det-tiny"}
+        assert {name.split("/")[-2] for name in manifests} >= {
+            "crnn",
+            "crnn-fast",
+            "ppocrv6-det-small",
+            "ppocrv6-det-tiny",
+        }
         for name in manifests:
             for file in json.loads(archive.read(name))["files"].values():
                 data = archive.read(name.replace("manifest.json", file["path"]))
