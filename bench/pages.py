@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="pages of each source, always the same ones")
     parser.add_argument("--json", type=Path, default=Path("bench/results/pages.json"), metavar="OUT")
     parser.add_argument("--model", default="crnn")
+    parser.add_argument("--detector", help="default: what goes with the model")
     parser.add_argument(
         "--chunk", type=int, default=12, help="pages that one engine reads before the other's turn"
     )
@@ -141,11 +142,12 @@ class Engine:
 
 
 def serve_ours(options: argparse.Namespace) -> None:
-    asyncio.run(_serve_ours(options.model))
+    asyncio.run(_serve_ours(options.model, options.detector))
 
 
-async def _serve_ours(model: str) -> None:
-    reader = open_reader(Settings(model=model, deadline_seconds=3600, max_queue_seconds=3600))
+async def _serve_ours(model: str, detector: str | None) -> None:
+    patient = {"deadline_seconds": 3600.0, "max_queue_seconds": 3600.0}
+    reader = open_reader(Settings(model=model, detector=detector, **patient))
     await reader.start()
     gate = asyncio.Semaphore(IN_FLIGHT)
 
@@ -155,7 +157,7 @@ async def _serve_ours(model: str) -> None:
             document = await reader.read(data, ReadOptions(mode="page"))
         return row(path, [(line.text, line.confidence) for line in document.lines])
 
-    say({"name": f"ocrsvc {model}"})
+    say({"name": f"ocrsvc {model}, {reader.sessions.detector.spec.name}"})
     while line := await asyncio.to_thread(sys.stdin.readline):
         with machine.Measure() as measure:
             rows = await asyncio.gather(*map(one, json.loads(line)))
