@@ -79,7 +79,7 @@ class Batcher(Generic[Payload, Result]):
         max_batch: int = 32,
         t_max_ms: float = 40.0,
         max_wait_ms: float = 0.0,
-        stagger_ms: float = 5.0,
+        stagger_ms: float = 20.0,
         max_queue_seconds: float = 60.0,
         cost: CostModel | None = None,
         observer: Observer | None = None,
