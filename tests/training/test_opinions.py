@@ -101,9 +101,3 @@ def test_crops_are_read_and_noted_beside_them(
     taken = {sample.image.shape[1]: sample.text for sample in samples.crops(tmp_path)}
     assert taken[1000] is None
     assert sum(text is not None for text in taken.values()) == same
-
-
-def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(FileNotFoundError, match="pip install --no-deps rapidocr-onnxruntime"):
-        opinions.second_path()
