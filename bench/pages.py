@@ -146,8 +146,8 @@ def serve_ours(options: argparse.Namespace) -> None:
 
 
 async def _serve_ours(model: str, detector: str | None) -> None:
-    patient = {"deadline_seconds": 3600.0, "max_queue_seconds": 3600.0}
-    reader = open_reader(Settings(model=model, detector=detector, **patient))
+    settings = Settings(model=model, detector=detector, deadline_seconds=3600, max_queue_seconds=3600)
+    reader = open_reader(settings)
     await reader.start()
     gate = asyncio.Semaphore(IN_FLIGHT)
 

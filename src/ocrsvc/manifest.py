@@ -198,25 +198,15 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
     }
     if not {"fp32", "int8"} & set(files):
         raise ValueError("files names neither fp32 nor int8 weights")
-    optional = (
-        "architecture",
-        "licence",
-        "origin",
-        "commit",
-        "recipe",
-        "scores",
-        "top_k",
-        "calibration",
-        "detector",
-        "postprocess",
-    )
+    checked = ("name", "kind", "input", "files", "charset")
+    others = {key: raw[key] for key in Manifest.__dataclass_fields__ if key in raw and key not in checked}
     found = Manifest(
         name=raw["name"],
         kind=raw["kind"],
         input=InputSpec(**shape),
         files=files,
         charset=charset,
-        **{"architecture": "", **{key: raw[key] for key in optional if key in raw}},
+        **{"architecture": "", **others},
     )
     found.calibrations()
     return found

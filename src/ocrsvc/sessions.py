@@ -43,14 +43,13 @@ class Sessions:
 
     def open_detector(self) -> Detector:
         """Load the detector that the settings name, or else the default recogniser; UnknownModel or CorruptModel."""
-        settings = self._settings
         self._detector = Detector(
             self.registry.detector(),
             cpu=self._cpu,
-            side_pixels=settings.detector_side_pixels,
-            arena=settings.arena,
-            threads=settings.run_threads,
-            providers=choose(settings.providers, fixed_shapes=False),
+            side_pixels=self._settings.detector_side_pixels,
+            arena=self._settings.arena,
+            threads=self._settings.run_threads,
+            providers=choose(self._settings.providers, fixed_shapes=False),
         )
         return self._detector
 
