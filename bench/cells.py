@@ -19,6 +19,8 @@ from ocrsvc.manifest import Manifest
 Run = Callable[[], object]
 
 EVENT = "cache-misses"
+_REST_SECONDS = 5.0  # at most, for threads of the cell before to stop spinning
+_LOOK_SECONDS = 0.02
 _OUTPUTS = ["indices", "probabilities"]
 
 
@@ -88,6 +90,8 @@ def measure(cells: Sequence[Cell], rounds: int, seconds: float, cores: int) -> l
     for turn in range(rounds):
         for name in order([str(number) for number in seen], turn):
             cell = cells[int(name)]
+            rest()
+            cell.run()
             runs, wall, cpu = _timed(cell.run, seconds)
             seen[int(name)].append((1000 * wall / runs, runs * cell.lines / wall, 100 * cpu / wall / cores))
         print(f"round {turn + 1} of {rounds}", end="\r", file=sys.stderr)
@@ -106,6 +110,16 @@ def measure(cells: Sequence[Cell], rounds: int, seconds: float, cores: int) -> l
             }
         )
     return rows
+
+
+def rest() -> None:
+    """Wait until this process stands still: ORT's threads spin on for a while after a run, on the next cell's cores."""
+    until = time.monotonic() + _REST_SECONDS
+    while time.monotonic() < until:
+        before = time.process_time()
+        time.sleep(_LOOK_SECONDS)
+        if time.process_time() - before < _LOOK_SECONDS / 10:
+            return
 
 
 def _timed(run: Run, seconds: float) -> tuple[int, float, float]:

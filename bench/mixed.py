@@ -81,10 +81,12 @@ def main() -> None:
     }
     report.write(options.json, document)
     print(text(document, markdown=options.markdown))
+    if options.plot:
+        draw(options.plot, document)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = report.parser(__doc__, "mixed", rounds=5)
+    parser = report.parser(__doc__, "mixed", rounds=5, plot=True)
     add = parser.add_argument
     add("data", metavar="DATA_DIR", type=Path)
     add("--pages", type=Path, metavar="PAGES_DIR", help="labelled pages (default: laid out from the lines)")
@@ -236,6 +238,18 @@ def text(document: Mapping[str, Any], *, markdown: bool) -> str:
 
 def _ms(value: Mapping[str, float] | None, digits: int = 1) -> str:
     return "-" if value is None else f"{value['median']:.{digits}f}"
+
+
+def draw(path: Path, document: Mapping[str, Any]) -> None:
+    """p50 and p99 of the lines in each phase, of those beside a page where there are pages; p99 over idle's p50."""
+    times, ratios = {}, {}
+    for phase, each in document["phases"].items():
+        ending = "_beside_ms" if phase in ("mixed", "full") else "_ms"
+        if each[f"p50{ending}"] is not None:
+            times[phase] = {share: each[f"{share}{ending}"]["median"] for share in ("p50", "p99")}
+            ratios[phase] = {"": document["p99_over_idle_p50"][phase]["median"]}
+    title = f"{document['model']}: one-line requests, in mixed and full those beside a page"
+    report.bars(path, [("ms", times), ("p99, x idle p50", ratios)], title=title)
 
 
 if __name__ == "__main__":

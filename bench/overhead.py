@@ -31,7 +31,9 @@ from lines import spread
 from systems import raw
 
 _TELL_SECONDS = 30.0  # for the server to write its figures
+_DRAWN_PACKAGES = 8
 _TIMED = ("decode", "onnxruntime")
+_PARTS = {"cpu": "all", "decode": "picture decoding", "onnxruntime": "ONNX Runtime", "rest": "the rest"}
 _OUR_OWN = ("instrumented.py:", "profiler.py:", "sys.setprofile")  # functions that only this bench brings
 
 
@@ -62,10 +64,12 @@ def main() -> None:
     }
     report.write(options.json, document)
     print(text(document, options.top, markdown=options.markdown))
+    if options.plot:
+        draw(options.plot, document)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = report.parser(__doc__, "overhead", rounds=5)
+    parser = report.parser(__doc__, "overhead", rounds=5, plot=True)
     add = parser.add_argument
     add("data", metavar="DATA_DIR", type=Path)
     add("--limit", type=report.positive, default=40, help="lines of each source (default: 40)")
@@ -141,8 +145,7 @@ def text(document: Mapping[str, Any], top: int, *, markdown: bool) -> str:
         f"{report.machine_line(document)}"
     )
     parts = [["CPU ms a request", "median", "p10 - p90"]]
-    names = {"cpu": "all", "decode": "picture decoding", "onnxruntime": "ONNX Runtime", "rest": "the rest"}
-    for name, title in names.items():
+    for name, title in _PARTS.items():
         value = document["ms_per_request"][name]
         parts.append([title, f"{value['median']:.3f}", f"{value['p10']:.3f} - {value['p90']:.3f}"])
     every = sum(document["packages"].values()) or 1.0
@@ -157,6 +160,17 @@ def text(document: Mapping[str, Any], top: int, *, markdown: bool) -> str:
     note = f"under the profiler the functions add up to {every:.0f} µs, {every / rest:.2f} times the rest"
     tables = [report.table(rows, markdown=markdown) for rows in (parts, shares[: top + 1], functions)]
     return "\n\n".join([head, *tables, note])
+
+
+def draw(path: Path, document: Mapping[str, Any]) -> None:
+    """Where a request's CPU time goes, and the packages of what is neither decoding nor ONNX Runtime."""
+    spent = {title: document["ms_per_request"][name]["median"] for name, title in _PARTS.items()}
+    dearest = list(document["packages"].items())[:_DRAWN_PACKAGES]
+    panels = [
+        ("CPU ms a request", {title: {"": value} for title, value in spent.items()}),
+        ("µs a request under the profiler", {name: {"": us} for name, us in dearest}),
+    ]
+    report.bars(path, panels, title=f"{document['model']}, {document['clients']} clients")
 
 
 if __name__ == "__main__":

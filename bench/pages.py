@@ -1,11 +1,11 @@
-"""Pages read by ours and by RapidOCR, alternately in one run, so that a busy machine slows both alike.
+"""Pages read by ours and by RapidOCR, taking turns in one run, so that a busy machine slows all alike.
 
-    python bench/pages.py DATA_DIR --limit 12 --json out.json
+    python bench/pages.py DATA_DIR --limit 12 --engines crnn,crnn+ppocrv6-det-tiny,crnn-fast,rapidocr --json out.json
 
-DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/. Each engine runs in a process of its own, which reads a
-few pages while the other one waits; times are those of reading, without start and warm-up. Predictions are
-written beside the JSON file, as OUT.ours.jsonl and OUT.rapidocr.jsonl. RapidOCR is left out where it is not
-installed (pip install --no-deps rapidocr).
+DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/. An engine is a model of ours, with ``+DETECTOR`` behind it if
+it shall be another than the model's own, or ``rapidocr``. Each runs in a process of its own, which reads a few pages
+while the others wait; times are those of reading, without start and warm-up. Predictions are written beside the JSON
+file, as OUT.ENGINE.jsonl. RapidOCR is left out where it is not installed (pip install --no-deps rapidocr).
 """
 
 from __future__ import annotations
@@ -17,96 +17,105 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import machine
+import report
 
 from ocrsvc import evaluation
 from ocrsvc.reader import open_reader
 from ocrsvc.request import ReadOptions
 from ocrsvc.settings import Settings
 
+RAPIDOCR = "rapidocr"
 IN_FLIGHT = 4  # pages that ours reads at once, as `ocrsvc read` does on two cores
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--limit", type=int, help="pages of each source, always the same ones")
-    parser.add_argument("--json", type=Path, default=Path("bench/results/pages.json"), metavar="OUT")
-    parser.add_argument("--model", default="crnn")
-    parser.add_argument("--detector", help="default: what goes with the model")
-    parser.add_argument(
-        "--chunk", type=int, default=12, help="pages that one engine reads before the other's turn"
-    )
-    parser.add_argument("--only", choices=["ours", "rapidocr"])
-    parser.add_argument("--worker", choices=["ours", "rapidocr"], help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = parse(sys.argv[1:])
     if options.worker:
-        WORKERS[options.worker](options)
+        serve_rapidocr() if options.worker == RAPIDOCR else asyncio.run(serve_ours(options.worker))
         return
     found = evaluation.samples(options.data, options.limit)
     about = machine.describe(["rapidocr"])
-    names = [options.only] if options.only else ["ours", "rapidocr"]
-    if "rapidocr" in names and importlib.util.find_spec("rapidocr") is None:
+    names = [name for name in options.engines if name != RAPIDOCR or importlib.util.find_spec("rapidocr")]
+    if names != options.engines:
         print("rapidocr is not installed: left out (pip install --no-deps rapidocr)", file=sys.stderr)
-        names.remove("rapidocr")
-    engines = {name: Engine(name, sys.argv[1:]) for name in names}
+    engines = {name: Engine(name, options.data) for name in names}
     chunks = [found[i : i + options.chunk] for i in range(0, len(found), options.chunk)]
     for turn, chunk in enumerate(chunks):
         for name in names if turn % 2 == 0 else reversed(names):
             engines[name].read([sample.path for sample in chunk])
         print(f"{min((turn + 1) * options.chunk, len(found))}/{len(found)}", end="\r", file=sys.stderr)
-    report = {name: engine.close() for name, engine in engines.items()}
+    figures = {name: engine.close() for name, engine in engines.items()}
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    for name, figures in report.items():
+    for name, each in figures.items():
         rows = engines[name].rows
-        path = options.json.with_suffix(f".{name}.jsonl")
+        path = options.json.with_suffix(f".{name.replace('/', '_')}.jsonl")
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
         texts = {sample.key: row["text"] for sample, row in zip(found, rows, strict=True)}
-        figures["pages_per_second"] = round(len(found) / figures["wall_seconds"], 2)
-        figures["scores"] = {row.source: row.values for row in evaluation.score("pages", found, texts)}
-    result = {
-        "pages": len(found),
-        "limit": options.limit,
-        **about,
-        "engines": report,
-    }
-    options.json.write_text(json.dumps(result, indent=1, ensure_ascii=False), encoding="utf-8")
-    print_table(result)
+        each["pages_per_second"] = round(len(found) / each["wall_seconds"], 2)
+        each["scores"] = {row.source: row.values for row in evaluation.score("pages", found, texts)}
+    document = {"pages": len(found), "limit": options.limit, **about, "engines": figures}
+    report.write(options.json, document)
+    print(text(document, markdown=options.markdown))
+    if options.plot:
+        draw(options.plot, document)
 
 
-def print_table(result: dict[str, Any]) -> None:
-    print(
-        f"{result['pages']} pages, {result['cores']} cores of {result['cpu']}, load {result['load_average']:.1f}"
-    )
-    head = ("wall s", "CPU s", "pages/s", "peak MB", "line_recall", "char_f1")
-    print("engine".ljust(28), *(name.rjust(11) for name in head))
-    for figures in result["engines"].values():
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = report.parser(__doc__, "pages", rounds=0, plot=True)
+    add = parser.add_argument
+    add("data", type=Path, metavar="DATA_DIR")
+    add("--limit", type=report.positive, help="pages of each source, always the same ones")
+    add("--engines", type=lambda names: names.split(","), default=["crnn", RAPIDOCR], metavar="NAME,NAME")
+    add("--chunk", type=report.positive, default=12, help="pages that one reads before the next one's turn")
+    add("--worker", help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def text(document: Mapping[str, Any], *, markdown: bool) -> str:
+    """One row an engine; how many times RapidOCR's pages/s, where it took part."""
+    head = f"{document['pages']} pages; {report.machine_line(document)}"
+    rows = [["engine", "pages/s", "x RapidOCR", "wall s", "CPU s", "peak MB", "line recall", "character F1"]]
+    peer = document["engines"].get(RAPIDOCR)
+    for figures in document["engines"].values():
         mean = figures["scores"]["MEAN"]
-        values = (
-            f"{figures['wall_seconds']:.1f}",
-            f"{figures['cpu_seconds']:.1f}",
-            f"{figures['pages_per_second']:.2f}",
-            f"{figures['peak_megabytes']}",
-            f"{mean['line_recall']:.4f}",
-            f"{mean.get('char_f1', float('nan')):.4f}",
+        times = peer["wall_seconds"] / figures["wall_seconds"] if peer else float("nan")
+        rows.append(
+            [
+                figures["name"],
+                f"{figures['pages_per_second']:.2f}",
+                f"{times:.2f}",
+                f"{figures['wall_seconds']:.1f}",
+                f"{figures['cpu_seconds']:.1f}",
+                f"{figures['peak_megabytes']}",
+                f"{mean['line_recall']:.4f}",
+                f"{mean.get('char_f1', float('nan')):.4f}",
+            ]
         )
-        print(figures["name"].ljust(28), *(value.rjust(11) for value in values))
+    return f"{head}\n\n{report.table(rows, markdown=markdown)}"
+
+
+def draw(path: Path, document: Mapping[str, Any]) -> None:
+    """Pages/s and line recall of each engine."""
+    engines = document["engines"].values()
+    speed = {figures["name"]: {"": figures["pages_per_second"]} for figures in engines}
+    recall = {figures["name"]: {"": figures["scores"]["MEAN"]["line_recall"]} for figures in engines}
+    title = f"{document['pages']} pages, {document['cores']} cores of {document['cpu']}"
+    report.bars(path, [("pages/s", speed), ("line recall", recall)], title=title)
 
 
 class Engine:
     """A worker process that reads pages when asked to."""
 
-    def __init__(self, name: str, arguments: Sequence[str]) -> None:
+    def __init__(self, name: str, data: Path) -> None:
         self.rows: list[dict[str, Any]] = []
         self._wall = self._cpu = 0.0
         self._process = subprocess.Popen(
-            [sys.executable, __file__, *arguments, "--worker", name],
+            [sys.executable, __file__, str(data), "--worker", name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -128,8 +137,9 @@ class Engine:
     def close(self) -> dict[str, Any]:
         """End the process; what it did in figures."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=60)
+        with self._process:  # which closes its pipes
+            self._process.stdin.close()
+            self._process.wait(timeout=60)
         return {**self._about, "wall_seconds": round(self._wall, 2), "cpu_seconds": round(self._cpu, 2)}
 
     def _answer(self) -> dict[str, Any]:
@@ -141,12 +151,9 @@ class Engine:
         return answer
 
 
-def serve_ours(options: argparse.Namespace) -> None:
-    asyncio.run(_serve_ours(options.model, options.detector))
-
-
-async def _serve_ours(model: str, detector: str | None) -> None:
-    settings = Settings(model=model, detector=detector, deadline_seconds=3600, max_queue_seconds=3600)
+async def serve_ours(engine: str) -> None:
+    model, _, detector = engine.partition("+")
+    settings = Settings(model=model, detector=detector or None, deadline_seconds=3600, max_queue_seconds=3600)
     reader = open_reader(settings)
     await reader.start()
     gate = asyncio.Semaphore(IN_FLIGHT)
@@ -157,7 +164,7 @@ async def _serve_ours(model: str, detector: str | None) -> None:
             document = await reader.read(data, ReadOptions(mode="page"))
         return row(path, [(line.text, line.confidence) for line in document.lines])
 
-    say({"name": f"ocrsvc {model}, {reader.sessions.detector.spec.name}"})
+    say({"name": f"{model}, {reader.sessions.detector.spec.name}"})
     while line := await asyncio.to_thread(sys.stdin.readline):
         with machine.Measure() as measure:
             rows = await asyncio.gather(*map(one, json.loads(line)))
@@ -165,7 +172,7 @@ async def _serve_ours(model: str, detector: str | None) -> None:
     await reader.close()
 
 
-def serve_rapidocr(_: argparse.Namespace) -> None:
+def serve_rapidocr() -> None:
     from rapidocr import RapidOCR
 
     engine = RapidOCR(params={"Global.log_level": "error"})
@@ -178,9 +185,6 @@ def serve_rapidocr(_: argparse.Namespace) -> None:
                 result = engine(path)
                 rows.append(row(path, list(zip(result.txts or (), result.scores or (), strict=True))))
         say({"rows": rows, **measure.figures})
-
-
-WORKERS = {"ours": serve_ours, "rapidocr": serve_rapidocr}
 
 
 def row(path: str, lines: Sequence[tuple[str, float]]) -> dict[str, Any]:

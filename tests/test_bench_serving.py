@@ -191,9 +191,10 @@ def test_mixed_load_on_the_real_server(
 ) -> None:
     out = tmp_path / "out.json"
     arguments = [str(data), "--model", str(model), "--rounds", "1", "--seconds", "0.3", "--page-lines", "6"]
-    arguments += ["--calibration-seconds", "0.4", "--json", str(out)]
+    arguments += ["--calibration-seconds", "0.4", "--json", str(out), "--plot", str(tmp_path / "out.svg")]
     monkeypatch.setattr(sys, "argv", ["mixed.py", *arguments])
     mixed.main()
+    assert "x idle p50" in (tmp_path / "out.svg").read_text("utf-8")
     assert "laid out, 6 lines" in capsys.readouterr().out
     document = json.loads(out.read_text("utf-8"))
     phases = document["phases"]
@@ -233,8 +234,10 @@ def test_overhead_of_the_real_server(
 ) -> None:
     out = tmp_path / "out.json"
     arguments = [str(data), "--model", str(model), "--rounds", "1", "--seconds", "0.4", "--clients", "2"]
-    monkeypatch.setattr(sys, "argv", ["overhead.py", *arguments, "--json", str(out)])
+    arguments += ["--json", str(out), "--plot", str(tmp_path / "out.svg")]
+    monkeypatch.setattr(sys, "argv", ["overhead.py", *arguments])
     overhead.main()
+    assert "picture decoding" in (tmp_path / "out.svg").read_text("utf-8")
     document = json.loads(out.read_text("utf-8"))
     spent = {name: value["median"] for name, value in document["ms_per_request"].items()}
     assert set(spent) == {"cpu", "decode", "onnxruntime", "rest"}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import batch_table
+import cells
 import claims
 import events
 import load
@@ -216,7 +218,29 @@ def test_a_plot_is_drawn(tmp_path: Path) -> None:
     report.plot(tmp_path / "a" / "out.svg", [("lines/s", "", series)], x="clients", title="a title", log=True)
     drawn = (tmp_path / "a" / "out.svg").read_text("utf-8")
     assert "<svg" in drawn
-    assert "<!-- clients -->" in drawn
+    assert ">clients</text>" in drawn
+
+
+def test_bars_are_drawn_with_their_values(tmp_path: Path) -> None:
+    groups = {"idle": {"p50": 17.5, "p99": 96.3}, "full": {"p50": 245.0, "p99": 1299.0}}
+    report.bars(tmp_path / "out.svg", [("ms", groups), ("times", {"one": {"": 7.0}})], title="a title")
+    drawn = (tmp_path / "out.svg").read_text("utf-8")
+    for word in ("idle", "full", "p50", "p99", "ms", "17.5", "1299", "one", "7"):
+        assert f">{word}</text>" in drawn
+
+
+def test_a_cell_waits_for_threads_that_still_spin() -> None:
+    until = time.monotonic() + 0.3
+
+    def spin() -> None:
+        while time.monotonic() < until:
+            pass
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    cells.rest()
+    assert time.monotonic() >= until
+    thread.join()
 
 
 def test_a_plot_without_matplotlib_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
