@@ -107,11 +107,12 @@ def test_a_detector_may_have_numbers_of_its_own() -> None:
     assert not len(boxes_of(probability, PostProcess(0.3, 0.6, 1.6)))
 
 
-def test_numbers_that_no_detector_has_are_a_corrupt_model() -> None:
+@pytest.mark.parametrize("numbers", [{"unclip": 2.0}, {"unclip_ratio": 0.0}, {"box_threshold": 40}])
+def test_numbers_that_no_detector_has_are_a_corrupt_model(numbers: dict[str, float]) -> None:
     spec = load(default_models_dir() / "ppocrv6-det-tiny")
     assert spec.postprocess["unclip_ratio"] == 1.4
     with pytest.raises(CorruptModel, match="postprocess"):
-        Detector(replace(spec, postprocess={"unclip": 2.0}), cpu=cpu.inspect(), side_pixels=960)
+        Detector(replace(spec, postprocess=numbers), cpu=cpu.inspect(), side_pixels=960)
 
 
 def test_nothing_marked_and_everything_marked() -> None:

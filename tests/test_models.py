@@ -153,7 +153,7 @@ def test_the_settings_name_the_detector_or_else_the_default_recogniser(folder: P
     assert found(detector=str(folder.parent / "other")) == "other"
     with pytest.raises(UnknownModel, match=f"'tiny' is no detector; there are finder, other, {DETECTOR}"):
         found(detector="tiny")
-    with pytest.raises(UnknownModel, match="no model 'gone'"):
+    with pytest.raises(UnknownModel, match=rf"no model 'gone'\. There are: finder, other, {DETECTOR}\."):
         found(detector="gone")
 
 

@@ -49,6 +49,10 @@ class PostProcess:
     box_threshold: float = 0.5
     unclip_ratio: float = 1.6
 
+    def __post_init__(self) -> None:
+        if not (0 < self.pixel_threshold < 1 and 0 < self.box_threshold < 1 and self.unclip_ratio > 0):
+            raise ValueError("thresholds lie between 0 and 1, the unclip ratio above 0")
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
@@ -116,7 +120,7 @@ class Detector:
         self.side_pixels = side_pixels
         try:
             self._rule = PostProcess(**spec.postprocess)
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             raise CorruptModel(f"The postprocess of {spec.name!r} is none of a detector: {error}.") from error
         self._session = open_session(self.file, arena=arena, threads=threads, providers=providers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ocrsvc import ppocr
@@ -41,19 +42,19 @@ class Registry:
         """All models of this kind, sorted by name."""
         return [self.spec(name) for name in self.names(kind)]
 
-    def spec(self, name: str) -> Manifest:
-        """The model of this name; UnknownModel with the names that there are.
+    def spec(self, name: str, *kinds: Kind) -> Manifest:
+        """The model of this name; UnknownModel with the names that there are, of these ``kinds`` (default: of all).
 
         The path of a model folder is a name too, but only if it is one in the settings: a name may
         come from a request, and a request must not make the service open files.
         """
         if name not in self._opened:
-            self._opened[name] = self._open(name)
+            self._opened[name] = self._open(name, kinds or ("recogniser", "detector"))
         return self._opened[name]
 
     def detector(self) -> Manifest:
         """The detector that the settings name, or else the default recogniser; UnknownModel if it is none."""
-        spec = self.spec(self._detector or self.spec(self._default).detector or DETECTOR)
+        spec = self.spec(self._detector or self.spec(self._default).detector or DETECTOR, "detector")
         if spec.kind != "detector":
             known = self.names("detector")
             raise UnknownModel(
@@ -61,7 +62,7 @@ class Registry:
             )
         return spec
 
-    def _open(self, name: str) -> Manifest:
+    def _open(self, name: str, kinds: Sequence[Kind]) -> Manifest:
         for shipped in self._shipped():
             if shipped.name == name:
                 return shipped
@@ -69,7 +70,7 @@ class Registry:
             return ppocr.manifest(self._cache_dir)
         if name in (self._default, self._detector) and (Path(name) / "manifest.json").is_file():
             return load(Path(name))
-        names = self.names("recogniser") + self.names("detector")
+        names = [each for kind in kinds for each in self.names(kind)]
         known = f"There are: {', '.join(names)}." if names else f"There are none in {self.folder}."
         raise UnknownModel(f"There is no model {name!r}. {known}", model=name, known=names)
 
