@@ -38,30 +38,3 @@ def test_freed_blocks_go_back() -> None:
     if shown.strip() == "no":
         pytest.skip("this C library has no mallopt")
     assert float(shown) < 12
-
-
-# Two blocks of 8 MB, freed and asked for again: pages that stay are not cleared by the kernel once more.
-_AGAIN = """
-import resource
-import numpy as np
-from ocrsvc import memory
-if not memory.keep():
-    print("no"); raise SystemExit
-def work():
-    blocks = [np.empty(8 << 20, np.uint8) for _ in range(2)]
-    for block in blocks:
-        block[::4096] = 1
-work()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(10):
-    work()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the page faults of Linux")
-def test_kept_blocks_are_taken_again_without_page_faults() -> None:
-    run = subprocess.run([sys.executable, "-c", _AGAIN], capture_output=True, text=True, check=True)
-    if run.stdout.strip() == "no":
-        pytest.skip("this C library has no mallopt")
-    assert int(run.stdout) < 500  # nearly 10 000 without

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ocrsvc import memory
 from ocrsvc.training.commands import learning, lines, packing
 
 DESCRIPTION = """\
@@ -48,7 +47,6 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one step; returns the exit status."""
     options = parser().parse_args(argv)
-    memory.keep()
     return int(options.function(options) or 0)
 
 

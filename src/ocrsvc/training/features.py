@@ -30,7 +30,7 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
-from ocrsvc import manifest, memory
+from ocrsvc import manifest
 from ocrsvc.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Block, Crnn, normalise
@@ -249,6 +249,6 @@ def run(orders: list[Order], processes: int) -> None:
     """Makes all shards in ``processes`` processes, printing as they finish; shards that exist are kept."""
     orders = [order for order in orders if not order.folder.exists()]
     # Fresh processes now and then: the allocator keeps what differently shaped batches leave behind.
-    with get_context("spawn").Pool(processes, memory.keep, maxtasksperchild=2) as pool:
+    with get_context("spawn").Pool(processes, maxtasksperchild=2) as pool:
         for line in pool.imap_unordered(make, orders):
             print(line, flush=True)
