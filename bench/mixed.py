@@ -40,6 +40,7 @@ from throughput import percentile
 from ocrsvc import evaluation
 
 PHASES = ("idle", "lines", "mixed", "full")
+_WITH_PAGES = ("mixed", "full")  # where the lines beside a page are those that count
 _DRAWN_PAGES = 8
 _CALIBRATING_CLIENTS = 16
 _CALIBRATING_PAGES = 2  # read at once
@@ -211,9 +212,14 @@ def over_idle(turns: Sequence[Mapping[str, Mapping[str, Any]]], phase: str) -> d
     if not quiet:
         return None
     idle = statistics.median(quiet)
-    name = "p99_beside_ms" if phase in ("mixed", "full") else "p99_ms"
+    name = f"p99{_ending(phase)}"
     values = [turn[phase][name] / idle for turn in turns if turn[phase][name] is not None]
     return spread(values) if values else None
+
+
+def _ending(phase: str) -> str:
+    """Behind p50 and p99 in the name of the figure that counts in this phase."""
+    return "_beside_ms" if phase in _WITH_PAGES else "_ms"
 
 
 def text(document: Mapping[str, Any], *, markdown: bool) -> str:
@@ -243,11 +249,11 @@ def _ms(value: Mapping[str, float] | None, digits: int = 1) -> str:
 def draw(path: Path, document: Mapping[str, Any]) -> None:
     """p50 and p99 of the lines in each phase, of those beside a page where there are pages; p99 over idle's p50."""
     times, ratios = {}, {}
-    for phase, each in document["phases"].items():
-        ending = "_beside_ms" if phase in ("mixed", "full") else "_ms"
-        if each[f"p50{ending}"] is not None:
-            times[phase] = {share: each[f"{share}{ending}"]["median"] for share in ("p50", "p99")}
-            ratios[phase] = {"": document["p99_over_idle_p50"][phase]["median"]}
+    for phase, ratio in document["p99_over_idle_p50"].items():
+        if ratio is not None:  # the phase and idle did occur
+            each = document["phases"][phase]
+            times[phase] = {share: each[f"{share}{_ending(phase)}"]["median"] for share in ("p50", "p99")}
+            ratios[phase] = {"": ratio["median"]}
     title = f"{document['model']}: one-line requests, in mixed and full those beside a page"
     report.bars(path, [("ms", times), ("p99, x idle p50", ratios)], title=title)
 
