@@ -312,3 +312,32 @@ def test_an_entry_describes_a_file(tmp_path: Path) -> None:
         "bytes": 3,
     }
     assert folder_module.entry(tmp_path / "a") == expected
+
+
+def test_weights_can_be_quantised_anew(folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path) -> None:
+    """On other lines and with other nodes in float32; the float32 graph says the same as before."""
+    spec = manifest.load(folder)
+    made = package.again(spec, tmp_path / "again", lines, ["/backbone/", "/neck/"])
+    assert made.recipe["keep_float"] == ["/backbone/", "/neck/"]
+    assert made.charset == spec.charset
+    before, after = (onnx.load(path / "model.int8.onnx").graph for path in (folder, tmp_path / "again"))
+    assert [node.op_type for node in after.node].count(
+        "DequantizeLinear"
+    ) == 3  # the head: input, weight, bias
+    assert [node.op_type for node in before.node].count("DequantizeLinear") > 20
+    pixels = {"pixels": stack(lines[:2], height=48, width=320, pad_value=127)}
+    one, two = (open_graph(path / "model.onnx").run(None, pixels) for path in (folder, tmp_path / "again"))
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(one, two, strict=True))
+    with pytest.raises(ValueError, match="is there already"):
+        package.again(spec, tmp_path / "again", lines)
+    with pytest.raises(ValueError, match="no lines to calibrate on"):
+        package.again(spec, tmp_path / "other", [])
+
+
+def test_logits_are_never_rounded(folder: Path) -> None:
+    """One scale for 7 000 classes, of which a percentile clips the best, would make them alike."""
+    graph = onnx.load(folder / "model.int8.onnx").graph
+    (softmax,) = [node for node in graph.node if node.op_type == "Softmax" and "/neck/" not in node.name]
+    (maker,) = [node for node in graph.node if softmax.input[0] in node.output]
+    assert maker.op_type == "Gemm"
+    assert next(node for node in graph.node if maker.input[0] in node.output).op_type == "DequantizeLinear"

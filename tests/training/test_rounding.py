@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 from available import need_training
 
@@ -9,7 +11,7 @@ need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc.training.net import SHAPES, Backbone, Block  # noqa: E402
+from ocrsvc.training.net import SHAPES, Block, Crnn  # noqa: E402
 from ocrsvc.training.rounding import EVERY, Rounder, attach  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
@@ -24,13 +26,28 @@ def test_an_activation_has_at_most_256_values_close_to_its_own() -> None:
     assert float(rounded[x.abs() < step / 2].abs().max()) <= step  # zero stays zero, or next to it
 
 
-def test_gradients_pass_where_nothing_is_clipped() -> None:
+def test_gradients_pass_straight_through() -> None:
     rounder = Rounder()
     rounder(torch.linspace(-1, 1, 100))
     x = torch.tensor([-5.0, -0.5, 0.25, 5.0], requires_grad=True)
-    rounder(x).sum().backward()
+    y = rounder(x)
+    y.sum().backward()
+    assert y.tolist() == pytest.approx(
+        [-1, -0.5, 0.25, 1], abs=2 / 255
+    )  # what is beyond the range is clipped
     assert x.grad is not None
-    assert x.grad.tolist() == [0, 1, 1, 0]
+    assert x.grad.tolist() == [1, 1, 1, 1]
+
+
+def test_a_range_leaves_out_what_hardly_ever_happens() -> None:
+    """Of every channel, though only a part of a large activation is looked at."""
+    x = torch.rand(8, 60, 40, 200)  # four million values in 0..1
+    x[0, 0, 0, :20] = 1000.0
+    x[:, 1::2] *= -1
+    rounder = Rounder()
+    rounder(x)
+    assert 0.99 < rounder.high < 1.01
+    assert -1.01 < rounder.low < -0.99
 
 
 def test_ranges_follow_what_is_seen_now_and_then() -> None:
@@ -43,15 +60,29 @@ def test_ranges_follow_what_is_seen_now_and_then() -> None:
     assert 1.0 < rounder.high < 9.0
 
 
-def test_every_block_of_a_backbone_rounds() -> None:
-    torch.manual_seed(1)
-    backbone = Backbone(SHAPES["tiny"]).eval()
-    images = torch.rand(1, 3, 48, 64) * 2 - 1
+def test_ranges_stand_still_where_nothing_is_learnt() -> None:
+    rounder = Rounder()
+    rounder(torch.tensor([-1.0, 1.0]))
     with torch.no_grad():
-        before = backbone(images)
-        attach(backbone)
-        after = backbone(images)
-    blocks = [block for block in backbone.modules() if isinstance(block, Block)]
+        for _ in range(2 * EVERY):
+            rounder(torch.tensor([-9.0, 9.0]))
+    assert rounder.high == 1.0
+
+
+def test_all_but_gates_and_neck_rounds_and_another_net_takes_the_ranges_over() -> None:
+    torch.manual_seed(1)
+    net = Crnn(SHAPES["tiny"], 40).eval().requires_grad_(False)
+    other = deepcopy(net)
+    images = torch.rand(1, 3, 48, 64) * 2 - 1
+    before = net(images)
+    rounders = attach(net)
+    after = net(images)
+    blocks = [block for block in net.backbone.modules() if isinstance(block, Block)]
     assert all(len(block.expand._forward_hooks) == 1 for block in blocks)
+    assert all(rounder.high > 0 for rounder in rounders)
     assert not torch.equal(before, after)
     assert torch.allclose(before, after, atol=0.1 * float(before.abs().max()))
+    assert len(net.neck(net.backbone(images)).unique()) <= 256
+    assert attach(other, iter(rounders)) == rounders
+    with torch.no_grad():
+        assert torch.equal(other(images), net(images))

@@ -216,7 +216,7 @@ def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) ->
         cli.main(["--help"])
     text = capsys.readouterr().out
     named = {line.split()[2] for line in text.splitlines() if line.startswith("  ocrsvc train ")}
-    assert named >= {"fonts", "sheet", "photos", "opinions", "features", "fit", "curves", "export"}
+    assert named >= {"fonts", "sheet", "photos", "opinions", "features", "fit", "export", "quantize"}
     for name in named:
         with pytest.raises(SystemExit) as stop:
             cli.main([name, "--help"])
@@ -224,7 +224,10 @@ def test_every_step_of_the_help_is_a_step(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_lines_are_cut_out_of_photos(
-    draw_page: Callable[..., DrawnPage], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    draw_page: Callable[..., DrawnPage],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As many as the page has; with a manifest, not out of those that are scored."""
     page = draw_page()
@@ -233,15 +236,15 @@ def test_lines_are_cut_out_of_photos(
     for i, scored in enumerate((False, True)):
         cv2.imwrite(str(tmp_path / "img" / f"{i}.png"), page.image)
         rows.append({"file": f"img/{i}.png", "eval_overlap": scored})
-    detector = default_models_dir() / "ppocrv6-det-small"
-    cli.main(["photos", str(tmp_path), "--detector", str(detector), "--out", str(tmp_path / "both")])
+    monkeypatch.chdir(tmp_path)  # the detector is found from anywhere
+    cli.main(["photos", str(tmp_path), "--out", str(tmp_path / "both")])
     both = len(list((tmp_path / "both").iterdir()))
     assert capsys.readouterr().out == f"{both} lines cut\n"
     assert 2 * len(page.lines) * 0.8 <= both <= 2 * len(page.lines) * 1.5
     (tmp_path / "manifest.jsonl").write_text(
         "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
     )
-    one = photos.cut(tmp_path, tmp_path / "one", detector)
+    one = photos.cut(tmp_path, tmp_path / "one", manifest.load(default_models_dir() / "ppocrv6-det-small"))
     assert one == both / 2
     crop = cv2.imread(str(next((tmp_path / "one").iterdir())))
     assert crop is not None

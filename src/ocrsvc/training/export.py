@@ -49,12 +49,11 @@ class Serving(nn.Module):
         """uint8 [N,H,W,3] -> indices int32 [N,T,K], probabilities float32 [N,T,K], features float32 [N,T,D]."""
         images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
         features = self.net.neck(self.net.backbone(images))
-        logits = self.net.head(features)
-        # exp(x - logsumexp) of the k best only: no [N,T,classes] softmax is ever written to memory twice.
-        values, indices = logits.topk(self.top_k, dim=-1)
-        peak = values[..., :1]
-        total = (logits - peak).exp().sum(-1, keepdim=True)
-        return indices.to(torch.int32), (values - peak).exp() / total, features
+        # Frames one below the other: a linear layer of a matrix adds its bias while it multiplies.
+        logits = self.net.head(features.reshape(-1, self.net.head.in_features))
+        best, indices = logits.softmax(-1).topk(self.top_k, dim=-1)
+        shape = (features.shape[0], -1, self.top_k)
+        return indices.to(torch.int32).reshape(shape), best.reshape(shape), features
 
 
 def load(checkpoint: Path) -> tuple[Crnn, str]:

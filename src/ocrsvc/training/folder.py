@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrsvc.buckets import Buckets
+from ocrsvc.manifest import Manifest
 from ocrsvc.training import charset, export, quantize
+
+KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,25 @@ class Description:
     keep_float: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
     detector: str = ""
+
+    @classmethod
+    def of(cls, spec: Manifest, **changes: Any) -> Description:
+        """That of a model that is there, but for ``changes``."""
+        kept = cls(
+            name=spec.name,
+            architecture=spec.architecture,
+            charset=spec.charset,
+            height=spec.input.height,
+            width_stride=spec.input.width_stride,
+            pad_value=spec.input.pad_value,
+            buckets=spec.input.buckets,
+            origin=spec.origin,
+            recipe=spec.recipe,
+            keep_float=tuple(spec.recipe.get("keep_float", KEEP_FLOAT)),
+            licence=spec.licence,
+            detector=spec.detector,
+        )
+        return replace(kept, **changes)
 
 
 def entry(path: Path) -> dict[str, Any]:

@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ocrsvc import manifest
 from ocrsvc.buckets import fit
+from ocrsvc.manifest import Manifest
 from ocrsvc.training import export, quantize
 from ocrsvc.training.equalise import equalise
 from ocrsvc.training.features import BUCKETS, PAD_VALUE
 from ocrsvc.training.folder import Description, write
 from ocrsvc.training.net import HEIGHT, WIDTH_STRIDE, normalise
 from ocrsvc.training.samples import fresh
+from ocrsvc.training.weights import from_manifest
 
 ORIGIN = (
     "Begun with the convolutions, neck and class embeddings of PP-OCRv6 {donor} (PaddleOCR, Apache-2.0); a BiLSTM "
@@ -64,6 +67,29 @@ def package(
         detector=recipe.get("detector", ""),
     )
     write(folder, net, description, lines)
+
+
+def again(
+    spec: Manifest, folder: Path, images: Sequence[NDArray[np.uint8]], keep_float: Sequence[str] | None = None
+) -> Manifest:
+    """Writes the same weights once more, with an INT8 graph calibrated on line images uint8 [H,w,3].
+
+    ``keep_float``: parts of names of nodes that stay in float32, if not those that the manifest says. Scores and
+    calibrated confidences are dropped: they belong to the old graph. ValueError if the weights are none of ours, the
+    folder is there, or there are no images.
+    """
+    if folder.exists():
+        raise ValueError(f"{folder} is there already")
+    if not images:
+        raise ValueError(
+            "no lines to calibrate on: name folders with --data, or have some drawn with --drawn"
+        )
+    kept = Description.of(spec).keep_float if keep_float is None else tuple(keep_float)
+    description = Description.of(
+        spec, name=folder.name, keep_float=kept, recipe={**spec.recipe, "keep_float": list(kept)}
+    )
+    write(folder, from_manifest(spec), description, [fit(image, spec.input.height) for image in images])
+    return manifest.load(folder)
 
 
 def _lines(

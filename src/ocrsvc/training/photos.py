@@ -11,7 +11,7 @@ import numpy as np
 from ocrsvc.cpu import Cpu, inspect
 from ocrsvc.crops import cut as cut_out
 from ocrsvc.detector import Detector
-from ocrsvc.manifest import load
+from ocrsvc.manifest import Manifest
 
 MIN_HEIGHT_PIXELS = 9
 MAX_LINES = 80  # of one photo, so that one dense page does not outweigh all others
@@ -26,10 +26,10 @@ def _wanted(folder: Path) -> list[Path]:
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in {".jpg", ".jpeg", ".png"})
 
 
-def cut(photos: Path, out: Path, model: Path, side_pixels: int = 1280, cpu: Cpu | None = None) -> int:
+def cut(photos: Path, out: Path, model: Manifest, side_pixels: int = 1280, cpu: Cpu | None = None) -> int:
     """Writes the line crops of every photo as PNG files into ``out``; returns how many."""
     out.mkdir(parents=True, exist_ok=True)
-    detector = Detector(load(model), cpu=cpu or inspect(), side_pixels=side_pixels)
+    detector = Detector(model, cpu=cpu or inspect(), side_pixels=side_pixels)
     rng = np.random.default_rng(0)
     count = 0
     for file in _wanted(photos):

@@ -20,7 +20,7 @@ from ocrsvc.training.weights import load_net
 class Recipe:
     """Numbers of one stage; they go into the manifest as they are.
 
-    ``frozen``: which part of the convolutions stays as it is. ``quantised``: the convolutions round as INT8 will
+    ``frozen``: which part of the convolutions stays as it is. ``quantised``: the net rounds as INT8 will
     (``rounding``). ``minutes``, if not 0, ends the stage (and its schedule) early. Rates are factors of
     ``learning_rate``. ``blend``: the share of the weights it starts with, the rest is the lent net's (``blended``).
     """
@@ -142,7 +142,7 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
     state = State(net, deepcopy(net), optimiser)
     if recipe.quantised:
-        rounding.attach(net.backbone)
+        rounding.attach(state.average, iter(rounding.attach(net)))  # scores are those of INT8, too
     return state
 
 

@@ -28,7 +28,6 @@ DRAWN = "drawn"
 _DRAWN_SEED = 20_260_101  # of the lines that every fine-tuning is judged by; replay lines have other seeds
 # Of the lines that say how far a fine-tuning may go: neither the judge's nor any that are replayed.
 _GUARD_SEED = 20_270_101
-_KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say
 _CALIBRATION = 192  # lines of each kind
 
 Say = Callable[[str], None]
@@ -148,19 +147,11 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
     spec = order.model
     rng = random.Random(order.recipe.seed)
     lines = [s.image for group in (learn, replay) for s in rng.sample(group, min(len(group), _CALIBRATION))]
-    description = folder.Description(
+    description = folder.Description.of(
+        spec,
         name=order.out.name,
-        architecture=spec.architecture,
-        charset=spec.charset,
-        height=spec.input.height,
-        width_stride=spec.input.width_stride,
-        pad_value=spec.input.pad_value,
-        buckets=spec.input.buckets,
         origin=f"Fine-tuned from {spec.name} on its user's lines. {spec.origin}",
         recipe={**spec.recipe, "finetune": asdict(order.recipe)},
-        keep_float=tuple(spec.recipe.get("keep_float", _KEEP_FLOAT)),
-        licence=spec.licence,
-        detector=spec.detector,
     )
     shown = [buckets.fit(image, spec.input.height) for image in lines] if "int8" in spec.files else []
     folder.write(target, net, description, shown)

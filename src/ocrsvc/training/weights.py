@@ -50,7 +50,7 @@ def from_manifest(spec: Manifest) -> Crnn:
             net.load_state_dict({name: found[name] for name in net.state_dict()}, assign=True)
             return net.eval()
     raise ValueError(
-        f"{spec.name} ({spec.architecture or 'of unknown architecture'}) cannot be fine-tuned: its graph does not "
+        f"{spec.name} ({spec.architecture or 'of unknown architecture'}) cannot be read as a net: its graph does not "
         f"carry the parameters of one of our nets ({', '.join(SHAPES)}). crnn and crnn-fast of this version do, "
         "and so do models that were fine-tuned from them"
     )

@@ -19,7 +19,7 @@ def add_parsers(steps: Steps) -> None:
     sheet.add_argument("--seed", type=int, default=1)
     photos = add(steps, "photos", _photos, "cut lines out of a folder of photos with our own detector")
     photos.add_argument("photos", type=Path)
-    photos.add_argument("--detector", type=Path, default=Path("models/ppocrv6-det-small"))
+    photos.add_argument("--detector", help="a detector's name or folder (default: that of the default model)")
     photos.add_argument("--out", type=Path, required=True)
     opinions = add(steps, "opinions", _opinions, "have two recognisers read crops and note where they agree")
     opinions.add_argument("folder", type=Path, metavar="DIR", help="made by `photos`")
@@ -66,9 +66,13 @@ def _sheet(options: argparse.Namespace) -> None:
 
 
 def _photos(options: argparse.Namespace) -> None:
+    from ocrsvc.commands import configuration
+    from ocrsvc.models import Registry
     from ocrsvc.training.photos import cut
 
-    print(f"{cut(options.photos, options.out, options.detector)} lines cut")
+    with explained():
+        detector = Registry(configuration.load(detector=options.detector)).detector()
+        print(f"{cut(options.photos, options.out, detector)} lines cut")
 
 
 def _opinions(options: argparse.Namespace) -> None:

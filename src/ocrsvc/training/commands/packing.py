@@ -1,4 +1,4 @@
-"""``ocrsvc train export|calibrate``: model folders, and what their confidences mean."""
+"""``ocrsvc train export|quantize|calibrate``: model folders, their INT8 graphs, and what their confidences mean."""
 
 from __future__ import annotations
 
@@ -24,6 +24,26 @@ def add_parsers(steps: Steps) -> None:
         help="a graph of fixed shape for each bucket, of ROWS lines (default: 8), of the model --from",
     )
     export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
+    quantize = add(
+        steps, "quantize", _quantize, "make a model's INT8 graph anew, calibrated on your lines", drawing=True
+    )
+    quantize.add_argument("source", metavar="MODEL", help="a model's name or folder")
+    quantize.add_argument("--model", type=Path, required=True, help="the model folder to write")
+    quantize.add_argument("--data", type=Path, nargs="*", default=[], help="folders of labelled lines")
+    quantize.add_argument(
+        "--held-out", type=int, default=300, help="rows of each that scoring draws: not used"
+    )
+    quantize.add_argument("--limit", type=int, default=112, help="most lines of each folder (default: 112)")
+    quantize.add_argument(
+        "--drawn", type=int, default=112, help="so many freshly drawn lines as well (default: 112)"
+    )
+    quantize.add_argument("--seed", type=int, default=5)
+    quantize.add_argument(
+        "--keep-float",
+        nargs="*",
+        metavar="PART",
+        help="nodes with one of these in their names stay in float32 (default: as the model's manifest says)",
+    )
     calibrate = add(
         steps, "calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True
     )
@@ -72,6 +92,28 @@ def _export_static(options: argparse.Namespace) -> None:
         made = static.export(spec, options.model, options.static_buckets)
     size = sum(file.size for file in made.files.values()) / 1e6
     print(f"{options.model}: {len(made.buckets.widths)} graphs of {made.input.rows} lines, {size:.0f} MB")
+
+
+def _quantize(options: argparse.Namespace) -> None:
+    from ocrsvc.commands import configuration
+    from ocrsvc.models import Registry
+    from ocrsvc.training import package
+    from ocrsvc.training.calibrate import gather
+    from ocrsvc.training.samples import fresh
+
+    with explained():
+        spec = Registry(configuration.load(model=options.source)).spec(options.source, "recogniser")
+        samples = gather(
+            options.data, held_out=options.held_out, limit=options.limit, variations=0, seed=options.seed
+        )
+        if options.drawn:
+            samples += fresh(
+                spec.charset, options.drawn, seed=options.seed, fonts=options.fonts, prose=options.prose
+            )
+        made = package.again(spec, options.model, [sample.image for sample in samples], options.keep_float)
+    print(
+        f"{options.model}: INT8 of {made.files['int8'].size / 1e6:.1f} MB, calibrated on {len(samples)} lines"
+    )
 
 
 def _calibrate(options: argparse.Namespace) -> None:
