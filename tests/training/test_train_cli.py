@@ -16,6 +16,8 @@ from tiny_training import RECIPE, TrainingRun
 
 need_training()
 
+import torch  # noqa: E402
+
 from ocrsvc import manifest  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
 from ocrsvc.training import charset, cli, features, photos, stages, teacher  # noqa: E402
@@ -140,6 +142,41 @@ def test_the_lines_of_a_run_can_be_seen_by_another_net(tiny_run: TrainingRun, tm
     assert np.load(ours / "embedding.npy").shape == (frames, 80)
 
 
+def test_a_stage_can_hold_on_to_a_model_that_is_there(tiny_run: TrainingRun, tmp_path: Path) -> None:
+    """Begun with that model it has nothing to learn from it, but it has from the lent net."""
+    recipe = tmp_path / "fast.yaml"
+    recipe.write_text(
+        RECIPE.replace("features:", "features:\n  shape: tiny").replace(
+            "embedding: 0, kl: 0", "embedding: 1, kl: 1"
+        )
+    )
+    model, terms = str(default_models_dir() / "crnn-fast"), {}
+    for name, hold in (("held", ["--hold", model]), ("lent", [])):
+        out = str(tmp_path / name)
+        pictures = str(tiny_run.folder / "shards")
+        cli.main(["features", str(recipe), "--out", out, "--pictures", pictures, "--processes", "1", *hold])
+        command = [
+            "fit",
+            str(recipe),
+            "--out",
+            out,
+            "--stage",
+            "fast",
+            "--start",
+            model,
+            "--threads",
+            "1",
+            *hold,
+        ]
+        cli.main([*command, "--minutes", "0.0001"])
+        terms[name] = torch.load(tmp_path / name / "fast" / "last.pt", weights_only=True)["log"][0]
+    assert terms["held"]["embedding"] < 0.001
+    assert terms["lent"]["embedding"] > 0.01
+    assert terms["held"]["kl"] < 0.1 * terms["lent"]["kl"]
+    with pytest.raises(ValueError, match=r"crnn holds a net of shape 'small', the recipe wants 'tiny'"):
+        features.Extractor("tiny", default_models_dir() / "crnn")
+
+
 def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
     tiny_run: TrainingRun, tmp_path: Path
 ) -> None:
@@ -201,7 +238,7 @@ def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
     shipped = {file.stem: step.recipe(file.stem) for file in step.RECIPES.glob("*.yaml")}
     assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "whole"]
-    assert stages.names(shipped["crnn-fast"]) == ["neck", "whole", "further"]
+    assert stages.names(shipped["crnn-fast"]) == ["neck", "whole", "further", "rounded"]
     for recipe in (*shipped.values(), step.recipe(str(tmp_path / "tiny.yaml"))):
         assert {"name", "architecture"} <= recipe.keys()
         assert recipe.get("calibration", {"lines": 0, "seed": 0}).keys() == {"lines", "seed"}

@@ -51,7 +51,8 @@ class Order:
 
     ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
     ``shape``: whose features are kept. ``pictures``: a shard whose lines are taken as they are;
-    ``through``: a model folder whose INT8 convolutions look at them instead of the lent ones.
+    ``through``: a model folder whose INT8 convolutions look at them instead of the lent ones; ``hold``: one whose
+    embeddings are kept instead of the lent net's.
     """
 
     folder: Path
@@ -66,15 +67,26 @@ class Order:
     shape: str = "small"
     pictures: Path | None = None
     through: Path | None = None
+    hold: Path | None = None
 
 
 class Extractor:
-    """Features and embeddings of the net as it is lent, before any training."""
+    """Features and embeddings of the net as it is lent, before any training, or of that in the folder ``hold``.
 
-    def __init__(self, shape: str = "small") -> None:
+    ValueError if that is of another shape.
+    """
+
+    def __init__(self, shape: str = "small", hold: Path | None = None) -> None:
         torch.set_num_threads(1)
-        net = Crnn(SHAPES[shape], classes=1)
-        teacher.lend(net)
+        if hold is not None:
+            net, _ = load_net(hold)
+            if net.shape.name != shape:
+                raise ValueError(
+                    f"{hold} holds a net of shape {net.shape.name!r}, the recipe wants {shape!r}"
+                )
+        else:
+            net = Crnn(SHAPES[shape], classes=1)
+            teacher.lend(net)
         self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
@@ -127,7 +139,7 @@ class Rounded:
 def _again(order: Order, source: Path) -> str:
     """The lines of ``source`` seen by another net, or through INT8."""
     started = time.monotonic()
-    see = Rounded(order.through) if order.through else Extractor(order.shape)
+    see = Rounded(order.through) if order.through else Extractor(order.shape, order.hold)
     lengths: list[int] = np.load(source / "lengths.npy").tolist()
     pixels, start = np.load(source / "pixels.npy", mmap_mode="r"), 0
     features, embeddings = [], []
@@ -206,7 +218,7 @@ def make(order: Order) -> str:
     if order.pictures:
         return _again(order, order.pictures)
     started = time.monotonic()
-    extractor = Extractor(order.shape)
+    extractor = Extractor(order.shape, order.hold)
     waiting: dict[int, list[tuple[NDArray[np.uint8], Sample]]] = {}
     pixels, features, embeddings = [], [], []
     lengths: list[int] = []

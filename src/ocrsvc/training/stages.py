@@ -9,11 +9,13 @@ from typing import Any
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.classic import numbers
 from ocrsvc.training.features import BUCKETS, Order
+from ocrsvc.training.finetune import as_head
 from ocrsvc.training.fit import fit
 from ocrsvc.training.net import SHAPES, WIDTH_STRIDE
 from ocrsvc.training.shards import Line, Shards, lender
 from ocrsvc.training.state import Recipe, with_minutes
 from ocrsvc.training.truths import Truths
+from ocrsvc.training.weights import load_net
 
 DEV_REAL = "dev-real"
 ROUNDED = "-int8"  # ends the names of shards whose features were computed in INT8
@@ -30,11 +32,13 @@ def orders(
     photos: Sequence[Path] = (),
     pictures: Path | None = None,
     through: Path | None = None,
+    hold: Path | None = None,
 ) -> list[Order]:
     """The shards that a recipe wants; those of real lines, and theirs for the dev score, only if there are folders.
 
     ``pictures``: shards whose lines are taken instead; ``through``: a model folder whose INT8
-    convolutions see them, for shards named ``...-int8`` that a stage learns from beside the others.
+    convolutions see them, for shards named ``...-int8`` that a stage learns from beside the others. ``hold``: a model
+    folder whose embeddings are kept, for stages that hold on to it.
     """
     shape = recipe["features"].get("shape", "small")
     if through is not None and pictures is None:
@@ -46,7 +50,9 @@ def orders(
                 Order(shards / (source.name + ROUNDED), 0, 0, shape=shape, pictures=source, through=through)
                 for source in sources
             ]
-        return [Order(shards / source.name, 0, 0, shape=shape, pictures=source) for source in sources]
+        return [
+            Order(shards / source.name, 0, 0, shape=shape, pictures=source, hold=hold) for source in sources
+        ]
     drawn = recipe["features"]["drawn"]
     wanted = [
         Order(
@@ -56,6 +62,7 @@ def orders(
             tuple(fonts),
             tuple(prose),
             shape=shape,
+            hold=hold,
         )
         for i in range(drawn["shards"])
     ]
@@ -67,6 +74,7 @@ def orders(
         "photos": tuple(photos),
         "held_out": section["held_out"],
         "shape": shape,
+        "hold": hold,
     }
     wanted += [
         Order(shards / f"real-{i:03d}", section["seed"] + i, section["lines"], **folders)
@@ -127,11 +135,13 @@ def train(
     *,
     shards: Path | None = None,
     start: Path | None = None,
+    hold: Path | None = None,
     minutes: float | None = None,
 ) -> Path:
     """Trains one stage into ``out/<stage>``, from ``start`` (a checkpoint) or from the lent weights; the checkpoint.
 
-    ``shards``: the folder of shards, if it is not ``out/shards``. ValueError or FileNotFoundError says what is missing.
+    ``shards``: the folder of shards, if it is not ``out/shards``; ``hold``: the model folder whose embeddings they
+    hold, if it is not the lent net. ValueError or FileNotFoundError says what is missing.
     """
     planned = with_minutes(plan(recipe, stage), minutes)
     source = shards or out / "shards"
@@ -147,7 +157,7 @@ def train(
             f"{source} holds features of {lent_by}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
             "`frozen` low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
         )
-    head = teacher.lent_head(lent_by, charset.load())
+    head = as_head(*load_net(hold)) if hold else teacher.lent_head(lent_by, charset.load())
     truths = Truths(charset.load(), head)
     cached = Shards(folders, truths)
     lines, dev = split(cached)

@@ -17,6 +17,7 @@ def add_parsers(steps: Steps) -> None:
     fit.add_argument(
         "--start", type=Path, help="checkpoint of an earlier stage, or a model folder, to begin with"
     )
+    fit.add_argument("--hold", type=Path, help="the model folder that the shards were made to hold on to")
     fit.add_argument("--shards", type=Path, help="shards of another run (default: OUT/shards)")
     fit.add_argument("--minutes", type=float, help="end after so long, epochs or not")
     fit.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
@@ -76,6 +77,7 @@ def _fit(options: argparse.Namespace) -> None:
             options.out,
             shards=options.shards,
             start=options.start,
+            hold=options.hold,
             minutes=options.minutes,
         )
 

@@ -33,6 +33,9 @@ def add_parsers(steps: Steps) -> None:
     features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
     features.add_argument("--pictures", type=Path, help="shards that are there: take their lines, draw none")
     features.add_argument(
+        "--hold", type=Path, help="model folder that stages will hold on to, not the lent net"
+    )
+    features.add_argument(
         "--through", type=Path, help="model folder: see the --pictures with its INT8 convolutions"
     )
     features.add_argument("--processes", type=int, default=2)
@@ -88,7 +91,8 @@ def _features(options: argparse.Namespace) -> None:
 
     shards = options.out / "shards"
     lines = {
-        name: getattr(options, name) for name in ("fonts", "prose", "real", "photos", "pictures", "through")
+        name: getattr(options, name)
+        for name in ("fonts", "prose", "real", "photos", "pictures", "through", "hold")
     }
     with explained():
         features.run(stages.orders(recipe(options.recipe), shards, **lines), options.processes)
