@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,15 @@ def test_auto_takes_int8_where_it_ships_and_the_processor_gains(
     known = {name: ModelFile(name, 1) for name in files.split()}
     spec = Manifest("m", "recogniser", "", tiny_model.manifest().input, known)
     assert spec.weights(precision, machine) is known[chosen]
+
+
+def test_some_int8_is_worth_it_with_dot_products_alone() -> None:
+    known = {name: ModelFile(name, 1) for name in ("fp32", "int8")}
+    spec = Manifest("m", "recogniser", "", tiny_model.manifest().input, known, int8_by_dot=True)
+    machines = [
+        replace(PLAIN, flags=frozenset(flags.split())) for flags in ("avx2", "avx2 avx512_vnni", "asimddp")
+    ]
+    assert [spec.weights("auto", machine).sha256 for machine in machines] == ["fp32", "int8", "int8"]
 
 
 def test_the_registry_lists_by_kind_and_opens_by_name(folder: Path) -> None:

@@ -110,6 +110,8 @@ class Recogniser:
         self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
         in_use = next(name for name in spec.precisions if spec.files[name] is self.file)
         self.calibration = spec.calibrations().get(in_use)
+        # Weights of another training have a head of their own.
+        self._head_file = spec.files.get(f"head_{in_use}", spec.files.get("head"))
         self._lock = threading.Lock()
         self._beheaded: ort.InferenceSession | None = None
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
@@ -216,9 +218,9 @@ class Recogniser:
             return self._beheaded
 
     def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-        if "head" not in self.spec.files:
+        if self._head_file is None:
             raise CorruptModel(f"The model {self.spec.name!r} has no head file, which a charset needs.")
-        with np.load(io.BytesIO(self.spec.files["head"].read()), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(self._head_file.read()), allow_pickle=False) as arrays:
             weight, bias = arrays["weight"], arrays["bias"]
         if weight.shape[0] != len(self.spec.charset) + 1 or bias.shape != weight.shape[:1]:
             raise CorruptModel(

@@ -341,3 +341,23 @@ def test_logits_are_never_rounded(folder: Path) -> None:
     (maker,) = [node for node in graph.node if softmax.input[0] in node.output]
     assert maker.op_type == "Gemm"
     assert next(node for node in graph.node if maker.input[0] in node.output).op_type == "DequantizeLinear"
+
+
+def test_int8_can_be_made_of_weights_that_learnt_to_be_rounded(
+    net: Crnn, checkpoint: Path, folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    """They have a head of their own, which a reading with a charset goes by; fp32 keeps its own."""
+    learnt = deepcopy(net)
+    with torch.no_grad():
+        learnt.head.bias[3] += 100.0  # whatever it sees, it reads class 3
+    rounded = tmp_path / "rounded" / "last.pt"
+    rounded.parent.mkdir()
+    optimiser = torch.optim.AdamW(learnt.parameters())
+    State(deepcopy(learnt), learnt, optimiser).save(rounded, Recipe(shape=net.shape.name), CHARSET)
+    spec = package.again(manifest.load(folder), tmp_path / "model", lines, rounded=rounded)
+    assert spec.recipe["rounded"]["shape"] == net.shape.name
+    for precision, only in (("fp32", False), ("int8", True)):
+        recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
+        for charset in (None, recogniser.charset(CHARSET)):
+            (line,) = recogniser.run(WIDTH, lines[:1], charset)
+            assert (set(line.text) == {CHARSET[2]}) is only, (precision, charset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ class Description:
     """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
 
     ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
-    on pages, '' for the default.
+    on pages, '' for the default; ``int8_by_dot`` as in ``Manifest``.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Description:
     keep_float: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
     detector: str = ""
+    int8_by_dot: bool = False
 
     @classmethod
     def of(cls, spec: Manifest, **changes: Any) -> Description:
@@ -57,6 +59,7 @@ class Description:
             keep_float=tuple(spec.recipe.get("keep_float", KEEP_FLOAT)),
             licence=spec.licence,
             detector=spec.detector,
+            int8_by_dot=spec.int8_by_dot,
         )
         return replace(kept, **changes)
 
@@ -77,9 +80,15 @@ def commit() -> str:
 
 
 def write(
-    folder: Path, net: export.Net, description: Description, lines: Sequence[NDArray[np.uint8]] = ()
+    folder: Path,
+    net: export.Net,
+    description: Description,
+    lines: Sequence[NDArray[np.uint8]] = (),
+    rounded: export.Net | None = None,
 ) -> None:
     """Writes graphs, head and manifest; without ``lines`` uint8 [height,w,3] to calibrate on there is no INT8 graph.
+
+    ``rounded``: what ``net`` became in learning to be rounded, of which the INT8 graph is made, with a head of its own.
 
     Scores that the manifest had are dropped, for they belong to the old weights.
     """
@@ -88,14 +97,21 @@ def write(
     export.to_onnx(net, files["fp32"], description.height)
     export.save_head(net, files["head"])
     if lines:
-        quantize.to_int8(
-            files["fp32"],
-            files["int8"],
-            lines,
-            Buckets(description.buckets),
-            description.pad_value,
-            keep_float=description.keep_float,
-        )
+        with tempfile.TemporaryDirectory() as scratch:
+            source = files["fp32"]
+            if rounded is not None:
+                source = Path(scratch) / "rounded.onnx"
+                export.to_onnx(rounded, source, description.height)
+                files["head_int8"] = folder / "head.int8.npz"
+                export.save_head(rounded, files["head_int8"])
+            quantize.to_int8(
+                source,
+                files["int8"],
+                lines,
+                Buckets(description.buckets),
+                description.pad_value,
+                keep_float=description.keep_float,
+            )
     else:
         files.pop("int8").unlink(missing_ok=True)
     manifest = {
@@ -118,6 +134,7 @@ def write(
         "origin": description.origin,
         "recipe": dict(description.recipe),
         "detector": description.detector,
+        "int8_by_dot": description.int8_by_dot,
         "commit": commit(),
         "scores": {},
     }

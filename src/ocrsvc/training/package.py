@@ -65,16 +65,22 @@ def package(
         | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
         detector=recipe.get("detector", ""),
+        int8_by_dot=bool(recipe.get("int8_by_dot", False)),
     )
     write(folder, net, description, lines)
 
 
 def again(
-    spec: Manifest, folder: Path, images: Sequence[NDArray[np.uint8]], keep_float: Sequence[str] | None = None
+    spec: Manifest,
+    folder: Path,
+    images: Sequence[NDArray[np.uint8]],
+    keep_float: Sequence[str] | None = None,
+    rounded: Path | None = None,
 ) -> Manifest:
     """Writes the same weights once more, with an INT8 graph calibrated on line images uint8 [H,w,3].
 
-    ``keep_float``: parts of names of nodes that stay in float32, if not those that the manifest says. Scores and
+    ``keep_float``: parts of names of nodes that stay in float32, if not those that the manifest says. ``rounded``: the
+    checkpoint of a stage that held on to the model while it learnt to be rounded; INT8 is made of that. Scores and
     calibrated confidences are dropped: they belong to the old graph. ValueError if the weights are none of ours, the
     folder is there, or there are no images.
     """
@@ -85,10 +91,15 @@ def again(
             "no lines to calibrate on: name folders with --data, or have some drawn with --drawn"
         )
     kept = Description.of(spec).keep_float if keep_float is None else tuple(keep_float)
-    description = Description.of(
-        spec, name=folder.name, keep_float=kept, recipe={**spec.recipe, "keep_float": list(kept)}
-    )
-    write(folder, from_manifest(spec), description, [fit(image, spec.input.height) for image in images])
+    recipe, learnt = {**spec.recipe, "keep_float": list(kept)}, None
+    if rounded is not None:
+        learnt, characters = export.load(rounded)
+        if characters != spec.charset:
+            raise ValueError(f"{rounded} has another charset than {spec.name}")
+        recipe[rounded.parent.name] = torch.load(rounded, weights_only=True)["recipe"]
+    description = Description.of(spec, name=folder.name, keep_float=kept, recipe=recipe)
+    lines = [fit(image, spec.input.height) for image in images]
+    write(folder, from_manifest(spec), description, lines, learnt)
     return manifest.load(folder)
 
 

@@ -29,6 +29,9 @@ def add_parsers(steps: Steps) -> None:
     )
     quantize.add_argument("source", metavar="MODEL", help="a model's name or folder")
     quantize.add_argument("--model", type=Path, required=True, help="the model folder to write")
+    quantize.add_argument(
+        "--rounded", type=Path, metavar="CHECKPOINT", help="make INT8 of this stage, which held on to MODEL"
+    )
     quantize.add_argument("--data", type=Path, nargs="*", default=[], help="folders of labelled lines")
     quantize.add_argument(
         "--held-out", type=int, default=300, help="rows of each that scoring draws: not used"
@@ -110,7 +113,8 @@ def _quantize(options: argparse.Namespace) -> None:
             samples += fresh(
                 spec.charset, options.drawn, seed=options.seed, fonts=options.fonts, prose=options.prose
             )
-        made = package.again(spec, options.model, [sample.image for sample in samples], options.keep_float)
+        images = [sample.image for sample in samples]
+        made = package.again(spec, options.model, images, options.keep_float, options.rounded)
     print(
         f"{options.model}: INT8 of {made.files['int8'].size / 1e6:.1f} MB, calibrated on {len(samples)} lines"
     )
