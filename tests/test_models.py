@@ -134,6 +134,8 @@ def test_some_int8_is_worth_it_with_dot_products_alone() -> None:
     machines = [
         replace(PLAIN, flags=frozenset(flags.split())) for flags in ("avx2", "avx2 avx512_vnni", "asimddp")
     ]
+    assert not spec.int8_learnt_apart
+    assert replace(spec, files={**known, "head_int8": known["int8"]}).int8_learnt_apart
     assert [spec.weights("auto", machine).sha256 for machine in machines] == ["fp32", "int8", "int8"]
 
 

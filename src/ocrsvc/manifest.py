@@ -108,6 +108,11 @@ class Manifest:
         """The weights that are there: fp32, int8 or both."""
         return tuple(name for name in ("fp32", "int8") if name in self.files)
 
+    @property
+    def int8_learnt_apart(self) -> bool:
+        """Whether int8 has weights of a training of its own, with a head of their own, and is not fp32 rounded."""
+        return "head_int8" in self.files
+
     def calibrations(self) -> dict[str, confidence.Calibration]:
         """What turns peaks into probabilities, by precision; ValueError or KeyError if it cannot be used."""
         return confidence.parse(self.calibration, {name: file.sha256 for name, file in self.files.items()})

@@ -143,7 +143,10 @@ def _learn(
 
 
 def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], replay: Sequence[Sample]) -> None:
-    """The model folder; if the old model has an INT8 graph, the new one's is calibrated on lines of both kinds."""
+    """The model folder; if the old model has an INT8 graph, the new one's is calibrated on lines of both kinds.
+
+    Not if that graph's weights had learnt to be rounded: those of ``net`` have not.
+    """
     spec = order.model
     rng = random.Random(order.recipe.seed)
     lines = [s.image for group in (learn, replay) for s in rng.sample(group, min(len(group), _CALIBRATION))]
@@ -153,7 +156,8 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
         origin=f"Fine-tuned from {spec.name} on its user's lines. {spec.origin}",
         recipe={**spec.recipe, "finetune": asdict(order.recipe)},
     )
-    shown = [buckets.fit(image, spec.input.height) for image in lines] if "int8" in spec.files else []
+    rounds = "int8" in spec.files and not spec.int8_learnt_apart
+    shown = [buckets.fit(image, spec.input.height) for image in lines] if rounds else []
     folder.write(target, net, description, shown)
 
 
