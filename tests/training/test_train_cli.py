@@ -22,6 +22,7 @@ from ocrsvc import manifest  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
 from ocrsvc.training import charset, cli, features, photos, stages, teacher  # noqa: E402
 from ocrsvc.training.commands import step  # noqa: E402
+from ocrsvc.training.samples import labelled  # noqa: E402
 from ocrsvc.training.shards import Shards, told  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
 
@@ -220,6 +221,22 @@ def test_a_contact_sheet_can_be_looked_at(font_path: Path, tmp_path: Path) -> No
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet is not None
     assert sheet.shape == (2 * 52, 4 * 420, 3)
+
+
+def test_drawn_lines_can_be_read_as_any_labelled_ones(
+    font_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["synth", "--lines", "6", "--seed", "4", "--out"]
+    for name in ("one", "two"):
+        cli.main([*command, str(tmp_path / name)])
+    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "one" / "manifest.jsonl")
+    first, again = (labelled(tmp_path / name, held_out=0) for name in ("one", "two"))
+    assert len(first) == 6
+    assert all(sample.text and sample.image.shape[0] > 8 for sample in first)
+    assert [sample.text for sample in first] == [sample.text for sample in again]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(first, again, strict=True))
+    with pytest.raises(SystemExit, match="one is not empty"):
+        cli.main([*command, str(tmp_path / "one")])
 
 
 def test_faces_are_counted(font_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
 
   ocrsvc train fonts --npm DIR/*.tgz --out runs/fonts      unpack npm typefaces (after `npm pack @fontsource/...`)
   ocrsvc train sheet --out sheet.png                       look at what the data engine draws
+  ocrsvc train synth --out lines/drawn                     or have it as labelled lines, to evaluate and calibrate with
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
   ocrsvc train opinions runs/photos                        have two recognisers read them
   ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, run the lent net over them

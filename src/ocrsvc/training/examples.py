@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,26 +148,37 @@ def draw(face: Path, charset: str, count: int, seed: int, folder: Path) -> Path:
 
     FileExistsError if the folder has something in it; ValueError if the face has hardly a character of ours.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty")
     only = fonts.face(face)
     synthesiser = Synthesiser(Library(cjk=(only,), latin=(only,), segment=()), seed)
     corpus = Corpus(charset, seed)
-    (folder / "img").mkdir(parents=True, exist_ok=True)
-    rows: list[str] = []
+    samples: list[Sample] = []
     for _ in range(200 * count):
-        if len(rows) == count:
+        if len(samples) == count:
             break
         text = corpus.line()
         if not only.covers(text) or CARD.match(text) or PLATE.match(text):  # those have faces of their own
             continue
         image = synthesiser.draw(text)
         if image is not None and image.shape[1] <= _WIDEST_ASPECT * image.shape[0]:
-            name = f"img/{len(rows):04d}.png"
-            cv2.imwrite(str(folder / name), image)
-            rows.append(json.dumps({"file": name, "text": text}, ensure_ascii=False) + "\n")
-    if len(rows) < count:
-        raise ValueError(f"{face} has glyphs for {len(rows)} of {200 * count} texts only")
-    target = folder / "lines.jsonl"
+            samples.append(Sample(image, text, "drawn"))
+    if len(samples) < count:
+        raise ValueError(f"{face} has glyphs for {len(samples)} of {200 * count} texts only")
+    return write(samples, folder / "lines.jsonl")
+
+
+def write(samples: Iterable[Sample], target: Path) -> Path:
+    """Writes labelled lines as ``target``, a .jsonl, and ``img/`` beside it; returns it.
+
+    FileExistsError if its folder has something in it.
+    """
+    folder = target.parent
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty")
+    (folder / "img").mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number, sample in enumerate(samples):
+        name = f"img/{number:04d}.png"
+        cv2.imwrite(str(folder / name), sample.image)
+        rows.append(json.dumps({"file": name, "text": sample.text}, ensure_ascii=False) + "\n")
     target.write_text("".join(rows), encoding="utf-8")
     return target

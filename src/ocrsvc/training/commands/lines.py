@@ -1,4 +1,4 @@
-"""``ocrsvc train fonts|sheet|photos|opinions|features|draw``: the lines that training sees."""
+"""``ocrsvc train fonts|sheet|synth|photos|opinions|features|draw``: the lines that training sees."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ def add_parsers(steps: Steps) -> None:
     sheet.add_argument("--out", type=Path, default=Path("sheet.png"))
     sheet.add_argument("--lines", type=int, default=100)
     sheet.add_argument("--seed", type=int, default=1)
+    synth = add(steps, "synth", _synth, "draw labelled lines as training draws them", drawing=True)
+    synth.add_argument("--out", type=Path, required=True, help="a new folder for manifest.jsonl and img/")
+    synth.add_argument("--lines", type=int, default=1000)
+    synth.add_argument("--seed", type=int, default=1)
     photos = add(steps, "photos", _photos, "cut lines out of a folder of photos with our own detector")
     photos.add_argument("photos", type=Path)
     photos.add_argument("--detector", help="a detector's name or folder (default: that of the default model)")
@@ -66,6 +70,19 @@ def _sheet(options: argparse.Namespace) -> None:
     )
     cv2.imwrite(str(options.out), sheet([sample.image for sample in samples]))
     print(options.out)
+
+
+def _synth(options: argparse.Namespace) -> None:
+    from ocrsvc.training import charset, examples
+    from ocrsvc.training.samples import fresh
+
+    samples = fresh(
+        charset.load(), options.lines, seed=options.seed, fonts=options.fonts, prose=options.prose
+    )
+    try:
+        print(examples.write(samples, options.out / "manifest.jsonl"))
+    except OSError as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
 
 
 def _photos(options: argparse.Namespace) -> None:
