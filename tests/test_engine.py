@@ -85,9 +85,11 @@ def test_a_charset_of_what_is_there_changes_nothing(real: Recogniser, crops: lis
     lines = real.run(640, some, real.charset("chars:" + known), free=True)
     assert [line.text for line in lines] == [line.text for line in free]
     assert [line.free.text for line in lines if line.free] == [line.text for line in free]
+    # What is elsewhere is shared out; an INT8 graph rounds what its head is given, a charset's rows are in float.
+    least = 0.06 if real.file is real.spec.files.get("int8") else 0.02
     for line, other in zip(lines, free, strict=True):
         for ours, theirs in zip(line.characters, other.characters, strict=True):
-            assert ours.confidence >= theirs.confidence - 0.02  # what is elsewhere is shared out
+            assert ours.confidence >= theirs.confidence - least
 
 
 def test_a_charset_that_the_model_lacks_is_refused(tiny: Recogniser) -> None:
