@@ -20,8 +20,7 @@ from ocrsvc.cgroup import text
 _X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
 _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
 # 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions.md).
-_DOTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
-_INT8 = _DOTS | {"avx2"}
+_INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 # What tells processors apart whose model name is the same, as virtual machines show them, or that have none (ARM).
 _SIGNATURE = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
 
@@ -49,11 +48,6 @@ class Cpu:
     def gains_from_int8(self) -> bool:
         """Whether 8-bit weights are worth it: AVX2 and better on x86, dot products on ARM (Kunpeng 920 has them)."""
         return bool(self.flags & _INT8)
-
-    @property
-    def dots_int8(self) -> bool:
-        """Whether it has dot products of 8-bit numbers: VNNI or AMX on x86, asimddp on ARM."""
-        return bool(self.flags & _DOTS)
 
 
 def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collection[int] | None = None) -> Cpu:

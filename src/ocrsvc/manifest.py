@@ -78,7 +78,7 @@ class Manifest:
 
     ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has. ``detector`` is what finds
     a recogniser's lines where its users name none, empty where any will do; ``postprocess`` is a detector's own
-    (detector.PostProcess). ``int8_by_dot``: int8 is worth it on processors with 8-bit dot products alone.
+    (detector.PostProcess). ``int8_on_request``: int8 costs too much to be taken unasked.
     """
 
     name: str
@@ -96,7 +96,7 @@ class Manifest:
     calibration: Mapping[str, Any] = field(default_factory=dict, repr=False)
     detector: str = ""
     postprocess: Mapping[str, float] = field(default_factory=dict)
-    int8_by_dot: bool = False
+    int8_on_request: bool = False
 
     @property
     def buckets(self) -> Buckets:
@@ -123,7 +123,7 @@ class Manifest:
         UnknownModel if the model has no weights of this precision.
         """
         if precision == "auto":
-            gains = cpu.dots_int8 if self.int8_by_dot else cpu.gains_from_int8
+            gains = cpu.gains_from_int8 and not self.int8_on_request
             wanted = "int8" if gains else "fp32"
             return self.files[wanted if wanted in self.files else self.precisions[0]]
         if precision not in self.files:

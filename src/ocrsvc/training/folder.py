@@ -26,7 +26,7 @@ class Description:
     """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
 
     ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
-    on pages, '' for the default; ``int8_by_dot`` as in ``Manifest``.
+    on pages, '' for the default; ``int8_on_request`` as in ``Manifest``.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Description:
     keep_float: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
     detector: str = ""
-    int8_by_dot: bool = False
+    int8_on_request: bool = False
 
     @classmethod
     def of(cls, spec: Manifest, **changes: Any) -> Description:
@@ -59,7 +59,7 @@ class Description:
             keep_float=tuple(spec.recipe.get("keep_float", KEEP_FLOAT)),
             licence=spec.licence,
             detector=spec.detector,
-            int8_by_dot=spec.int8_by_dot,
+            int8_on_request=spec.int8_on_request,
         )
         return replace(kept, **changes)
 
@@ -134,7 +134,7 @@ def write(
         "origin": description.origin,
         "recipe": dict(description.recipe),
         "detector": description.detector,
-        "int8_by_dot": description.int8_by_dot,
+        "int8_on_request": description.int8_on_request,
         "commit": commit(),
         "scores": {},
     }

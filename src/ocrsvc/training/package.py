@@ -65,7 +65,7 @@ def package(
         | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
         keep_float=tuple(recipe.get("keep_float", ())),
         detector=recipe.get("detector", ""),
-        int8_by_dot=bool(recipe.get("int8_by_dot", False)),
+        int8_on_request=bool(recipe.get("int8_on_request", False)),
     )
     write(folder, net, description, lines)
 
