@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ocrsvc.training import fit as fit_module  # noqa: E402
 from ocrsvc.training.fit import fit, rate, score  # noqa: E402
 from ocrsvc.training.folder import Description, write  # noqa: E402
 from ocrsvc.training.loss import SIGNS  # noqa: E402
+from ocrsvc.training.net import SHAPES, Crnn  # noqa: E402
 from ocrsvc.training.shards import Line, Shards  # noqa: E402
 from ocrsvc.training.state import Recipe, State, lent, start, with_minutes  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
@@ -138,6 +140,28 @@ def test_the_optimiser_knows_parameters_by_their_place(teacher_path: Path, tiny_
         flat = [name for group in orders[0] for name in group]
         assert sorted(flat) == sorted(names.values())  # every parameter once
         assert orders[0][0] == [name for name in names.values() if "recurrent" in name and "bias" not in name]
+
+
+def test_a_rounded_stage_keeps_float_weights_and_scores_rounded_ones(
+    ground: Ground, tiny_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Convolutions in bfloat16, too; every forward sees rounded weights, none is left in the checkpoint."""
+    recipe = Recipe(
+        shape="tiny", epochs=1, frames=64, frozen="none", quantised=True, bfloat16=True, embedding=0, kl=0
+    )
+    real, rows = fit_module.embed, []
+
+    def embed(net: Crnn, *rest: Any, **named: Any) -> torch.Tensor:
+        rows.append(len(net.head.weight.detach()[5].unique()))
+        return real(net, *rest, **named)
+
+    monkeypatch.setattr(fit_module, "embed", embed)
+    content = ground.fit(recipe, tmp_path)
+    width = SHAPES["tiny"].embedding
+    assert len(rows) > content["step"]  # scores as well
+    assert max(rows) < width
+    assert all(len(content[part]["head.weight"][5].unique()) == width for part in ("net", "average"))
+    assert all(math.isfinite(value) for value in content["log"][0].values())
 
 
 def test_what_is_exported_follows_the_trained_weights_at_a_distance(

@@ -1,4 +1,4 @@
-"""Activations rounded as INT8 will: few values, and gradients all the same."""
+"""Activations and weights rounded as INT8 will: few values, and gradients all the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ need_training()
 import torch  # noqa: E402
 
 from ocrsvc.training.net import SHAPES, Block, Crnn  # noqa: E402
-from ocrsvc.training.rounding import EVERY, Rounder, attach  # noqa: E402
+from ocrsvc.training.rounding import EVERY, Rounder, attach, weights  # noqa: E402
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -32,9 +32,7 @@ def test_gradients_pass_straight_through() -> None:
     x = torch.tensor([-5.0, -0.5, 0.25, 5.0], requires_grad=True)
     y = rounder(x)
     y.sum().backward()
-    assert y.tolist() == pytest.approx(
-        [-1, -0.5, 0.25, 1], abs=2 / 255
-    )  # what is beyond the range is clipped
+    assert y.tolist() == pytest.approx([-1, -0.5, 0.25, 1], abs=2 / 255)  # clipped beyond the range
     assert x.grad is not None
     assert x.grad.tolist() == [1, 1, 1, 1]
 
@@ -86,3 +84,29 @@ def test_all_but_gates_and_neck_rounds_and_another_net_takes_the_ranges_over() -
     assert attach(other, iter(rounders)) == rounders
     with torch.no_grad():
         assert torch.equal(other(images), net(images))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_weights_have_255_values_a_channel_within_and_are_their_own_again_behind(shape: str) -> None:
+    torch.manual_seed(1)
+    net = Crnn(SHAPES[shape], 40)
+    before = deepcopy(net.state_dict())
+    block = next(block for block in net.backbone.modules() if isinstance(block, Block))
+    with weights(net):
+        for layer in (block.expand, net.head):
+            for row in layer.weight.detach().flatten(1):
+                steps = row / (row.abs().max() / 127)
+                assert torch.allclose(steps, steps.round(), atol=1e-3)
+        assert torch.equal(net.neck.reduce.weight, before["neck.reduce.weight"])
+        net(torch.rand(1, 3, 48, 64)).sum().backward()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert block.expand.weight.grad is not None
+    assert not torch.equal(block.expand.weight.grad, torch.zeros_like(block.expand.weight))
+
+
+def test_weights_are_their_own_again_after_an_error() -> None:
+    net = Crnn(SHAPES["tiny"], 40)
+    before = net.head.weight.detach().clone()
+    with pytest.raises(ZeroDivisionError), weights(net):
+        raise ZeroDivisionError
+    assert torch.equal(net.head.weight, before)

@@ -156,20 +156,8 @@ def test_a_stage_can_hold_on_to_a_model_that_is_there(tiny_run: TrainingRun, tmp
         out = str(tmp_path / name)
         pictures = str(tiny_run.folder / "shards")
         cli.main(["features", str(recipe), "--out", out, "--pictures", pictures, "--processes", "1", *hold])
-        command = [
-            "fit",
-            str(recipe),
-            "--out",
-            out,
-            "--stage",
-            "fast",
-            "--start",
-            model,
-            "--threads",
-            "1",
-            *hold,
-        ]
-        cli.main([*command, "--minutes", "0.0001"])
+        command = ["fit", str(recipe), "--out", out, "--stage", "fast", "--start", model, "--threads", "1"]
+        cli.main([*command, "--minutes", "0.0001", *hold])
         terms[name] = torch.load(tmp_path / name / "fast" / "last.pt", weights_only=True)["log"][0]
     assert terms["held"]["embedding"] < 0.001
     assert terms["lent"]["embedding"] > 0.01

@@ -9,12 +9,13 @@ import math
 import random
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ocrsvc.training import teacher
+from ocrsvc.training import rounding, teacher
 from ocrsvc.training.loss import Loss, Weights
 from ocrsvc.training.net import Crnn
 from ocrsvc.training.shards import Line, Shards
@@ -25,14 +26,19 @@ SAVE_EVERY_S = 180.0
 SHOW_EVERY_S = 20.0
 
 
-def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str) -> Tensor:
-    """Embeddings [N,T,D] of lines of one length, with gradient from where the net is free."""
+def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str, *, bfloat16: bool = False) -> Tensor:
+    """Embeddings [N,T,D] of lines of one length, with gradient from where the net is free.
+
+    ``bfloat16``: the convolutions compute in that, the neck in float32 all the same.
+    """
     if frozen == "all":
         return net.neck(shards.cached(lines))
     backbone = net.backbone
-    with torch.set_grad_enabled(torch.is_grad_enabled() and frozen == "none"):
-        lower = backbone.low(backbone.stem(shards.images(lines)))
-    return net.neck(backbone.pool(backbone.high(backbone.middle(lower))))
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and frozen == "none"):
+            lower = backbone.low(backbone.stem(shards.images(lines)))
+        features = backbone.pool(backbone.high(backbone.middle(lower)))
+    return net.neck(features.float())
 
 
 @torch.no_grad()
@@ -100,9 +106,10 @@ def fit(
             if run.progress >= 1:
                 break
         row = {"epoch": state.step / per_epoch, **run.means()}
-        for name, lines in dev.items():
-            scores = score(state.average, shards, truths, lines, recipe.frozen)
-            row |= {f"{name}_{kind}": share for kind, share in scores.items()}
+        with rounding.weights(state.average) if recipe.quantised else nullcontext():
+            for name, lines in dev.items():
+                scores = score(state.average, shards, truths, lines, recipe.frozen)
+                row |= {f"{name}_{kind}": share for kind, share in scores.items()}
         state.log.append(row)
         state.save(checkpoint, recipe, truths.charset)
         print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
@@ -133,11 +140,11 @@ class _Run:
         factor = rate(self.progress)
         for group in state.optimiser.param_groups:
             group["lr"] = recipe.learning_rate * factor * group["scale"]
-        terms = self.loss(
-            embed(state.net, self.shards, chunk, recipe.frozen), state.net.head, self.shards.batch(chunk)
-        )
         state.optimiser.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        with rounding.weights(state.net) if recipe.quantised else nullcontext():
+            embedding = embed(state.net, self.shards, chunk, recipe.frozen, bfloat16=recipe.bfloat16)
+            terms = self.loss(embedding, state.net.head, self.shards.batch(chunk))
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([p for p in state.net.parameters() if p.requires_grad], 5.0)
         state.optimiser.step()
         state.step += 1

@@ -1,18 +1,19 @@
-"""Rounds activations as INT8 will, while training goes on, so that the net learns to live with it.
+"""Rounds activations and weights as INT8 will, while training goes on, so that the net learns to live with it.
 
-Quantisation-aware training after Jacob et al. 2018, of activations alone: weights are rounded per channel, which
-costs little, whereas one scale has to do for a whole activation. Gradients pass straight through.
+Quantisation-aware training after Jacob et al. 2018: activations to one scale each, weights to one a channel. Gradients
+pass straight through.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-from ocrsvc.training.net import Block, Crnn, PlainStem
+from ocrsvc.training.net import Block, BranchedStem, Crnn, PlainStem
 from ocrsvc.training.quantize import PERCENTILE
 
 MOMENTUM = 0.1  # of the ranges, which follow those of the batches
@@ -84,10 +85,10 @@ def _range(x: Tensor) -> tuple[float, float]:
 
 
 def attach(net: Crnn, rounders: Iterator[Rounder] | None = None) -> list[Rounder]:
-    """Rounds what INT8 will round: what stem (the plain one) and blocks compute, and what the head is given.
+    """Rounds what INT8 will round: what stem (the plain one) and blocks compute, what they and the head are given.
 
-    Gates, neck and branched stem stay in float, as in serving. ``rounders``: those of a net like this one, whose ranges
-    it takes over. Returns the rounders, in the order of the net.
+    Gates, neck and branched stem compute in float, as in serving. ``rounders``: those of a net like this one, whose
+    ranges it takes over. Returns the rounders, in the order of the net.
     """
     made: list[Rounder] = []
 
@@ -100,6 +101,8 @@ def attach(net: Crnn, rounders: Iterator[Rounder] | None = None) -> list[Rounder
             module.first.register_forward_hook(one().behind)
             module.second.register_forward_pre_hook(one().before)
             module.second.register_forward_hook(one().behind)
+        elif isinstance(module, BranchedStem):
+            module.register_forward_hook(one().behind)
         elif isinstance(module, Block):
             for part in (module.depthwise, module.expand, module.activation, module.project):
                 part.register_forward_hook(one().behind)
@@ -109,3 +112,30 @@ def attach(net: Crnn, rounders: Iterator[Rounder] | None = None) -> list[Rounder
                 module.register_forward_hook(one().behind)
     net.neck.register_forward_hook(one().behind)
     return made
+
+
+@contextmanager
+def weights(net: Crnn) -> Iterator[None]:
+    """Within, the weights that INT8 will round are rounded to 255 steps a channel; behind it they are what they were.
+
+    A forward and its backward belong into one such block: the gradient is that of the rounded weights and goes to the
+    float ones.
+    """
+    kept = [(layer.weight, layer.weight.detach().clone()) for layer in _layers(net)]
+    for parameter, weight in kept:
+        step = weight.flatten(1).abs().amax(1).clamp(min=1e-12).reshape(-1, *[1] * (weight.ndim - 1)) / 127
+        parameter.data.copy_((weight / step).round_().mul_(step))
+    try:
+        yield
+    finally:
+        for parameter, weight in kept:
+            parameter.data.copy_(weight)
+
+
+def _layers(net: Crnn) -> Iterator[nn.Conv2d | nn.Linear]:
+    for module in net.backbone.modules():
+        if isinstance(module, PlainStem):
+            yield from (module.first, module.second)
+        elif isinstance(module, Block):
+            yield from (module.depthwise, module.expand, module.project)
+    yield net.head
