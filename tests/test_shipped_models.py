@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from drawings import Picture
+from drawings import Picture, line_image
 from numpy.typing import NDArray
 
 from ocrsvc import cpu
@@ -83,6 +85,25 @@ def test_clean_print_is_read(recogniser: Recogniser, lines: list[NDArray[np.uint
 def test_confidence_is_calibrated_for_these_weights(recogniser: Recogniser) -> None:
     assert recogniser.calibration is not None
     assert 0.5 < recogniser.calibration.review_threshold < 1
+
+
+def test_neighbours_tell_look_alikes_apart_in_small_print(recogniser: Recogniser, font_path: Path) -> None:
+    """13 and 14 pixels high. What is right without them stays so."""
+    words = "未来 周末 自己 已经 鸟类 乌龟 拨款 拔河 侯爵 气候 遣返 遗产 辩论 辨别 瓣膜 赢利 羸弱 徒步 陡坡 慕名 暮色"
+    drawn = [(word, line_image(word, font_path)) for word in words.split()]
+    small = [
+        (word, cv2.resize(image, (round(image.shape[1] * height / image.shape[0]), height)))
+        for height in (13, 14)
+        for word, image in drawn
+    ]
+    crops = [fit(np.asarray(image, np.uint8), 48) for _, image in small]
+    alone = Recogniser(recogniser.spec, cpu=cpu.inspect(), precision=recogniser.precision, bigrams=False)
+    without, read = ([line.text for line in each.run(WIDTH, crops)] for each in (alone, recogniser))
+    right = [
+        [text == word for text, (word, _) in zip(texts, small, strict=True)] for texts in (without, read)
+    ]
+    assert sum(right[1]) > sum(right[0])
+    assert sum(before and not after for before, after in zip(*right, strict=True)) <= 1
 
 
 def test_the_default_model_is_small() -> None:

@@ -1,18 +1,22 @@
 """Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch.
 
-The most probable class of each time step is taken, repeats are merged, the blank (class 0) is dropped.
+The most probable class of each time step is taken, repeats are merged, the blank (class 0) is dropped. What the best
+class of a character is, its neighbours may have a say in (``bigrams``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.bigrams import Runs
 from ocrsvc.results import Character, LineText
 
 BLANK = 0
+
+Choice = Callable[[Runs], tuple[NDArray[np.int32], NDArray[np.float32]]]
 
 
 def decode(
@@ -23,13 +27,15 @@ def decode(
     alphabet: str,
     stride: int,
     reach_pixels: int,
+    choose: Choice | None = None,
 ) -> list[LineText]:
     """The text of each row.
 
     ``best`` and ``probability`` are ``[N,T]``: the top class of each time step and its probability.
     ``widths`` are the N lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i;
     ``stride`` the pixels of one time step. A character spans its time steps, widened half-way to its
-    neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width.
+    neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width. ``choose`` may
+    give characters another class and probability.
     """
     # A run begins, and the one before it ends, at a time step that holds another class.
     changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
@@ -41,6 +47,8 @@ def decode(
 
     classes = best[rows, starts]
     peaks = _peaks(probability, rows, starts, ends)
+    if choose is not None:
+        classes, peaks = choose(Runs(rows, starts, ends, classes, peaks))
     lefts, rights = _spans(rows, starts * stride, ends * stride, reach_pixels)
     own = np.asarray(widths, dtype=np.float64)[rows]
     lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)

@@ -19,6 +19,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ocrsvc import ctc, headless
+from ocrsvc.bigrams import Bigrams
 from ocrsvc.buckets import stack
 from ocrsvc.charsets import Charset, resolve
 from ocrsvc.cpu import Cpu
@@ -100,18 +101,20 @@ class Recogniser:
         arena: bool = True,
         threads: int = 1,
         providers: Sequence[str] = (CPU,),
+        bigrams: bool = True,
     ) -> None:
         self.spec = spec
+        self._bigrams = Bigrams(spec.charset, spec.bigram_weight) if bigrams and spec.bigram_weight else None
         if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
             precision = "fp32"
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
         self._open = functools.partial(open_session, arena=arena, threads=threads, providers=providers)
         self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
-        in_use = next(name for name in spec.precisions if spec.files[name] is self.file)
-        self.calibration = spec.calibrations().get(in_use)
+        self.precision = next(name for name in spec.precisions if spec.files[name] is self.file)
+        self.calibration = spec.calibrations().get(self.precision)
         # Weights of another training have a head of their own.
-        self._head_file = spec.files.get(f"head_{in_use}", spec.files.get("head"))
+        self._head_file = spec.files.get(f"head_{self.precision}", spec.files.get("head"))
         self._lock = threading.Lock()
         self._beheaded: ort.InferenceSession | None = None
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
@@ -150,24 +153,30 @@ class Recogniser:
             return []
         shape = self.spec.input
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
-        decode = functools.partial(
-            ctc.decode,
-            widths=[crop.shape[1] for crop in crops],
-            alphabet=self.spec.charset,
-            stride=shape.width_stride,
-            reach_pixels=shape.height // 2,
-        )
+
+        def decode(indices: NDArray[np.int32], probabilities: NDArray[np.float32]) -> list[LineText]:
+            choose = (
+                functools.partial(self._bigrams.choose, indices, probabilities) if self._bigrams else None
+            )
+            return ctc.decode(
+                indices[:, :, 0],
+                probabilities[:, :, 0],
+                widths=[crop.shape[1] for crop in crops],
+                alphabet=self.spec.charset,
+                stride=shape.width_stride,
+                reach_pixels=shape.height // 2,
+                choose=choose,
+            )
+
         if charset is None:
-            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
-            return decode(indices[:, :, 0], probabilities[:, :, 0])
+            return decode(*self._session.run(["indices", "probabilities"], {"pixels": pixels}))
         if not free:
             (features,) = self._headless().run(["features"], {"pixels": pixels})
             return decode(*self._constrained(features, charset))
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
-        unbound = decode(indices[:, :, 0], probabilities[:, :, 0])
-        bound = decode(*self._constrained(features, charset))
+        unbound, bound = decode(indices, probabilities), decode(*self._constrained(features, charset))
         return [replace(line, free=other) for line, other in zip(bound, unbound, strict=True)]
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
@@ -182,16 +191,21 @@ class Recogniser:
     def _constrained(
         self, features: NDArray[np.float32], charset: Charset
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Best class and its probability ``[N,T]`` among the charset's classes and the blank alone.
+        """Best classes and their probabilities ``[N,T,K]`` among the charset's classes and the blank alone.
 
-        ``features`` ``[N,T,D]`` are what the last layer sees; only the allowed rows of that layer are computed.
+        ``features`` ``[N,T,D]`` are what the last layer sees; only the allowed rows of that layer are computed. K is 1
+        where no neighbours are asked.
         """
         weight, bias = self._constraint(charset)
         logits = features @ weight + bias
-        position = logits.argmax(axis=-1)
-        peak = np.take_along_axis(logits, position[..., None], axis=-1)
-        probability = 1 / np.exp(logits - peak).sum(axis=-1)
-        return charset.classes[position], probability.astype(np.float32)
+        count = min(self.spec.top_k, logits.shape[-1]) if self._bigrams else 1
+        best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
+        best = np.take_along_axis(
+            best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1
+        )
+        odds = np.exp(logits - np.take_along_axis(logits, best[..., :1], axis=-1))
+        probability = np.take_along_axis(odds, best, axis=-1) / odds.sum(axis=-1, keepdims=True)
+        return charset.classes[best], probability.astype(np.float32)
 
     def _constraint(self, charset: Charset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The columns of the model's last layer that belong to the charset."""

@@ -49,6 +49,11 @@ class Settings(BaseSettings):
         description="Confidence below which a line needs review; default: the model's own, 0.9 without a calibration.",
     )
 
+    bigrams: bool = Field(
+        True,
+        description="Whether Chinese characters in doubt are told apart by their neighbours, as in words.",
+    )
+
     workers: int | None = Field(
         None, ge=1, le=256, description="Threads that run models; default: effective cores."
     )

@@ -26,7 +26,7 @@ class Description:
     """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
 
     ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
-    on pages, '' for the default; ``int8_on_request`` as in ``Manifest``.
+    on pages, '' for the default; ``int8_on_request`` and ``bigram_weight`` as in ``Manifest``.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Description:
     licence: str = "Apache-2.0"
     detector: str = ""
     int8_on_request: bool = False
+    bigram_weight: float = 0.0
 
     @classmethod
     def of(cls, spec: Manifest, **changes: Any) -> Description:
@@ -60,6 +61,7 @@ class Description:
             licence=spec.licence,
             detector=spec.detector,
             int8_on_request=spec.int8_on_request,
+            bigram_weight=spec.bigram_weight,
         )
         return replace(kept, **changes)
 
@@ -135,6 +137,7 @@ def write(
         "recipe": dict(description.recipe),
         "detector": description.detector,
         "int8_on_request": description.int8_on_request,
+        "bigram_weight": description.bigram_weight,
         "commit": commit(),
         "scores": {},
     }

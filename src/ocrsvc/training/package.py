@@ -66,6 +66,7 @@ def package(
         keep_float=tuple(recipe.get("keep_float", ())),
         detector=recipe.get("detector", ""),
         int8_on_request=bool(recipe.get("int8_on_request", False)),
+        bigram_weight=float(recipe.get("bigram_weight", 0)),
     )
     write(folder, net, description, lines)
 

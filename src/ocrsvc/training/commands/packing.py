@@ -1,4 +1,4 @@
-"""``ocrsvc train export|quantize|calibrate``: model folders, their INT8 graphs, and what their confidences mean."""
+"""``ocrsvc train export|quantize|bigrams|calibrate``: model folders, their INT8 graphs, what goes with them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ def add_parsers(steps: Steps) -> None:
         metavar="PART",
         help="nodes with one of these in their names stay in float32 (default: as the model's manifest says)",
     )
+    bigrams = add(steps, "bigrams", _bigrams, "count which Chinese characters stand side by side in words")
+    bigrams.add_argument("--out", type=Path, required=True, help="src/ocrsvc/bigrams.npz")
     calibrate = add(
         steps, "calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True
     )
@@ -118,6 +120,15 @@ def _quantize(options: argparse.Namespace) -> None:
     print(
         f"{options.model}: INT8 of {made.files['int8'].size / 1e6:.1f} MB, calibrated on {len(samples)} lines"
     )
+
+
+def _bigrams(options: argparse.Namespace) -> None:
+    from ocrsvc.bigrams import pack
+    from ocrsvc.training import charset, pairs
+
+    counted = pairs.evidence(frozenset(charset.load()))
+    options.out.write_bytes(pack(counted))
+    print(f"{options.out}: {len(counted)} pairs")
 
 
 def _calibrate(options: argparse.Namespace) -> None:
