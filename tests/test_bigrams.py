@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrsvc.bigrams import Bigrams, Runs, pack
+from ocrsvc.bigrams import Bigrams, pack
+from ocrsvc.ctc import Runs
 
 ALPHABET = "未末来已己经人O0口 "
 BEST = 4
@@ -35,10 +36,10 @@ def read(bigrams: Bigrams, *lines: Sequence[Place]) -> list[tuple[str, list[floa
             indices[row, step, rank] = ALPHABET.index(character) + 1
             probabilities[row, step, rank] = probability
     rows, starts = np.array([row for row, _, _ in places]), np.array([step for _, step, _ in places])
-    runs = Runs(rows, starts, starts + 1, indices[rows, starts, 0], probabilities[rows, starts, 0])
-    classes, peaks = bigrams.choose(indices, probabilities, runs)
+    seen = Runs(rows, starts, starts + 1, indices[rows, starts, 0], probabilities[rows, starts, 0])
+    runs = bigrams.choose(indices, probabilities, seen)
     return [
-        ("".join(ALPHABET[c - 1] for c in classes[rows == row]), peaks[rows == row].tolist())
+        ("".join(ALPHABET[c - 1] for c in runs.classes[rows == row]), runs.peaks[rows == row].tolist())
         for row in range(len(lines))
     ]
 

@@ -97,7 +97,7 @@ def test_neighbours_tell_look_alikes_apart_in_small_print(recogniser: Recogniser
         for word, image in drawn
     ]
     crops = [fit(np.asarray(image, np.uint8), 48) for _, image in small]
-    alone = Recogniser(recogniser.spec, cpu=cpu.inspect(), precision=recogniser.precision, bigrams=False)
+    alone = Recogniser(recogniser.spec, cpu=cpu.inspect(), precision=recogniser.precision, context=False)
     without, read = ([line.text for line in each.run(WIDTH, crops)] for each in (alone, recogniser))
     right = [
         [text == word for text, (word, _) in zip(texts, small, strict=True)] for texts in (without, read)

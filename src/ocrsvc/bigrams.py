@@ -2,7 +2,7 @@
 
 未来 and 已经 are words, 末来 and 己经 are not. A table says how much more often two characters stand beside each other
 than chance would have it (pointwise mutual information, Church & Hanks 1990), counted in the words of a dictionary
-(``ocrsvc train bigrams``). It only ever speaks for a pair: what it does not know, names and rare characters among
+(``ocrsvc train vocabulary``). It only ever speaks for a pair: what it does not know, names and rare characters among
 it, is read as it looks. Only Chinese characters are weighed, and only against each other: numbers, Latin text and
 whatever the recogniser is sure of stay as they are.
 """
@@ -10,28 +10,18 @@ whatever the recogniser is sure of stay as they are.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.ctc import Runs, peak_steps
+
 TABLE = "bigrams.npz"
 CERTAIN = 0.98  # a peak of this or more is not questioned
 _GAP = 5.0  # nats by which an alternative may be less probable than the peak
 _STEP = 1 / 16  # nats, of the evidence in the file
-
-
-@dataclass(frozen=True, slots=True)
-class Runs:
-    """The characters of a batch, one after the other: the row of each, the time steps ``[start, end)`` where its class
-    is the best one, its class, and the highest probability that it has there."""
-
-    rows: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    ends: NDArray[np.intp]
-    classes: NDArray[np.int32]
-    peaks: NDArray[np.float32]
 
 
 class Bigrams:
@@ -49,10 +39,8 @@ class Bigrams:
         # 0 is what no pair begins or ends with: the blank, and all that is not Chinese.
         self._codes = np.where((codes >= 0x4E00) & (codes <= 0x9FFF), codes, 0).astype(np.uint32)
 
-    def choose(
-        self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Class and probability of every character, once its neighbours were asked.
+    def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
+        """The characters, once the neighbours of those in doubt were asked.
 
         ``indices`` and ``probabilities`` ``[N,T,K]`` are the K best classes of each time step, the best first. Of what
         is in doubt the most probable way through all alternatives is taken (Viterbi 1967), and the probability of a
@@ -60,7 +48,7 @@ class Bigrams:
         """
         at, alternatives, seen = self._doubts(indices, probabilities, runs)
         if not len(at):
-            return runs.classes, runs.peaks
+            return runs
         codes = self._codes[alternatives]
         # A neighbour that is in doubt itself is linked to; what one that is not says is known from the start.
         linked = np.append(False, (np.diff(at) == 1) & (np.diff(runs.rows[at]) == 0))
@@ -79,7 +67,7 @@ class Bigrams:
         classes, peaks = runs.classes.copy(), runs.peaks.copy()
         classes[at] = alternatives[np.arange(len(at)), way]
         peaks[at] = seen.sum(axis=1) * share
-        return classes, peaks
+        return replace(runs, classes=classes, peaks=peaks)
 
     def _doubts(
         self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs
@@ -90,7 +78,7 @@ class Bigrams:
         at = np.flatnonzero((self._codes[runs.classes] > 0) & (runs.peaks < CERTAIN))
         if not len(at):
             return at, indices[:0, 0], probabilities[:0, 0]
-        rows, steps = runs.rows[at], _peak_steps(probabilities[:, :, 0], runs, at)
+        rows, steps = runs.rows[at], peak_steps(probabilities[:, :, 0], runs, at)
         alternatives, seen = indices[rows, steps], probabilities[rows, steps]
         possible = (self._codes[alternatives] > 0) & (seen > seen[:, :1] * np.exp(-_GAP))
         several = possible.sum(axis=1) > 1
@@ -139,16 +127,6 @@ def _share(
     given[here - 1] += links[here, :, way[here]]
     weights = np.exp(given - given.max(axis=1, keepdims=True))
     return np.asarray(weights[places, way] / weights.sum(axis=1), np.float32)
-
-
-def _peak_steps(best: NDArray[np.float32], runs: Runs, at: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The time step where each of the characters ``at`` is most probable, by ``best`` ``[N,T]``."""
-    rows, starts, ends = runs.rows[at], runs.starts[at], runs.ends[at]
-    steps: NDArray[np.intp] = starts.copy()
-    for further in range(1, int((ends - starts).max())):
-        others = np.minimum(starts + further, ends - 1)
-        steps = np.where(best[rows, others] > best[rows, steps], others, steps)
-    return steps
 
 
 def pack(evidence: dict[str, float]) -> bytes:

@@ -1,22 +1,35 @@
 """Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch.
 
 The most probable class of each time step is taken, repeats are merged, the blank (class 0) is dropped. What the best
-class of a character is, its neighbours may have a say in (``bigrams``).
+class of a character is, those beside it may have a say in (``bigrams``, ``lexicon``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.bigrams import Runs
 from ocrsvc.results import Character, LineText
 
 BLANK = 0
 
-Choice = Callable[[Runs], tuple[NDArray[np.int32], NDArray[np.float32]]]
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The characters of a batch, one after the other: the row of each, the time steps ``[start, end)`` where its class
+    is the best one, its class, and the highest probability that it has there."""
+
+    rows: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    ends: NDArray[np.intp]
+    classes: NDArray[np.int32]
+    peaks: NDArray[np.float32]
+
+
+Choice = Callable[[Runs], Runs]
 
 
 def decode(
@@ -35,7 +48,7 @@ def decode(
     ``widths`` are the N lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i;
     ``stride`` the pixels of one time step. A character spans its time steps, widened half-way to its
     neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width. ``choose`` may
-    give characters another class and probability.
+    give characters other classes and probabilities.
     """
     # A run begins, and the one before it ends, at a time step that holds another class.
     changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
@@ -45,17 +58,16 @@ def decode(
     order = np.searchsorted(_key(change_rows, change_steps), _key(rows, starts), side="right")
     ends = change_steps[order]
 
-    classes = best[rows, starts]
-    peaks = _peaks(probability, rows, starts, ends)
+    runs = Runs(rows, starts, ends, best[rows, starts], _peaks(probability, rows, starts, ends))
     if choose is not None:
-        classes, peaks = choose(Runs(rows, starts, ends, classes, peaks))
+        runs = choose(runs)
     lefts, rights = _spans(rows, starts * stride, ends * stride, reach_pixels)
     own = np.asarray(widths, dtype=np.float64)[rows]
     lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)
 
     lines: list[LineText] = []
     bounds = np.searchsorted(rows, np.arange(best.shape[0] + 1))
-    columns = zip(classes.tolist(), peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
+    columns = zip(runs.classes.tolist(), runs.peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
     characters = [Character(alphabet[c - 1], p, left, right) for c, p, left, right in columns]
     for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         lines.append(line_of(characters[first:last]))
@@ -72,6 +84,16 @@ def line_of(characters: Sequence[Character]) -> LineText:
     kept = tuple(characters[first:last])
     mean = sum(c.confidence for c in kept) / len(kept) if kept else 0.0
     return LineText("".join(c.text for c in kept), mean, kept)
+
+
+def peak_steps(best: NDArray[np.float32], runs: Runs, at: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The time step where each of the characters ``at`` is most probable, by ``best`` ``[N,T]``."""
+    rows, starts, ends = runs.rows[at], runs.starts[at], runs.ends[at]
+    steps: NDArray[np.intp] = starts.copy()
+    for further in range(1, int((ends - starts).max())):
+        others = np.minimum(starts + further, ends - 1)
+        steps = np.where(best[rows, others] > best[rows, steps], others, steps)
+    return steps
 
 
 def _key(rows: NDArray[np.intp], steps: NDArray[np.intp]) -> NDArray[np.int64]:

@@ -25,6 +25,7 @@ from ocrsvc.charsets import Charset, resolve
 from ocrsvc.cpu import Cpu
 from ocrsvc.errors import CorruptModel, UnusableProvider
 from ocrsvc.fixed import FixedSessions
+from ocrsvc.lexicon import Lexicon
 from ocrsvc.manifest import Manifest, ModelFile
 from ocrsvc.providers import CPU, gains_from_int8
 from ocrsvc.results import LineText, ModelId
@@ -101,10 +102,14 @@ class Recogniser:
         arena: bool = True,
         threads: int = 1,
         providers: Sequence[str] = (CPU,),
-        bigrams: bool = True,
+        context: bool = True,
     ) -> None:
         self.spec = spec
-        self._bigrams = Bigrams(spec.charset, spec.bigram_weight) if bigrams and spec.bigram_weight else None
+        self._judges: list[Bigrams | Lexicon] = []
+        if context and spec.bigram_weight:
+            self._judges.append(Bigrams(spec.charset, spec.bigram_weight))
+        if context and spec.lexicon_nats:
+            self._judges.append(Lexicon(spec.charset, spec.lexicon_nats))
         if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
             precision = "fp32"
         self.file = spec.weights(precision, cpu)
@@ -155,9 +160,11 @@ class Recogniser:
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
 
         def decode(indices: NDArray[np.int32], probabilities: NDArray[np.float32]) -> list[LineText]:
-            choose = (
-                functools.partial(self._bigrams.choose, indices, probabilities) if self._bigrams else None
-            )
+            def choose(runs: ctc.Runs) -> ctc.Runs:
+                for judge in self._judges:
+                    runs = judge.choose(indices, probabilities, runs)
+                return runs
+
             return ctc.decode(
                 indices[:, :, 0],
                 probabilities[:, :, 0],
@@ -198,7 +205,7 @@ class Recogniser:
         """
         weight, bias = self._constraint(charset)
         logits = features @ weight + bias
-        count = min(self.spec.top_k, logits.shape[-1]) if self._bigrams else 1
+        count = min(self.spec.top_k, logits.shape[-1]) if self._judges else 1
         best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
         best = np.take_along_axis(
             best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1

@@ -79,7 +79,8 @@ class Manifest:
     ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has. ``detector`` is what finds
     a recogniser's lines where its users name none, empty where any will do; ``postprocess`` is a detector's own
     (detector.PostProcess). ``int8_on_request``: int8 costs too much to be taken unasked. ``bigram_weight``: how much
-    the neighbours of a Chinese character say about it (bigrams.py), 0 for nothing.
+    the neighbours of a Chinese character say about it (bigrams.py); ``lexicon_nats``: how much an English word may look
+    less probable than none (lexicon.py); both 0 for nothing.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Manifest:
     postprocess: Mapping[str, float] = field(default_factory=dict)
     int8_on_request: bool = False
     bigram_weight: float = 0.0
+    lexicon_nats: float = 0.0
 
     @property
     def buckets(self) -> Buckets:

@@ -64,7 +64,7 @@ class Sessions:
                 arena=self._settings.arena,
                 threads=self._settings.run_threads,
                 providers=choose(self._settings.providers, fixed_shapes=spec.input.rows > 0),
-                bigrams=self._settings.bigrams,
+                context=self._settings.context,
             )
         recogniser = self.recognisers[spec.name]
         self.recognisers[name] = recogniser  # a path is another name for it

@@ -49,9 +49,8 @@ class Settings(BaseSettings):
         description="Confidence below which a line needs review; default: the model's own, 0.9 without a calibration.",
     )
 
-    bigrams: bool = Field(
-        True,
-        description="Whether Chinese characters in doubt are told apart by their neighbours, as in words.",
+    context: bool = Field(
+        True, description="Whether characters in doubt are told apart by the words that they would make."
     )
 
     workers: int | None = Field(

@@ -22,7 +22,7 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
   ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
   ocrsvc train export --static-buckets --from crnn --model crnn-static      fixed shapes, for Ascend's CANN
   ocrsvc train quantize crnn --model my-crnn --data DATA/lines/*    its INT8 graph anew, calibrated on your lines
-  ocrsvc train bigrams --out src/ocrsvc/bigrams.npz    which Chinese characters stand beside each other in words
+  ocrsvc train vocabulary --words FILE --out src/ocrsvc    the tables of pairs and words that decoding goes by
   ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities
 
 On your own labelled lines, minutes with a model that is there (docs/finetuning.md):

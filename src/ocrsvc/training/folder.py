@@ -26,7 +26,7 @@ class Description:
     """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
 
     ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
-    on pages, '' for the default; ``int8_on_request`` and ``bigram_weight`` as in ``Manifest``.
+    on pages, '' for the default; the others as in ``Manifest``.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Description:
     detector: str = ""
     int8_on_request: bool = False
     bigram_weight: float = 0.0
+    lexicon_nats: float = 0.0
 
     @classmethod
     def of(cls, spec: Manifest, **changes: Any) -> Description:
@@ -62,6 +63,7 @@ class Description:
             detector=spec.detector,
             int8_on_request=spec.int8_on_request,
             bigram_weight=spec.bigram_weight,
+            lexicon_nats=spec.lexicon_nats,
         )
         return replace(kept, **changes)
 
@@ -138,6 +140,7 @@ def write(
         "detector": description.detector,
         "int8_on_request": description.int8_on_request,
         "bigram_weight": description.bigram_weight,
+        "lexicon_nats": description.lexicon_nats,
         "commit": commit(),
         "scores": {},
     }

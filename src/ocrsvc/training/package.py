@@ -67,6 +67,7 @@ def package(
         detector=recipe.get("detector", ""),
         int8_on_request=bool(recipe.get("int8_on_request", False)),
         bigram_weight=float(recipe.get("bigram_weight", 0)),
+        lexicon_nats=float(recipe.get("lexicon_nats", 0)),
     )
     write(folder, net, description, lines)
 

@@ -1,4 +1,4 @@
-"""``ocrsvc train export|quantize|bigrams|calibrate``: model folders, their INT8 graphs, what goes with them."""
+"""``ocrsvc train export|quantize|vocabulary|calibrate``: model folders, their INT8 graphs, what goes with them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ def add_parsers(steps: Steps) -> None:
         metavar="PART",
         help="nodes with one of these in their names stay in float32 (default: as the model's manifest says)",
     )
-    bigrams = add(steps, "bigrams", _bigrams, "count which Chinese characters stand side by side in words")
-    bigrams.add_argument("--out", type=Path, required=True, help="src/ocrsvc/bigrams.npz")
+    vocabulary = add(
+        steps, "vocabulary", _vocabulary, "count pairs of characters in words, list English words"
+    )
+    vocabulary.add_argument("--words", type=Path, required=True, help="English, one a line")
+    vocabulary.add_argument("--out", type=Path, required=True, help="folder for both tables: src/ocrsvc")
     calibrate = add(
         steps, "calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True
     )
@@ -122,13 +125,21 @@ def _quantize(options: argparse.Namespace) -> None:
     )
 
 
-def _bigrams(options: argparse.Namespace) -> None:
-    from ocrsvc.bigrams import pack
-    from ocrsvc.training import charset, pairs
+def _vocabulary(options: argparse.Namespace) -> None:
+    import gzip
 
-    counted = pairs.evidence(frozenset(charset.load()))
-    options.out.write_bytes(pack(counted))
-    print(f"{options.out}: {len(counted)} pairs")
+    from ocrsvc.bigrams import TABLE, pack
+    from ocrsvc.lexicon import WORDS
+    from ocrsvc.training import charset, vocabulary
+
+    try:
+        english = vocabulary.words(options.words.read_text("utf-8").splitlines())
+        pairs = vocabulary.pairs(frozenset(charset.load()))
+        (options.out / TABLE).write_bytes(pack(pairs))
+        (options.out / WORDS).write_bytes(gzip.compress("\n".join(english).encode(), mtime=0))
+    except OSError as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+    print(f"{options.out}: {len(pairs)} pairs, {len(english)} words")
 
 
 def _calibrate(options: argparse.Namespace) -> None:

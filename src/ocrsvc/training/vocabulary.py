@@ -1,6 +1,7 @@
-"""Counts which Chinese characters stand beside each other in words: the table of ``ocrsvc.bigrams``.
+"""What dictionaries say about characters beside each other: the tables of ``ocrsvc.bigrams`` and ``ocrsvc.lexicon``.
 
-Words and how often they are used are those of jieba's dictionary (MIT), 350 000 of them.
+Chinese words and how often they are used are those of jieba's dictionary (MIT), English ones those of a list with a
+word a line, for instance SCOWL's (Debian's ``wamerican``).
 """
 
 from __future__ import annotations
@@ -9,20 +10,23 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 import jieba
 
+from ocrsvc.lexicon import SHORTEST
+
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
+_LATIN = re.compile(rf"[a-z]{{{SHORTEST},}}")
 _SMOOTHING = 0.1  # of what chance would have, added to every count
 _FEWEST = 3  # times that a pair has to be counted
 _LEAST_NATS = 1.0  # what says less is left out: 30 % of the pairs, and no line read differently
 
 
-def evidence(allowed: Set[str]) -> dict[str, float]:
+def pairs(allowed: Set[str]) -> dict[str, float]:
     """Pointwise mutual information in nats of pairs of ``allowed`` characters; only those that speak for the pair."""
     single: Counter[str] = Counter()
-    pairs: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     with jieba.get_dict_file() as file:
         for row in file:
             word, count = row.decode("utf-8").split(" ")[:2]
@@ -31,10 +35,10 @@ def evidence(allowed: Set[str]) -> dict[str, float]:
             for character in word:
                 single[character] += int(count)
             for left, right in itertools.pairwise(word):
-                pairs[left + right] += int(count)
+                counted[left + right] += int(count)
     total = single.total()
     found = {}
-    for pair, count in pairs.items():
+    for pair, count in counted.items():
         if count < _FEWEST or not set(pair) <= allowed:
             continue
         chance = single[pair[0]] * single[pair[1]] / total
@@ -42,3 +46,8 @@ def evidence(allowed: Set[str]) -> dict[str, float]:
         if nats > _LEAST_NATS:
             found[pair] = nats
     return found
+
+
+def words(lines: Iterable[str]) -> list[str]:
+    """The words that are long enough to be told from chance, in small letters and in order."""
+    return sorted({word for line in lines if _LATIN.fullmatch(word := line.strip().lower())})
