@@ -225,19 +225,23 @@ def test_convolutions_are_quantised_and_the_lstm_is_not(net: Crnn, folder: Path)
         assert stored[cast.input[0]] == onnx.TensorProto.FLOAT16
 
 
-def test_calibration_sees_what_serving_makes_in_batches_of_one_shape(
-    lines: list[NDArray[np.uint8]],
-) -> None:
+def test_calibration_sees_what_serving_makes(lines: list[NDArray[np.uint8]]) -> None:
+    """Every line in its own bucket; one that is too wide loses its end."""
     wide = np.zeros((48, BUCKETS.widest + 1, 3), np.uint8)
-    batches = list(quantize.even([*lines, *lines, wide], BUCKETS, 127))
-    widths = sorted(line.shape[1] for line in [*lines, *lines, wide])
-    bucket = BUCKETS.of(widths[len(widths) // 2])
-    assert [batch.shape for batch in batches] == [
-        (8, 48, bucket, 3)
-    ] * 2  # the 17th would be a batch of another shape
-    first = lines[0][:, :bucket]
-    assert np.array_equal(batches[0][0, :, : first.shape[1]], first)
-    assert (batches[0][0, :, first.shape[1] :] == 127).all()
+    narrow = np.zeros((48, 90, 3), np.uint8)
+    batches = list(quantize.batches([*lines, *[narrow] * 9, wide, wide, wide], BUCKETS, 127))
+    short = [len(batch) for batch in batches if batch.shape[2] == 96]
+    assert short[0] == 8
+    assert sum(short) >= 9
+    widest = [batch.shape for batch in batches if batch.shape[2] == BUCKETS.widest]
+    assert widest == [(2, 48, BUCKETS.widest, 3), (1, 48, BUCKETS.widest, 3)]
+    assert sum(len(batch) for batch in batches) == len(lines) + 12
+    first = lines[0]
+    held = [line for batch in batches for line in batch if batch.shape[2] == BUCKETS.of(first.shape[1])]
+    assert any(
+        np.array_equal(line[:, : first.shape[1]], first) and (line[:, first.shape[1] :] == 127).all()
+        for line in held
+    )
     reader = quantize.Calibration(batches)
     fed = [reader.get_next() for _ in range(len(batches) + 1)]
     assert fed[-1] is None
@@ -252,9 +256,11 @@ def test_calibration_sees_what_serving_makes_in_batches_of_one_shape(
 
 def test_calibration_takes_no_more_lines_than_fit_into_memory(lines: list[NDArray[np.uint8]]) -> None:
     many = [lines[0]] * 200 + [lines[1]] * 200
-    batches = list(quantize.even(many, BUCKETS, 127))
+    batches = list(quantize.batches(many, BUCKETS, 127))
     assert quantize.MOST_LINES * 0.8 < sum(len(batch) for batch in batches) <= quantize.MOST_LINES
-    assert not np.array_equal(batches[0][0], batches[-1][-1])  # of both ends of the list
+    shown = [line for batch in batches for line in batch]
+    for line in lines[:2]:  # of both ends of the list
+        assert any(np.array_equal(other[:, : line.shape[1]], line) for other in shown)
 
 
 def test_the_manifest_is_one_that_serving_takes(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ def package(
     net, characters = export.load(checkpoint)
     lines = _lines(recipe["calibration"], characters, fonts, prose) if "calibration" in recipe else []
     if lines and (strength := float(recipe.get("equalise", 0))):
-        shown = itertools.islice(quantize.even(lines, BUCKETS, PAD_VALUE), 12)
+        shown = quantize.batches(lines, BUCKETS, PAD_VALUE)
         equalise(net, (normalise(batch) for batch in shown), strength)
     sections: dict[str, Any] = {}
     for key, section in recipe.items():

@@ -33,7 +33,9 @@ QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone alone
 PERCENTILE = 99.99  # of an activation's values that its range holds; the rest is clipped
 MOST_LINES = 112  # that a range is found from; every activation of each is looked at
-# The calibrator keeps all activations of a range of batches, some 60 MB a line, until it has made histograms of them.
+_COLUMNS = 2560  # of pictures that the calibrator sees at once
+# The calibrator keeps all activations of a range of batches, some 60 MB a line, until it has made histograms of them;
+# and it stacks them, so that the batches of a range would have to be of one shape.
 _ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime heeds it with every method
 
 
@@ -57,19 +59,24 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]
         return None if batch is None else {"pixels": batch}
 
 
-def even(lines: Sequence[NDArray[np.uint8]], buckets: Buckets, pad_value: int) -> Iterator[NDArray[np.uint8]]:
-    """Lines uint8 [H,w,3] as batches of 8, all of the bucket of the median line; what is wider loses its end.
+def batches(
+    lines: Sequence[NDArray[np.uint8]], buckets: Buckets, pad_value: int
+) -> Iterator[NDArray[np.uint8]]:
+    """Lines uint8 [H,w,3] in batches of up to 8, each in its own bucket as in serving; few where the bucket is wide.
 
-    Batches of one shape, because the calibrator stacks what they make. Of more than ``MOST_LINES``, that many from
-    everywhere among them.
+    Of more than ``MOST_LINES``, that many from everywhere among them. What is wider than the widest bucket loses its
+    end.
     """
     lines = lines[:: math.ceil(len(lines) / MOST_LINES)]
-    widths = sorted(line.shape[1] for line in lines)
-    bucket = buckets.of(min(widths[len(widths) // 2], buckets.widest))
-    size = min(8, len(lines))
-    for i in range(0, len(lines) - size + 1, size):
-        group = [line[:, :bucket] for line in lines[i : i + size]]
-        yield stack(group, height=group[0].shape[0], width=bucket, pad_value=pad_value)
+    groups: dict[int, list[NDArray[np.uint8]]] = {}
+    for line in lines:
+        fitting = line[:, : buckets.widest]
+        groups.setdefault(buckets.of(fitting.shape[1]), []).append(fitting)
+    for bucket, group in sorted(groups.items()):
+        size = min(8, max(1, _COLUMNS // bucket))
+        for i in range(0, len(group), size):
+            part = group[i : i + size]
+            yield stack(part, height=part[0].shape[0], width=bucket, pad_value=pad_value)
 
 
 def to_int8(
@@ -88,7 +95,7 @@ def to_int8(
         quantize_static(
             str(prepared),
             str(target),
-            Calibration(even(lines, buckets, pad_value)),
+            Calibration(batches(lines, buckets, pad_value)),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTISED_OPERATORS,
             per_channel=True,
