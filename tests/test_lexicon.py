@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocrsvc.charsets import characters_of
 from ocrsvc.ctc import Runs
 from ocrsvc.lexicon import Lexicon, shipped
 
@@ -92,6 +93,13 @@ def test_digits_and_signs_are_no_letters(lexicon: Lexicon) -> None:
     """Though a word would come of it."""
     assert read(lexicon, "SERV[1I]CES")[0][0] == "SERV1CES"
     assert read(lexicon, "[0O]THERS")[0][0] == "0THERS"
+
+
+def test_codes_are_no_words(lexicon: Lexicon) -> None:
+    """A charset that lacks letters is one of hexadecimal digits, number plates or the like."""
+    assert not lexicon.judges(characters_of("hex"))
+    assert not lexicon.judges(characters_of("plate"))
+    assert lexicon.judges(characters_of("latin"))
 
 
 def test_lines_are_read_apart(lexicon: Lexicon) -> None:

@@ -39,6 +39,10 @@ class Bigrams:
         # 0 is what no pair begins or ends with: the blank, and all that is not Chinese.
         self._codes = np.where((codes >= 0x4E00) & (codes <= 0x9FFF), codes, 0).astype(np.uint32)
 
+    def judges(self, characters: str) -> bool:
+        """Whether a reading of these characters alone is asked about: of any."""
+        return bool(characters)
+
     def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
         """The characters, once the neighbours of those in doubt were asked.
 

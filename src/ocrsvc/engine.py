@@ -159,10 +159,13 @@ class Recogniser:
         shape = self.spec.input
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
 
-        def decode(indices: NDArray[np.int32], probabilities: NDArray[np.float32]) -> list[LineText]:
+        def decode(
+            indices: NDArray[np.int32], probabilities: NDArray[np.float32], bound: Charset | None = None
+        ) -> list[LineText]:
             def choose(runs: ctc.Runs) -> ctc.Runs:
                 for judge in self._judges:
-                    runs = judge.choose(indices, probabilities, runs)
+                    if bound is None or judge.judges(bound.characters):
+                        runs = judge.choose(indices, probabilities, runs)
                 return runs
 
             return ctc.decode(
@@ -179,12 +182,13 @@ class Recogniser:
             return decode(*self._session.run(["indices", "probabilities"], {"pixels": pixels}))
         if not free:
             (features,) = self._headless().run(["features"], {"pixels": pixels})
-            return decode(*self._constrained(features, charset))
+            return decode(*self._constrained(features, charset), charset)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
-        unbound, bound = decode(indices, probabilities), decode(*self._constrained(features, charset))
-        return [replace(line, free=other) for line, other in zip(bound, unbound, strict=True)]
+        lines = decode(*self._constrained(features, charset), charset)
+        unbound = decode(indices, probabilities)
+        return [replace(line, free=other) for line, other in zip(lines, unbound, strict=True)]
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
         """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""

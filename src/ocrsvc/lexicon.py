@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import resources
+from string import ascii_letters
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,10 @@ class Lexicon:
         self._alphabet = f"\0{alphabet}"
         self._letters = np.array([c.isascii() and c.isalpha() for c in self._alphabet])
         self._digits = np.array([c.isascii() and c.isdigit() for c in self._alphabet])
+
+    def judges(self, characters: str) -> bool:
+        """Whether a reading of these characters alone is asked about: not if letters are missing, as in codes."""
+        return set(ascii_letters) <= set(characters)
 
     def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
         """The characters, once those in doubt were seen as letters of words.
