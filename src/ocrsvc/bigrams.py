@@ -16,10 +16,9 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.ctc import Runs, peak_steps
+from ocrsvc.ctc import CERTAIN, Runs, peak_steps
 
 TABLE = "bigrams.npz"
-CERTAIN = 0.98  # a peak of this or more is not questioned
 _GAP = 5.0  # nats by which an alternative may be less probable than the peak
 _STEP = 1 / 16  # nats, of the evidence in the file
 
@@ -40,8 +39,8 @@ class Bigrams:
         self._codes = np.where((codes >= 0x4E00) & (codes <= 0x9FFF), codes, 0).astype(np.uint32)
 
     def judges(self, characters: str) -> bool:
-        """Whether a reading of these characters alone is asked about: of any."""
-        return bool(characters)
+        """Whether a reading of these characters alone is asked about: always, others are no alternatives then."""
+        return True
 
     def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
         """The characters, once the neighbours of those in doubt were asked.

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ocrsvc.results import Character, LineText
 
 BLANK = 0
+CERTAIN = 0.98  # a peak of this or more is not questioned by what stands beside it
 
 
 @dataclass(frozen=True, slots=True)

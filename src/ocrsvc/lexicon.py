@@ -18,11 +18,10 @@ from string import ascii_letters
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.ctc import Runs, peak_steps
+from ocrsvc.ctc import CERTAIN, Runs, peak_steps
 
 WORDS = "words.txt.gz"
 SHORTEST = 5  # letters; shorter rows are words by chance too often
-CERTAIN = 0.98  # a peak of this or more is not questioned
 _MOST = 256  # ways to read a row that are looked at
 
 _Letters = list[tuple[int, str, float]]  # class, letter and nats below the best one

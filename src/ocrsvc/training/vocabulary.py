@@ -12,9 +12,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Set
 
-import jieba
-
 from ocrsvc.lexicon import SHORTEST
+from ocrsvc.training.words import dictionary
 
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _LATIN = re.compile(rf"[a-z]{{{SHORTEST},}}")
@@ -27,15 +26,13 @@ def pairs(allowed: Set[str]) -> dict[str, float]:
     """Pointwise mutual information in nats of pairs of ``allowed`` characters; only those that speak for the pair."""
     single: Counter[str] = Counter()
     counted: Counter[str] = Counter()
-    with jieba.get_dict_file() as file:
-        for row in file:
-            word, count = row.decode("utf-8").split(" ")[:2]
-            if not _HAN.fullmatch(word):
-                continue
-            for character in word:
-                single[character] += int(count)
-            for left, right in itertools.pairwise(word):
-                counted[left + right] += int(count)
+    for word, count in dictionary():
+        if not _HAN.fullmatch(word):
+            continue
+        for character in word:
+            single[character] += count
+        for left, right in itertools.pairwise(word):
+            counted[left + right] += count
     total = single.total()
     found = {}
     for pair, count in counted.items():

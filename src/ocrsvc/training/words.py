@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import random
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 import jieba
 import wordfreq
@@ -23,16 +23,22 @@ class Weighted:
         return self.items[bisect.bisect(self.sums, rng.random() * self.sums[-1])]
 
 
+def dictionary() -> Iterator[tuple[str, int]]:
+    """The words of jieba's dictionary and how often each is used."""
+    with jieba.get_dict_file() as file:
+        for row in file:
+            word, count = row.decode("utf-8").split(" ")[:2]
+            yield word, int(count)
+
+
 def chinese(allowed: Set[str]) -> Weighted:
     """The words of jieba's dictionary that are written in ``allowed`` characters; frequent ones a little damped."""
     words: list[str] = []
     counts: list[float] = []
-    with jieba.get_dict_file() as file:
-        for row in file:
-            word, count = row.decode("utf-8").split(" ")[:2]
-            if set(word) <= allowed:
-                words.append(word)
-                counts.append(float(count) ** 0.75)
+    for word, count in dictionary():
+        if set(word) <= allowed:
+            words.append(word)
+            counts.append(float(count) ** 0.75)
     return Weighted(words, counts)
 
 
