@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import load
 from ocrsvc.results import Character
 
-MAPS = Calibration(0.86, 0.46, -1.18, 1.26, 0.61, 0.9)
+MAPS = Calibration(0.86, 0.46, -1.18, 1.26, 0.61, 0.02, 0.9)
 ENTRY: dict[str, Any] = {
     "weights_sha256": "ab",
     "character": {"slope": 0.86, "offset": 0.46},
-    "line": {"offset": -1.18, "doubt": 1.26, "length": 0.61},
+    "line": {"offset": -1.18, "doubt": 1.26, "length": 0.61, "least_doubt": 0.02},
     "review_threshold": 0.9,
 }
 
@@ -38,6 +39,12 @@ def test_one_doubtful_character_makes_a_long_line_doubtful() -> None:
     assert MAPS.line(sure) > 0.95
     assert MAPS.line(flawed) < 0.75  # the mean of the peaks is 0.97
     assert MAPS.line([]) == 0.0
+
+
+def test_what_no_peak_takes_away_bounds_how_sure_a_line_can_be() -> None:
+    earlier = replace(MAPS, least_doubt=1e-4)
+    perfect = [1.0] * 8
+    assert MAPS.line(perfect) < 0.995 < 0.9999 < earlier.line(perfect)
 
 
 def test_a_line_keeps_its_text_and_places() -> None:
@@ -64,6 +71,12 @@ def test_a_manifest_is_parsed() -> None:
     assert parse({}, {"fp32": "cd"}) == {}
 
 
+def test_a_manifest_of_before_least_doubt_means_what_it_did() -> None:
+    line = {key: value for key, value in ENTRY["line"].items() if key != "least_doubt"}
+    found = parse({"precision": {"int8": {**ENTRY, "line": line}}}, {"int8": "ab"})
+    assert found == {"int8": replace(MAPS, least_doubt=1e-4)}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -72,6 +85,7 @@ def test_a_manifest_is_parsed() -> None:
         {"character": {"slope": 0.0, "offset": 0.0}},
         {"character": {"slope": 1.0}},
         {"line": {"offset": 0.0, "doubt": -1.0, "length": 0.0}},
+        {"line": {"offset": 0.0, "doubt": 1.0, "length": 0.0, "least_doubt": 0.0}},
         {"line": {"offset": float("nan"), "doubt": 1.0, "length": 0.0}},
         {"line": None},
         {"review_threshold": "high"},

@@ -5,10 +5,11 @@ the mean of a line's peaks says little about the line: one wrong digit among twe
 two logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and kept in the manifest for each precision:
 
 - character: ``sigmoid(slope * logit(peak) + offset)``;
-- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = -sum(log(peak))``, the expected number of
-  wrong characters, and n, the number of characters.
+- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = least_doubt - sum(log(peak))``, about the
+  number of wrong characters to expect, and n, the number of characters.
 
-Both rise with every peak. A line is right if it is equal to its label in the normal form of ``evaluation``.
+Both rise with every peak. ``least_doubt`` is what no peak takes away: a network is surer than it can know. A line is
+right if it is equal to its label in the normal form of ``evaluation``.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ UNCALIBRATED_THRESHOLD = 0.9
 BINS = 15
 
 _SURE = 1 - 1e-6  # float32 softmax gives exactly 1, whose logit is infinite
-_LEAST_DOUBT = 1e-4  # of a line; below it lines are all alike
+_EARLIER_LEAST_DOUBT = 1e-4  # of calibrations that do not name theirs
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """The maps of one precision of one model, and the confidence below which a line wants a second look.
 
-    ``slope`` and ``doubt`` are above 0, so that both maps are monotone.
+    ``slope`` and ``doubt`` are above 0, so that both maps are monotone; so is ``least_doubt``, of which a logarithm is
+    taken.
     """
 
     slope: float
@@ -43,6 +45,7 @@ class Calibration:
     line_offset: float
     doubt: float
     length: float
+    least_doubt: float
     review_threshold: float
 
     def character(self, peak: float) -> float:
@@ -53,7 +56,8 @@ class Calibration:
         """The probability that a line with these peaks is right as a whole; 0 for a line without characters."""
         if not peaks:
             return 0.0
-        return _sigmoid(self.line_offset - self.doubt * log_doubt(peaks) + self.length * math.log(len(peaks)))
+        doubt = log_doubt(peaks, self.least_doubt)
+        return _sigmoid(self.line_offset - self.doubt * doubt + self.length * math.log(len(peaks)))
 
     def apply(self, line: LineText) -> LineText:
         """A line with peaks as confidences, as the decoder makes it, with probabilities instead."""
@@ -87,21 +91,22 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
         line["offset"],
         line["doubt"],
         line["length"],
+        line.get("least_doubt", _EARLIER_LEAST_DOUBT),
         entry["review_threshold"],
     )
     found = Calibration(*(float(number) for number in numbers))
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"the calibration of {precision} has a number that is not finite")
-    if found.slope <= 0 or found.doubt <= 0:
-        raise ValueError(f"slope and doubt of the calibration of {precision} must be above 0")
+    if min(found.slope, found.doubt, found.least_doubt) <= 0:
+        raise ValueError(f"slope, doubt and least_doubt of the calibration of {precision} must be above 0")
     if not 0 <= found.review_threshold <= 1:
         raise ValueError(f"review_threshold of the calibration of {precision} must be from 0 to 1")
     return found
 
 
-def log_doubt(peaks: Iterable[float]) -> float:
-    """The logarithm of the expected number of wrong characters among those with these peaks."""
-    return math.log(_LEAST_DOUBT - sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks))
+def log_doubt(peaks: Iterable[float], least: float) -> float:
+    """The logarithm of d (above) of characters with these peaks; ``least`` is ``least_doubt``."""
+    return math.log(least - sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks))
 
 
 def logits(peaks: NDArray[np.float64]) -> NDArray[np.float64]:

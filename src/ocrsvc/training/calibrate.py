@@ -20,34 +20,24 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import confidence, cpu, segments
+from ocrsvc import confidence
 from ocrsvc.confidence import Calibration
-from ocrsvc.engine import Recogniser
-from ocrsvc.evaluation import normal
-from ocrsvc.lines import prepare
 from ocrsvc.manifest import Manifest, load
-from ocrsvc.results import LineText
 from ocrsvc.settings import Precision
+from ocrsvc.training.readings import Reading, read
 from ocrsvc.training.samples import Sample, labelled, vary
 
 Floats = NDArray[np.float64]
 
 FEWEST = 200  # lines; with fewer, or with fewer than FEWEST_WRONG wrong ones, a fit is an anecdote
 FEWEST_WRONG = 10
-_BATCH = 16
 _FOLDS = 5
+# Wrong characters to expect of a line whose peaks are all 1: a network that is rightly sure wants the least of these.
+LEAST_DOUBTS = (0.0001, 0.0003, 0.001, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
+# The interval of a profile likelihood is half the 95 % quantile of chi-squared with one degree of freedom, 1.92; twice
+# that, as most lines are there twice, once as another camera would have seen them.
+_INTERVAL_NATS = 3.84
 _RIDGE = 1e-3  # keeps the weights finite where a feature separates right from wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One labelled line as a model reads it; ``marks`` says of each character with a peak whether it is right."""
-
-    source: str
-    peaks: tuple[float, ...]
-    mean: float
-    right: bool
-    marks: tuple[tuple[float, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,65 +65,6 @@ def gather(folders: Sequence[Path], *, held_out: int, limit: int, variations: in
         for sample in chosen:
             found.append(sample)
             found += [vary(sample, rng) for _ in range(variations)]
-    return found
-
-
-def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
-    """Every line as serving reads it, with raw peaks, in the order of the samples; lines without text are left out."""
-    recogniser = Recogniser(replace(spec, calibration={}), cpu=cpu.inspect(), precision=precision)
-    images = [prepare(sample.image, None, spec)[0] for sample in samples]
-    pieces = [
-        (spec.buckets.of(p.shape[1]), i, j)
-        for i, line in enumerate(images)
-        for j, p in enumerate(line.pixels)
-    ]
-    pieces.sort()
-    parts: dict[tuple[int, int], LineText] = {}
-    while pieces:
-        width = pieces[0][0]
-        batch = [piece for piece in pieces[:_BATCH] if piece[0] == width]
-        del pieces[: len(batch)]
-        texts = recogniser.run(width, [images[i].pixels[j] for _, i, j in batch])
-        parts.update(((i, j), text) for (_, i, j), text in zip(batch, texts, strict=True))
-    readings = []
-    for i, (sample, line) in enumerate(zip(samples, images, strict=True)):
-        text = segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
-        readings.append(_judge(sample, text))
-    return [reading for reading in readings if reading.peaks]
-
-
-def _judge(sample: Sample, line: LineText) -> Reading:
-    """Compare a reading with its label, both in normal form."""
-    label = normal(cast(str, sample.text))
-    spelt = [(each, c.confidence) for c in line.characters for each in normal(c.text)]
-    marks = matches([each for each, _ in spelt], label)
-    return Reading(
-        source=sample.source,
-        peaks=tuple(c.confidence for c in line.characters),
-        mean=line.confidence,
-        right=normal(line.text) == label,
-        marks=tuple((peak, mark) for (_, peak), mark in zip(spelt, marks, strict=True)),
-    )
-
-
-def matches(read: Sequence[str], label: str) -> list[bool]:
-    """Of each character that was read whether an alignment of least edit distance finds it in the label."""
-    cost = np.zeros((len(read) + 1, len(label) + 1), dtype=np.int64)
-    cost[:, 0], cost[0, :] = np.arange(len(read) + 1), np.arange(len(label) + 1)
-    for i, ours in enumerate(read, start=1):
-        for j, theirs in enumerate(label, start=1):
-            change = cost[i - 1, j - 1] + (ours != theirs)
-            cost[i, j] = min(change, cost[i - 1, j] + 1, cost[i, j - 1] + 1)
-    found = [False] * len(read)
-    i, j = len(read), len(label)
-    while i and j:
-        if cost[i, j] == cost[i - 1, j - 1] + (read[i - 1] != label[j - 1]):
-            i, j = i - 1, j - 1
-            found[i] = read[i] == label[j]
-        elif cost[i, j] == cost[i - 1, j] + 1:
-            i -= 1
-        else:
-            j -= 1
     return found
 
 
@@ -186,9 +117,7 @@ def weights(readings: Sequence[Reading]) -> Floats:
 
 def _maps(readings: Sequence[Reading]) -> Calibration:
     each = weights(readings)
-    doubt = [[confidence.log_doubt(reading.peaks), math.log(len(reading.peaks))] for reading in readings]
-    right = np.array([reading.right for reading in readings], dtype=np.float64)
-    line = logistic(np.array(doubt), right, each)
+    least, line = _line_map(readings, each)
     marks = [mark for reading in readings for mark in reading.marks]
     peaks, good = _columns(marks)
     mine = np.repeat(each, [len(reading.marks) for reading in readings])
@@ -204,8 +133,28 @@ def _maps(readings: Sequence[Reading]) -> Calibration:
         line_offset=round(float(line[0]), 4),
         doubt=round(float(-line[1]), 4),
         length=round(float(line[2]), 4),
+        least_doubt=least,
         review_threshold=0.0,
     )
+
+
+def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]:
+    """``least_doubt``, and the offset and weights of the map of lines.
+
+    Of the values that the lines do not speak against, the smallest: no more doubt than they ask for.
+    """
+    right = np.array([reading.right for reading in readings], dtype=np.float64)
+    lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
+    found, likelihoods = [], []
+    for least in LEAST_DOUBTS:
+        doubts = np.array([confidence.log_doubt(reading.peaks, least) for reading in readings])
+        features = np.column_stack([doubts, lengths])
+        line = logistic(features, right, each)
+        odds = line[0] + features @ line[1:]
+        likelihoods.append(-float(each @ np.logaddexp(0, np.where(right > 0, -odds, odds))))
+        found.append((least, line))
+    enough = max(likelihoods) - _INTERVAL_NATS
+    return next(pair for pair, likelihood in zip(found, likelihoods, strict=True) if likelihood >= enough)
 
 
 def logistic(features: Floats, right: Floats, weight: Floats) -> Floats:
@@ -254,7 +203,12 @@ def entry(report: Report, spec: Manifest, precision: str, error_budget: float) -
     return {
         "weights_sha256": spec.files[precision].sha256,
         "character": {"slope": found.slope, "offset": found.character_offset},
-        "line": {"offset": found.line_offset, "doubt": found.doubt, "length": found.length},
+        "line": {
+            "offset": found.line_offset,
+            "doubt": found.doubt,
+            "length": found.length,
+            "least_doubt": found.least_doubt,
+        },
         "review_threshold": found.review_threshold,
         "error_budget": error_budget,
         "fit": {

@@ -1,0 +1,90 @@
+"""Labelled lines as the real engine reads them, and which of their characters are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from ocrsvc import cpu, segments
+from ocrsvc.engine import Recogniser
+from ocrsvc.evaluation import normal
+from ocrsvc.lines import prepare
+from ocrsvc.manifest import Manifest
+from ocrsvc.results import LineText
+from ocrsvc.settings import Precision
+from ocrsvc.training.samples import Sample
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One labelled line as a model reads it; ``marks`` says of each character with a peak whether it is right."""
+
+    source: str
+    peaks: tuple[float, ...]
+    mean: float
+    right: bool
+    marks: tuple[tuple[float, bool], ...]
+
+
+def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
+    """Every line as serving reads it, with raw peaks, in the order of the samples; lines without text are left out."""
+    recogniser = Recogniser(replace(spec, calibration={}), cpu=cpu.inspect(), precision=precision)
+    images = [prepare(sample.image, None, spec)[0] for sample in samples]
+    pieces = [
+        (spec.buckets.of(p.shape[1]), i, j)
+        for i, line in enumerate(images)
+        for j, p in enumerate(line.pixels)
+    ]
+    pieces.sort()
+    parts: dict[tuple[int, int], LineText] = {}
+    while pieces:
+        width = pieces[0][0]
+        batch = [piece for piece in pieces[:_BATCH] if piece[0] == width]
+        del pieces[: len(batch)]
+        texts = recogniser.run(width, [images[i].pixels[j] for _, i, j in batch])
+        parts.update(((i, j), text) for (_, i, j), text in zip(batch, texts, strict=True))
+    readings = []
+    for i, (sample, line) in enumerate(zip(samples, images, strict=True)):
+        text = segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
+        readings.append(_judge(sample, text))
+    return [reading for reading in readings if reading.peaks]
+
+
+def _judge(sample: Sample, line: LineText) -> Reading:
+    """Compare a reading with its label, both in normal form."""
+    label = normal(cast(str, sample.text))
+    spelt = [(each, c.confidence) for c in line.characters for each in normal(c.text)]
+    marks = matches([each for each, _ in spelt], label)
+    return Reading(
+        source=sample.source,
+        peaks=tuple(c.confidence for c in line.characters),
+        mean=line.confidence,
+        right=normal(line.text) == label,
+        marks=tuple((peak, mark) for (_, peak), mark in zip(spelt, marks, strict=True)),
+    )
+
+
+def matches(read: Sequence[str], label: str) -> list[bool]:
+    """Of each character that was read whether an alignment of least edit distance finds it in the label."""
+    cost = np.zeros((len(read) + 1, len(label) + 1), dtype=np.int64)
+    cost[:, 0], cost[0, :] = np.arange(len(read) + 1), np.arange(len(label) + 1)
+    for i, ours in enumerate(read, start=1):
+        for j, theirs in enumerate(label, start=1):
+            change = cost[i - 1, j - 1] + (ours != theirs)
+            cost[i, j] = min(change, cost[i - 1, j] + 1, cost[i, j - 1] + 1)
+    found = [False] * len(read)
+    i, j = len(read), len(label)
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + (read[i - 1] != label[j - 1]):
+            i, j = i - 1, j - 1
+            found[i] = read[i] == label[j]
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return found
