@@ -8,6 +8,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from available import need_training
@@ -26,7 +27,7 @@ from tiny_training import RECIPE  # noqa: E402
 from ocrsvc import cpu, ctc, manifest  # noqa: E402
 from ocrsvc.buckets import fit, stack  # noqa: E402
 from ocrsvc.engine import Recogniser  # noqa: E402
-from ocrsvc.training import export, package, quantize, teacher  # noqa: E402
+from ocrsvc.training import cli, export, package, quantize, teacher  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor  # noqa: E402
 from ocrsvc.training.net import Crnn, normalise  # noqa: E402
@@ -350,7 +351,11 @@ def test_logits_are_never_rounded(folder: Path) -> None:
 
 
 def test_int8_can_be_made_of_weights_that_learnt_to_be_rounded(
-    net: Crnn, checkpoint: Path, folder: Path, lines: list[NDArray[np.uint8]], tmp_path: Path
+    net: Crnn,
+    folder: Path,
+    lines: list[NDArray[np.uint8]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """They have a head of their own, which a reading with a charset goes by; fp32 keeps its own."""
     learnt = deepcopy(net)
@@ -367,3 +372,13 @@ def test_int8_can_be_made_of_weights_that_learnt_to_be_rounded(
         for charset in (None, recogniser.charset(CHARSET)):
             (line,) = recogniser.run(WIDTH, lines[:1], charset)
             assert (set(line.text) == {CHARSET[2]}) is only, (precision, charset)
+    # Made anew of weights that have learnt no such thing it says so.
+    (tmp_path / "img").mkdir()
+    cv2.imwrite(str(tmp_path / "img" / "0.png"), lines[0])
+    (tmp_path / "manifest.jsonl").write_text(json.dumps({"file": "img/0.png", "text": "1"}), "utf-8")
+    source, target = str(tmp_path / "model"), str(tmp_path / "anew")
+    cli.main(
+        ["quantize", source, "--model", target, "--data", str(tmp_path), "--held-out", "0", "--drawn", "0"]
+    )
+    assert "learnt to be rounded" in capsys.readouterr().out
+    assert not manifest.load(tmp_path / "anew").int8_learnt_apart

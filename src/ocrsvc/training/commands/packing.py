@@ -123,6 +123,11 @@ def _quantize(options: argparse.Namespace) -> None:
     print(
         f"{options.model}: INT8 of {made.files['int8'].size / 1e6:.1f} MB, calibrated on {len(samples)} lines"
     )
+    if spec.int8_learnt_apart and options.rounded is None:
+        print(
+            f"note: the INT8 graph of {spec.name} is made of weights that learnt to be rounded, this one of the fp32 "
+            "weights, which did not, and it reads worse. --rounded takes the checkpoint of such a stage"
+        )
 
 
 def _vocabulary(options: argparse.Namespace) -> None:
