@@ -21,7 +21,7 @@ from peers.batches import plan
 from peers.own import Own
 from peers.recogniser import Picture
 
-from ocrsvc import engine
+from ocrsvc import runtime
 from ocrsvc.buckets import stack
 
 LIMIT_ROWS = (1, 4, None)  # rows of a batch; None: as many as 40 ms hold
@@ -117,7 +117,7 @@ class Raw:
         own = Own(model, precision)
         made = plan(own, pictures)
         self._lines, self._workers = len(pictures), workers
-        self._session = engine.open_session(own.spec.files[precision])
+        self._session = runtime.open_session(own.spec.files[precision])
         shape = own.spec.input
         self._batches: dict[str, list[NDArray[np.uint8]]] = {}
         for rows in LIMIT_ROWS:

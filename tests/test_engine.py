@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,9 +16,8 @@ from numpy.typing import NDArray
 from ocrsvc import cpu
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.buckets import fit
-from ocrsvc.engine import Recogniser, open_session
+from ocrsvc.engine import Recogniser
 from ocrsvc.errors import CorruptModel, UnknownCharset, UnknownModel
-from ocrsvc.manifest import ModelFile
 from ocrsvc.models import Registry
 from ocrsvc.results import LineText
 from ocrsvc.settings import Settings
@@ -160,12 +158,6 @@ def test_arena_and_threads_change_no_text(tiny: Recogniser, arena: bool, threads
 def test_a_precision_that_does_not_ship_is_refused() -> None:
     with pytest.raises(UnknownModel, match="no int8 weights, only fp32"):
         Recogniser(tiny_model.manifest(), cpu=cpu.inspect(), precision="int8")
-
-
-def test_weights_that_are_no_onnx_are_a_corrupt_model() -> None:
-    junk = b"not a model"
-    with pytest.raises(CorruptModel, match="cannot load"):
-        open_session(ModelFile(hashlib.sha256(junk).hexdigest(), len(junk), data=junk))
 
 
 # --- the same text alone, in a batch, and under load: what buckets are for ---

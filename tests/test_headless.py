@@ -11,11 +11,11 @@ import pytest
 import tiny_model
 from onnx import TensorProto, helper
 
-from ocrsvc.engine import open_session
 from ocrsvc.errors import CorruptModel
 from ocrsvc.headless import keep
 from ocrsvc.manifest import ModelFile
 from ocrsvc.models import Registry
+from ocrsvc.runtime import open_session
 from ocrsvc.settings import Settings
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import tiny_model
 from drawings import encode
 
 from ocrsvc import cli, cpu, doctor
-from ocrsvc.engine import Recogniser, open_session
+from ocrsvc.engine import Recogniser
 from ocrsvc.errors import UnusableProvider
 from ocrsvc.providers import CPU, choose, gains_from_int8
 from ocrsvc.reader import open_reader
@@ -61,23 +59,6 @@ def test_a_provider_that_takes_nothing_leaves_all_to_the_cpu() -> None:
     other = Recogniser(tiny_model.manifest(), cpu=cpu.inspect(), providers=[AZURE, CPU])
     assert (plain.providers, other.providers) == ([CPU], [AZURE, CPU])
     assert other.run(128, lines) == plain.run(128, lines)
-
-
-def test_a_provider_that_does_not_start_is_an_error_unless_the_cpu_may_stand_in(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    file = tiny_model.manifest().files["fp32"]
-    with pytest.warns(UserWarning, match=CUDA), pytest.raises(UnusableProvider, match="did not start"):
-        open_session(file, providers=[CUDA])
-    real = ort.InferenceSession
-
-    def without_device(*arguments: Any, providers: list[str], **more: Any) -> Any:
-        if CUDA in providers:
-            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
-        return real(*arguments, providers=providers, **more)
-
-    monkeypatch.setattr(ort, "InferenceSession", without_device)
-    assert open_session(file, providers=[CUDA, CPU]).get_providers() == [CPU]
 
 
 def test_the_command_line_names_what_there_is(

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import engine, ppocr
+from ocrsvc import ppocr, runtime
 from ocrsvc.manifest import ModelFile
 from ocrsvc.wheels import WheelFile
 from peers.recogniser import Absent, Picture, Prepared
@@ -99,7 +99,7 @@ class PpOcr:
         if at_buckets:
             self._widths = tuple(width * wheel.height // 48 for width in BUCKETS)
         digest = hashlib.sha256(content).hexdigest()
-        self._session = engine.open_session(ModelFile(digest, len(content), data=content))
+        self._session = runtime.open_session(ModelFile(digest, len(content), data=content))
         (source,), (output,) = self._session.get_inputs(), self._session.get_outputs()
         self._input, self._output = source.name, output.name
         if wheel.characters is None:

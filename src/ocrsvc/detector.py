@@ -17,11 +17,11 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ocrsvc.cpu import Cpu
-from ocrsvc.engine import open_session
 from ocrsvc.errors import CorruptModel
 from ocrsvc.manifest import Manifest
 from ocrsvc.providers import CPU
 from ocrsvc.results import ModelId, Polygon
+from ocrsvc.runtime import open_session
 from ocrsvc.settings import Precision
 
 _MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
