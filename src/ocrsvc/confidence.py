@@ -56,7 +56,7 @@ class Calibration:
         """The probability that a line with these peaks is right as a whole; 0 for a line without characters."""
         if not peaks:
             return 0.0
-        doubt = log_doubt(peaks, self.least_doubt)
+        doubt = math.log(self.least_doubt + nats(peaks))
         return _sigmoid(self.line_offset - self.doubt * doubt + self.length * math.log(len(peaks)))
 
     def apply(self, line: LineText) -> LineText:
@@ -104,9 +104,9 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
     return found
 
 
-def log_doubt(peaks: Iterable[float], least: float) -> float:
-    """The logarithm of d (above) of characters with these peaks; ``least`` is ``least_doubt``."""
-    return math.log(least - sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks))
+def nats(peaks: Iterable[float]) -> float:
+    """``-sum(log(peak))`` of characters with these peaks: about how many of them are wrong."""
+    return -sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks)
 
 
 def logits(peaks: NDArray[np.float64]) -> NDArray[np.float64]:

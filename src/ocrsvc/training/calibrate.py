@@ -24,7 +24,7 @@ from ocrsvc import confidence
 from ocrsvc.confidence import Calibration
 from ocrsvc.manifest import Manifest, load
 from ocrsvc.settings import Precision
-from ocrsvc.training.readings import Reading, read
+from ocrsvc.training.readings import Reading, judged
 from ocrsvc.training.samples import Sample, labelled, vary
 
 Floats = NDArray[np.float64]
@@ -145,10 +145,10 @@ def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]
     """
     right = np.array([reading.right for reading in readings], dtype=np.float64)
     lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
+    doubts = np.array([confidence.nats(reading.peaks) for reading in readings])
     found, likelihoods = [], []
     for least in LEAST_DOUBTS:
-        doubts = np.array([confidence.log_doubt(reading.peaks, least) for reading in readings])
-        features = np.column_stack([doubts, lengths])
+        features = np.column_stack([np.log(least + doubts), lengths])
         line = logistic(features, right, each)
         odds = line[0] + features @ line[1:]
         likelihoods.append(-float(each @ np.logaddexp(0, np.where(right > 0, -odds, odds))))
@@ -243,7 +243,7 @@ def calibrate(folder: Path, samples: Sequence[Sample], error_budget: float) -> d
     document.pop("calibration", None)  # weights may have changed since: the old one must not stop us
     spec = load(folder, document)
     reports = {
-        precision: fit(read(samples, spec, cast(Precision, precision)), error_budget)
+        precision: fit(judged(samples, spec, cast(Precision, precision)), error_budget)
         for precision in spec.precisions
     }
     write(folder, {name: entry(report, spec, name, error_budget) for name, report in reports.items()})

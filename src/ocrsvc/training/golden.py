@@ -6,17 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ocrsvc import cpu, segments
-from ocrsvc.engine import Recogniser
 from ocrsvc.evaluation import normal, spaced
-from ocrsvc.lines import prepare
 from ocrsvc.manifest import Manifest
-from ocrsvc.results import LineText
-from ocrsvc.settings import Precision
+from ocrsvc.training.readings import read
 from ocrsvc.training.samples import Sample
 
 OWN = "held out"  # the set that has to be read better than before
-_BATCH = 16
 
 Sets = Mapping[str, Sequence[Sample]]
 
@@ -73,26 +68,6 @@ class Verdict:
         }
 
 
-def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[str]:
-    """What the engine reads in each picture, long lines in pieces as serving does."""
-    recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
-    images = [prepare(sample.image, None, spec)[0] for sample in samples]
-    queues: dict[int, list[tuple[int, int]]] = {}
-    for i, line in enumerate(images):
-        for j, pixels in enumerate(line.pixels):
-            queues.setdefault(spec.buckets.of(pixels.shape[1]), []).append((i, j))
-    parts: dict[tuple[int, int], LineText] = {}
-    for width, queue in queues.items():
-        for start in range(0, len(queue), _BATCH):
-            batch = queue[start : start + _BATCH]
-            texts = recogniser.run(width, [images[i].pixels[j] for i, j in batch])
-            parts.update(zip(batch, texts, strict=True))
-    return [
-        segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height).text
-        for i, line in enumerate(images)
-    ]
-
-
 def score(spec: Manifest, sets: Sets) -> Scores:
     """Scores of every set with every precision that the model has."""
     samples = [sample for group in sets.values() for sample in group]
@@ -100,9 +75,9 @@ def score(spec: Manifest, sets: Sets) -> Scores:
     for precision in ("fp32", "int8"):
         if precision not in spec.files:
             continue
-        texts = iter(read(samples, spec, "int8" if precision == "int8" else "fp32"))
+        lines = iter(read(samples, spec, "int8" if precision == "int8" else "fp32"))
         found[precision] = {
-            name: _score([(next(texts), sample.text or "") for sample in group])
+            name: _score([(next(lines).text, sample.text or "") for sample in group])
             for name, group in sets.items()
         }
     return found

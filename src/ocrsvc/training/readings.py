@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -31,27 +31,30 @@ class Reading:
     marks: tuple[tuple[float, bool], ...]
 
 
-def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
-    """Every line as serving reads it, with raw peaks, in the order of the samples; lines without text are left out."""
-    recogniser = Recogniser(replace(spec, calibration={}), cpu=cpu.inspect(), precision=precision)
+def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[LineText]:
+    """What the engine reads in each picture, long lines in pieces as serving does; confidences are raw peaks."""
+    recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
     images = [prepare(sample.image, None, spec)[0] for sample in samples]
-    pieces = [
-        (spec.buckets.of(p.shape[1]), i, j)
-        for i, line in enumerate(images)
-        for j, p in enumerate(line.pixels)
-    ]
-    pieces.sort()
+    queues: dict[int, list[tuple[int, int]]] = {}
+    for i, line in enumerate(images):
+        for j, pixels in enumerate(line.pixels):
+            queues.setdefault(spec.buckets.of(pixels.shape[1]), []).append((i, j))
     parts: dict[tuple[int, int], LineText] = {}
-    while pieces:
-        width = pieces[0][0]
-        batch = [piece for piece in pieces[:_BATCH] if piece[0] == width]
-        del pieces[: len(batch)]
-        texts = recogniser.run(width, [images[i].pixels[j] for _, i, j in batch])
-        parts.update(((i, j), text) for (_, i, j), text in zip(batch, texts, strict=True))
-    readings = []
-    for i, (sample, line) in enumerate(zip(samples, images, strict=True)):
-        text = segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
-        readings.append(_judge(sample, text))
+    for width, queue in queues.items():
+        for start in range(0, len(queue), _BATCH):
+            batch = queue[start : start + _BATCH]
+            texts = recogniser.run(width, [images[i].pixels[j] for i, j in batch])
+            parts.update(zip(batch, texts, strict=True))
+    return [
+        segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
+        for i, line in enumerate(images)
+    ]
+
+
+def judged(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
+    """Every labelled line as it is read, in the order of the samples; those without text are left out."""
+    lines = read(samples, spec, precision)
+    readings = [_judge(sample, line) for sample, line in zip(samples, lines, strict=True)]
     return [reading for reading in readings if reading.peaks]
 
 
