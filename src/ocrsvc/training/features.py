@@ -87,6 +87,7 @@ class Extractor:
         else:
             net = Crnn(SHAPES[shape], classes=1)
             teacher.lend(net)
+        # PyTorch's types lack a format without a dtype.
         self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()

@@ -192,7 +192,7 @@ def train(
             terms = loss(net.neck(features), net.head, batch)
             value = torch.stack(list(terms.values())).sum()
             optimiser.zero_grad(set_to_none=True)
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()  # type: ignore[no-untyped-call]  # PyTorch's has no types
             nn.utils.clip_grad_norm_(neck, 5.0)
             optimiser.step()
             state.step += 1

@@ -144,6 +144,7 @@ class _Run:
         with rounding.weights(state.net) if recipe.quantised else nullcontext():
             embedding = embed(state.net, self.shards, chunk, recipe.frozen, bfloat16=recipe.bfloat16)
             terms = self.loss(embedding, state.net.head, self.shards.batch(chunk))
+            # PyTorch's backward has no types.
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_([p for p in state.net.parameters() if p.requires_grad], 5.0)
         state.optimiser.step()

@@ -39,7 +39,7 @@ _COLUMNS = 2560  # of pictures that the calibrator sees at once
 _ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime heeds it with every method
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]
+class Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
     """Feeds padded batches of lines to the calibrator, all of them or a range at a time."""
 
     def __init__(self, batches: Iterable[NDArray[np.uint8]]) -> None:

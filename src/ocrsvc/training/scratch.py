@@ -239,7 +239,7 @@ def train(plan: Plan) -> Path:
                     group["lr"] = recipe.learning_rate * rate(state.step, done, recipe.warmup_steps)
                 loss = reader.loss(reader.logits(state.net, batch), batch.texts)
                 state.optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's has no types
                 nn.utils.clip_grad_norm_(state.net.parameters(), recipe.clip)
                 state.optimiser.step()
                 state.step += 1

@@ -126,6 +126,7 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
         shape, learnt = _weights(initial, charset)
         _fits(net, shape, initial)
         net.load_state_dict(blended(net.state_dict(), learnt, recipe.blend))
+    # PyTorch's types lack a format without a dtype.
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone = net.backbone
     for part in {"all": [backbone], "low": [backbone.stem, backbone.low], "none": []}[recipe.frozen]:

@@ -95,12 +95,12 @@ def lend(net: Crnn) -> None:
     """
     model = onnx.load(model_path(net.shape.name))
     tensors = _tensors(model)
-    modules = [module for module in net.backbone.modules() if isinstance(module, nn.Conv2d)]
+    modules: list[nn.Module] = [each for each in net.backbone.modules() if isinstance(each, nn.Conv2d)]
     neck = net.neck
     if isinstance(neck, AttentionNeck):
-        modules += [neck.skip, neck.reduce, neck.mix]  # type: ignore[list-item]
+        modules += [neck.skip, neck.reduce, neck.mix]
     else:
-        modules += [neck.mix, neck.point]  # type: ignore[list-item]
+        modules += [neck.mix, neck.point]
     weights = list(_convolutions(model))
     if len(modules) != len(weights):
         raise ValueError(f"the donor has {len(weights)} convolutions, our net {len(modules)}")
