@@ -1,4 +1,5 @@
-"""Slices of lines that are drawn for the occasion, with a fixed seed: vertical, rare characters, handwriting.
+"""Slices of lines that are drawn for the occasion, with a fixed seed: vertical, rare characters, handwriting, and
+scanned print of one script each.
 
 ``ocrsvc.training`` draws them (extra ``train``); its faces are those of the machine. Handwriting needs faces that
 no Debian package has: name the folder that ``ocrsvc train fonts --npm`` unpacked.
@@ -19,6 +20,7 @@ from peers.recogniser import Picture
 from PIL import Image, ImageDraw
 from slices import Line, Slice
 
+from ocrsvc.charsets import named
 from ocrsvc.crops import cut
 from ocrsvc.evaluation import Sample
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 SEED = 20_261_121
 _HANDWRITING = ("ma-shan-zheng", "liu-jian-mao-cao", "long-cang", "zhi-mang-xing")
 _NEEDS = ("fontTools", "jieba", "wordfreq", "faker")
+_PRINT_PIXELS = (18, 48)  # heights of printed lines
 _COLUMN_SIZES = (24, 48)  # pixels a character of vertical text
 _MOST_TRIES = 20  # a line that no face can draw is drawn again with another text
 
@@ -51,7 +54,7 @@ def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
         return []
     corpus = Corpus(charset.load(), SEED)
     found: list[Line] = []
-    for name, draw in (("vertical", _vertical), ("rare", _rare), ("handwriting", _handwriting)):
+    for name, draw in _SLICES.items():
         chosen = _faces(name, library)
         if chosen is None:
             _tell(
@@ -102,6 +105,60 @@ def _handwriting(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture
     return None if picture is None else (text, picture)
 
 
+def _simplified(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+    kinds = (
+        corpus.chinese_prose,
+        corpus.chinese_words,
+        corpus.chinese_label,
+        corpus.chinese_field,
+        corpus.mixed,
+    )
+    return _printed(corpus, synthesiser, synthesiser.rng.choice(kinds)(), "")
+
+
+def _traditional(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+    """A line with at least one character that Simplified Chinese lacks."""
+    scripts = named()
+    only = "".join(set(scripts["hant"]) - set(scripts["hans"]))
+    return _printed(corpus, synthesiser, corpus.traditional.line(), only)
+
+
+def _kana(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+    return _printed(corpus, synthesiser, corpus.kana.line(), named()["kana"])
+
+
+def _signs(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+    return _printed(corpus, synthesiser, corpus.signs.line(), named()["signs"])
+
+
+def _printed(corpus: Corpus, synthesiser: Synthesiser, text: str, needed: str) -> tuple[str, Picture] | None:
+    """The text in dark ink on light paper, scanned and kept as JPEG; None without one of the ``needed`` characters."""
+    from ocrsvc.training.glyphs import Glyphs
+
+    rng, noise = synthesiser.rng, synthesiser.noise
+    text = corpus.written(text[:24])
+    if not text or (needed and set(needed).isdisjoint(text)):
+        return None
+    ink = Glyphs(synthesiser.library, rng, noise, worn=False).ink(text)
+    if ink is None:
+        return None
+    margin = round(ink.shape[0] * 0.12)
+    alpha = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=(0,))
+    gray = rng.uniform(215, 255) * (1 - alpha) + rng.uniform(0, 80) * alpha
+    scale = rng.randint(*_PRINT_PIXELS) / gray.shape[0]
+    gray = cv2.resize(
+        gray,
+        (max(8, round(gray.shape[1] * scale)), round(gray.shape[0] * scale)),
+        interpolation=cv2.INTER_AREA,
+    )
+    gray = cv2.GaussianBlur(gray, (0, 0), rng.uniform(0.2, 0.8)) + noise.normal(
+        0, rng.uniform(0, 5), gray.shape
+    )
+    picture = cv2.cvtColor(np.clip(gray, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(70, 95)])[1]
+    return text, np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+
+
 def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
     """A column of characters, turned as the crops of tall boxes are, and seen through the same camera."""
     text = corpus.chinese_label()
@@ -136,6 +193,17 @@ def _column(text: str, face: Face, size_pixels: int, leading: float) -> Picture:
     return np.asarray(cv2.cvtColor(np.asarray(canvas, np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
+_SLICES: Mapping[str, Callable[[Corpus, Synthesiser], tuple[str, Picture] | None]] = {
+    "vertical": _vertical,
+    "rare": _rare,
+    "handwriting": _handwriting,
+    "simplified": _simplified,
+    "traditional": _traditional,
+    "kana": _kana,
+    "signs": _signs,
+}
+
+
 def _of(source: str) -> Callable[[Line], bool]:
     return lambda line: line.sample.source == source
 
@@ -144,6 +212,10 @@ DRAWN: Mapping[str, Slice] = {
     "vertical": Slice("drawn: columns of Chinese, turned as the detector's crops are", _of("drawn-vertical")),
     "rare": Slice("drawn: characters drawn evenly from the whole charset", _of("drawn-rare")),
     "handwriting": Slice("drawn: Chinese in brush and handwriting faces", _of("drawn-handwriting")),
+    "simplified": Slice("drawn: scanned print in Simplified Chinese", _of("drawn-simplified")),
+    "traditional": Slice("drawn: scanned print in Traditional Chinese", _of("drawn-traditional")),
+    "kana": Slice("drawn: scanned print in Japanese", _of("drawn-kana")),
+    "signs": Slice("drawn: scanned print with signs that carry the meaning", _of("drawn-signs")),
 }
 
 

@@ -10,7 +10,16 @@ import pytest
 
 from ocrsvc.models import default_models_dir
 
-TRAINING = ("torch", "onnx", "fontTools", "jieba", "wordfreq", "faker", "yaml")  # what the extra brings
+TRAINING = (
+    "torch",
+    "onnx",
+    "fontTools",
+    "jieba",
+    "opencc",
+    "wordfreq",
+    "faker",
+    "yaml",
+)  # what the extra brings
 
 
 def missing(what: str) -> NoReturn:

@@ -71,6 +71,34 @@ def test_neighbours_in_doubt_are_decided_together(bigrams: Bigrams) -> None:
     assert text == "已经"
 
 
+@pytest.mark.parametrize(
+    ("seen", "read_as"),
+    [
+        ("圖书", "圖書"),  # 書 is nearly as probable, and only 圖書 is a word
+        ("图書", "图书"),
+        ("圖片", "圖片"),  # 图片 is a word just as well: the picture decides
+        ("图片", "图片"),
+        ("發現", "發現"),
+        ("发现", "发现"),
+    ],
+)
+def test_no_script_is_pushed_into_the_other(seen: str, read_as: str) -> None:
+    """The first character is certain in pairs that are mixed, in doubt in those that are not."""
+    alphabet, other = "圖图書书片發发現现", dict(zip("圖图書书片發发現现", "图圖书書片发發现現", strict=True))
+    doubt = [[(c, 0.5), (other[c], 0.45)] if other[c] != c else [(c, 0.99)] for c in seen]
+    if seen != read_as:
+        doubt[0] = [(seen[0], 0.99)]
+    bigrams = Bigrams(alphabet, 0.6)
+    indices, probabilities = np.zeros((1, 4, BEST), np.int32), np.zeros((1, 4, BEST), np.float32)
+    for place, choices in enumerate(doubt):
+        for rank, (character, probability) in enumerate(choices):
+            indices[0, 2 * place, rank] = alphabet.index(character) + 1
+            probabilities[0, 2 * place, rank] = probability
+    starts = np.array([0, 2])
+    runs = Runs(np.zeros(2, np.intp), starts, starts + 1, indices[0, starts, 0], probabilities[0, starts, 0])
+    assert "".join(alphabet[c - 1] for c in bigrams.choose(indices, probabilities, runs).classes) == read_as
+
+
 def test_what_no_word_speaks_for_is_read_as_it_looks(bigrams: Bigrams) -> None:
     """A doubt alone changes nothing: names and rare characters are in no dictionary."""
     for text in ("末", "末口末"):

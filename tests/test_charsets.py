@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocrsvc.charsets import NAMED, characters_of, comparable, resolve
+from ocrsvc.charsets import characters_of, comparable, named, resolve
 from ocrsvc.errors import UnknownCharset
 
 ALPHABET = "0123456789abcXYZ京沪 -,"
@@ -49,10 +49,17 @@ def test_resolve_refuses_a_charset_that_the_model_cannot_write() -> None:
         resolve("chars:龘", ALPHABET)
 
 
+def test_scripts_are_named_sets() -> None:
+    assert "圖" in characters_of("hant,digits")
+    assert "圖" not in characters_of("hans,digits")
+    assert characters_of("kana,signs").startswith("ぁ")
+    assert resolve("hans", ALPHABET).characters == "京沪"
+
+
 def test_named_sets_hold_no_character_twice_and_plates_no_lower_case() -> None:
-    for name, characters in NAMED.items():
+    for name, characters in named().items():
         assert len(set(characters)) == len(characters), name
-    assert not any(c.islower() for c in NAMED["plate"])
+    assert not any(c.islower() for c in named()["plate"])
 
 
 def test_readings_are_compared_without_spaces_and_widths_but_with_case() -> None:

@@ -13,7 +13,7 @@ import tiny_model
 from available import missing, model_name
 from numpy.typing import NDArray
 
-from ocrsvc import cpu
+from ocrsvc import cpu, engine
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.buckets import fit
 from ocrsvc.engine import Recogniser
@@ -108,6 +108,21 @@ def test_many_charsets_do_not_fill_memory(tiny: Recogniser) -> None:
         assert tiny.run(64, [crop], tiny.charset("chars:7" + chr(0x4E00 + count)))[0].text == "7"
     assert len(tiny._constraints) <= 64
     assert len(tiny._charsets) <= 64
+
+
+def test_large_charsets_are_scored_in_parts_and_kept_within_bounds(
+    tiny: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crops = [tiny_model.draw(text) for text in TEXTS]
+    charset = tiny.charset("digits,chars:中文 AXY")
+    whole = tiny.run(128, crops, charset)
+    monkeypatch.setattr(engine, "_MOST_SCORES", 1)
+    assert tiny.run(128, crops, charset) == whole
+    monkeypatch.setattr(engine, "_MOST_CONSTRAINT_FLOATS", 40)
+    for spec in ("digits", "chars:0123", "digits,chars:A", "chars:AB"):
+        tiny.run(64, crops[2:3], tiny.charset(spec))
+    assert sum(weight.size for weight, _ in tiny._constraints.values()) <= 40
+    assert "chars:AB" in tiny._constraints
 
 
 def test_one_recogniser_serves_many_threads(tiny: Recogniser) -> None:

@@ -7,11 +7,14 @@ subset, so that a plate's O becomes 0 where no O is allowed, instead of being dr
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import string
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -22,7 +25,10 @@ from ocrsvc.errors import UnknownCharset
 _MAX_LENGTH = 2_000  # of one specification; a longer one only costs memory
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
 
-NAMED: Mapping[str, str] = MappingProxyType(
+SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.charset
+SCRIPTS = ("hans", "hant", "kana", "signs")
+
+_NAMED: Mapping[str, str] = MappingProxyType(
     {
         "digits": string.digits,
         "number": string.digits + "+-.,%",
@@ -41,6 +47,13 @@ NAMED: Mapping[str, str] = MappingProxyType(
 )
 
 _WORD = re.compile(r"[a-z]{2,}")
+
+
+@functools.cache
+def named() -> Mapping[str, str]:
+    """The character sets that have a name: Simplified (``hans``) and Traditional Chinese (``hant``) among them."""
+    scripts = json.loads(SCRIPTS_FILE.read_text(encoding="utf-8"))
+    return MappingProxyType({**_NAMED, **{name: scripts[name] for name in SCRIPTS}})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +83,12 @@ def characters_of(spec: str) -> str:
     if marker:
         names = names.strip().removesuffix(",")
     parts = [name.strip() for name in names.split(",")] if names else []
-    unknown = [name for name in parts if name not in NAMED]
+    unknown = [name for name in parts if name not in named()]
     if unknown or not (parts or literal):
         raise UnknownCharset(
             f"Unknown charset {', '.join(map(repr, unknown)) or repr(spec)}. {_allowed()}", charset=spec
         )
-    return "".join(dict.fromkeys("".join(NAMED[name] for name in parts) + literal))
+    return "".join(dict.fromkeys("".join(named()[name] for name in parts) + literal))
 
 
 def resolve(spec: str, alphabet: str) -> Charset:
@@ -100,6 +113,6 @@ def comparable(text: str) -> str:
 
 def _allowed() -> str:
     return (
-        f"Use one or more of {', '.join(NAMED)} separated by commas, or the characters "
+        f"Use one or more of {', '.join(named())} separated by commas, or the characters "
         "themselves after 'chars:', for example 'digits,chars:Xx'."
     )

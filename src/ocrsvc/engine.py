@@ -30,7 +30,11 @@ from ocrsvc.settings import Precision
 
 T = TypeVar("T")
 
-_MAX_CHARSETS = 64  # constraints kept ready; one is V' x D floats, 0.1 MB for a plate
+_MAX_CHARSETS = 64  # constraints kept ready
+# Numbers in all kept constraints (a plate has 10 000, Chinese a million), and in the scores of the lines that are
+# computed together.
+_MOST_CONSTRAINT_FLOATS = 4_000_000
+_MOST_SCORES = 2_000_000
 
 
 class Recogniser:
@@ -151,15 +155,14 @@ class Recogniser:
         where no neighbours are asked.
         """
         weight, bias = self._constraint(charset)
-        logits = features @ weight + bias
-        count = min(self.spec.top_k, logits.shape[-1]) if self._judges else 1
-        best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
-        best = np.take_along_axis(
-            best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1
-        )
-        odds = np.exp(logits - np.take_along_axis(logits, best[..., :1], axis=-1))
-        probability = np.take_along_axis(odds, best, axis=-1) / odds.sum(axis=-1, keepdims=True)
-        return charset.classes[best], probability.astype(np.float32)
+        count = min(self.spec.top_k, len(bias)) if self._judges else 1
+        rows = max(1, _MOST_SCORES // (features.shape[1] * len(bias)))
+        parts = [
+            _best(features[start : start + rows] @ weight + bias, count)
+            for start in range(0, len(features), rows)
+        ]
+        best, probability = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return charset.classes[best], probability
 
     def _constraint(self, charset: Charset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The columns of the model's last layer that belong to the charset."""
@@ -171,6 +174,10 @@ class Recogniser:
                 weight, bias = self._head
                 columns = np.ascontiguousarray(weight[charset.classes].T.astype(np.float32))
                 kept = (columns, bias[charset.classes])
+                while (
+                    self._constraints and _floats(self._constraints) + columns.size > _MOST_CONSTRAINT_FLOATS
+                ):
+                    del self._constraints[next(iter(self._constraints))]
                 _keep(self._constraints, charset.spec, kept)
             return kept
 
@@ -195,6 +202,20 @@ class Recogniser:
                 f"The head of {self.spec.name!r} has {weight.shape[0]} classes, not the charset's."
             )
         return weight, bias
+
+
+def _best(logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Places and softmax probabilities ``[N,T,count]`` of the best of ``logits`` ``[N,T,V]``, the best first."""
+    best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
+    best = np.take_along_axis(best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1)
+    odds = np.exp(logits - np.take_along_axis(logits, best[..., :1], axis=-1))
+    probability = np.take_along_axis(odds, best, axis=-1) / odds.sum(axis=-1, keepdims=True)
+    return best, probability.astype(np.float32)
+
+
+def _floats(constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
+    """Numbers that the kept columns have together."""
+    return sum(weight.size for weight, _ in constraints.values())
 
 
 def _keep(cache: dict[str, T], key: str, value: T) -> None:

@@ -6,21 +6,26 @@ import bz2
 from pathlib import Path
 
 import pytest
+from available import need_training
 
+from ocrsvc.charsets import SCRIPTS, named
 from ocrsvc.training import charset
+
+FIRST = 7158  # characters that the first models wrote
 
 
 def test_the_charset_is_the_one_that_was_trained() -> None:
     """A change here makes every trained head useless: it must be meant."""
     text = charset.load()
-    assert len(text) == 7158
-    assert charset.digest(text) == "10550b0b4f5b9b660f403de8aab1d23494a8132681b05c833d09b5947d7e9c8a"
+    assert len(text) == 11340
+    assert charset.digest(text) == "2b84fd553c8164817249c8c5cac0d166cd7010393063fa01e95bda04f15c9030"
+    assert charset.digest(text[:FIRST]) == "10550b0b4f5b9b660f403de8aab1d23494a8132681b05c833d09b5947d7e9c8a"
 
 
-def test_every_character_is_one_class_and_the_space_is_last() -> None:
+def test_every_character_is_one_class_and_the_space_is_where_it_was() -> None:
     text = charset.load()
     assert len(set(text)) == len(text)
-    assert text[-1] == " "
+    assert text[FIRST - 1] == " "
     assert text.count(" ") == 1
     assert not any(character in text for character in "\n\t\u3000\u00a0")
 
@@ -35,6 +40,35 @@ def test_all_of_gb_2312_and_ascii_is_there() -> None:
     assert len(hanzi) == 6763
     assert hanzi <= text
     assert {chr(code) for code in range(0x20, 0x7F)} <= text
+
+
+@pytest.mark.parametrize(
+    ("kind", "characters"),
+    [
+        ("Traditional", "圖書館開放時間國家發展聯絡電話臺灣裡裏為爲說説峰峯群羣"),
+        ("Cantonese", "嘅咗啲嚟佢冇"),
+        ("names", "喆堃翀昇镕玥"),
+        ("kana", "ひらがなカタカナーっヴ"),
+        ("numbers", "①⑩⑪⑳❶ⅠⅡⅢⅫⅰⅹ〇"),
+        ("boxes and bullets", "☐☑☒✓√●○◆◇■□★☆▲▼※"),
+        ("units and powers", "℃°‰㎡μΩ²³¹⁶⁻₂Å"),
+        ("mathematics and arrows", "±×÷≈≤≥≠∑∫√∞∵∴→←⇒"),
+    ],
+)
+def test_what_people_write_is_there(kind: str, characters: str) -> None:
+    assert [c for c in characters if c not in charset.load()] == [], kind
+
+
+def test_scripts_name_what_the_charset_has() -> None:
+    text, scripts = charset.load(), {name: named()[name] for name in SCRIPTS}
+    for name, characters in scripts.items():
+        assert list(characters) == [c for c in text if c in set(characters)], name
+    hans, hant = set(scripts["hans"]), set(scripts["hant"])
+    assert set("中文书图馆") <= hans
+    assert set("中文書圖館") <= hant
+    assert not hans & set("書圖館嘅")
+    assert not hant & set("书图馆")
+    assert not (hans | hant) & set(scripts["kana"] + scripts["signs"])
 
 
 def test_what_we_write_is_canonical() -> None:
@@ -64,11 +98,14 @@ def test_canonical(label: str, written: str) -> None:
     assert charset.canonical(written) == written
 
 
-def test_build_takes_levels_one_and_two_of_the_general_standard(tmp_path: Path) -> None:
+def test_build_appends_to_levels_one_and_two_what_the_donor_can_write(tmp_path: Path) -> None:
+    need_training()
     rows = "# comment\nU+5580\tkTGH\t2013:6500\nU+9F98\tkTGH\t2013:6501\nU+4E00\tkRSUnicode\t1.0\n"
     (tmp_path / "unihan.bz2").write_bytes(bz2.compress(rows.encode()))
-    text = charset.build(tmp_path / "unihan.bz2")
-    assert "\u5580" in text
-    assert "\u9f98" not in text  # level 3
-    assert set(text) <= set(charset.load()) | {"\u5580"}
-    assert text[-1] == " "
+    text = charset.build(tmp_path / "unihan.bz2", "龘圖書カ☐")
+    first, space, added = text.partition(" ")
+    assert space
+    assert "\u5580" in first
+    assert "\u9f98" not in first  # level 3
+    assert set(first) <= set(charset.load()) | {"\u5580"}
+    assert added == "龘書圖カ☐"  # by source, then by its order

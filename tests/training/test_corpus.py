@@ -12,6 +12,7 @@ from available import need_training
 
 need_training()
 
+from ocrsvc.charsets import named  # noqa: E402
 from ocrsvc.training import charset  # noqa: E402
 from ocrsvc.training.corpus import Corpus, running_text  # noqa: E402
 
@@ -52,9 +53,41 @@ def test_the_mix_is_what_real_documents_hold(lines: list[str]) -> None:
     assert shares["money"] > 0.001
 
 
+def test_traditional_kana_and_signs_are_among_them(lines: list[str]) -> None:
+    scripts = {name: set(characters) for name, characters in named().items()}
+    only = scripts["hant"] - scripts["hans"]
+    shares = {
+        "traditional": sum(not only.isdisjoint(line) for line in lines) / len(lines),
+        "kana": sum(not scripts["kana"].isdisjoint(line) for line in lines) / len(lines),
+        "signs": sum(not (scripts["signs"] - {"·", "℃"}).isdisjoint(line) for line in lines) / len(lines),
+    }
+    assert shares["traditional"] > 0.1
+    assert shares["kana"] > 0.02
+    assert shares["signs"] > 0.06
+
+
+@pytest.mark.parametrize("charset_of", ["first", "all"])
+def test_signs_are_drawn_in_every_way(charset_of: str) -> None:
+    characters = charset.load()[:7158] if charset_of == "first" else charset.load()
+    corpus = Corpus(characters, 5)
+    texts = [corpus.written(kind()) for kind in corpus.signs.kinds for _ in range(400)]
+    assert all(set(text) <= set(characters) for text in texts)
+    for wanted in ("☑", "①", "Ⅱ", "‰", "°F", "〇", "→", "≥", "★", "●"):
+        assert any(wanted in text for text in texts), wanted
+
+
+def test_traditional_lines_come_in_the_spellings_of_taiwan_and_hong_kong() -> None:
+    corpus = Corpus(charset.load(), 6)
+    text = "".join(corpus.traditional.line() for _ in range(3000))
+    for one, other in (("裡", "裏"), ("為", "爲"), ("說", "説")):
+        assert one in text, one
+        assert other in text, other
+    assert text.count("個") > 5 * text.count("个")
+
+
 def test_rare_characters_are_drawn_as_evenly_as_common_ones() -> None:
     corpus = Corpus(charset.load(), 3)
-    seen = collections.Counter("".join(corpus.rare() for _ in range(8000)))
+    seen = collections.Counter("".join(corpus.rare() for _ in range(12000)))
     assert set(seen) <= set(corpus.han)
     assert len(seen) > 0.99 * len(corpus.han)
     assert max(seen.values()) < 25  # six on average

@@ -34,6 +34,28 @@ def test_signs_that_both_scripts_have_go_with_their_neighbours() -> None:
     assert wide("中 “a”。") == [True, False, True, False, True, True]
 
 
+def test_a_text_is_drawn_in_the_faces_of_its_script(library: Library) -> None:
+    maker = glyphs(library, 2)
+    for text, own in (("圖書館", library.hant), ("カタカナ", library.kana)):
+        drawn = [maker._chinese(text) for _ in range(100)]
+        assert 60 < sum(faces is own for faces in drawn) < 95, text
+    assert all(maker._chinese("图书馆") is library.cjk for _ in range(20))
+
+
+def test_signs_that_the_chinese_face_lacks_are_drawn_by_another(library: Library) -> None:
+    bare = replace(
+        library, cjk=tuple(replace(face, coverage=frozenset(map(ord, "同意"))) for face in library.cjk[:1])
+    )
+    maker = glyphs(bare, 3)
+    chinese = [False, True, True]
+    faces = maker._faces("☑同意", chinese)
+    assert faces is not None
+    assert faces[1].covers("☑")
+    assert chinese == [False, True, True]
+    assert maker.ink("☑ 同意 10⁶") is not None
+    assert glyphs(replace(bare, latin=(), signs=()), 3).ink("☑ 同意") is None
+
+
 def _unspoilt(self: Glyphs, ink: Gray, *, han: bool) -> Gray:
     """Worn print has holes of its own."""
     return ink

@@ -28,7 +28,20 @@ def test_words_speak_for_their_characters_and_nothing_for_look_alikes(pairs: dic
         assert pairs[word] > 2
         assert mistaken not in pairs
     assert min(pairs.values()) > 1
-    assert 80_000 < len(pairs) < 120_000
+    assert 130_000 < len(pairs) < 190_000
+
+
+def test_a_pair_in_traditional_spelling_counts_as_the_simplified_one(pairs: dict[str, float]) -> None:
+    """So that no dictionary pushes a text from one script into the other."""
+    for traditional, simplified in (
+        ("圖書", "图书"),
+        ("發現", "发现"),
+        ("後來", "后来"),
+        ("裡面", "里面"),
+        ("裏面", "里面"),
+    ):
+        assert pairs[traditional] == pairs[simplified]
+    assert "皇後" not in pairs  # 后 stays what it is in an empress
 
 
 def test_only_what_a_model_can_write_is_counted() -> None:
@@ -46,7 +59,7 @@ def test_the_tables_that_ship_are_those_that_are_made(
     """From jieba's dictionary, and from a list of the words that ship, as far as they go."""
     (tmp_path / "list").write_text("\n".join(["Ann", *shipped()]), encoding="utf-8")
     cli.main(["vocabulary", "--words", str(tmp_path / "list"), "--out", str(tmp_path)])
-    assert capsys.readouterr().out == f"{tmp_path}: 99573 pairs, {len(shipped())} words\n"
+    assert capsys.readouterr().out == f"{tmp_path}: 159059 pairs, {len(shipped())} words\n"
     package = resources.files("ocrsvc")
     made, kept = (gzip.decompress(each.joinpath(WORDS).read_bytes()) for each in (tmp_path, package))
     assert made == kept

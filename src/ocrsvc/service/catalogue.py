@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc import __version__
-from ocrsvc.charsets import NAMED
+from ocrsvc.charsets import named
 from ocrsvc.formats import FORMATS
 from ocrsvc.images import ACCEPTED
 from ocrsvc.manifest import Manifest
@@ -57,7 +57,7 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             for each in FORMATS.values()
         ],
         "charset_modes": list(CHARSET_MODES),
-        "charsets": [{"name": name, "characters": characters} for name, characters in NAMED.items()],
+        "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
         "accepted_types": list(ACCEPTED.values()),
         "accepted_suffixes": [suffix for kind in ACCEPTED for suffix in SUFFIXES[kind]],
         "limits": {

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from ocrsvc.charsets import NAMED
+from ocrsvc.charsets import named
 from ocrsvc.formats import FORMATS
 from ocrsvc.service.parameters import CHARSET_MODES, MODES
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
@@ -29,7 +29,7 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
     "charset": {
         "type": "string",
         "description": (
-            f"Only read these characters: names of {', '.join(NAMED)} separated by commas, or the characters "
+            f"Only read these characters: names of {', '.join(named())} separated by commas, or the characters "
             "themselves after 'chars:', for example digits or chars:0123456789X."
         ),
     },

@@ -1,4 +1,4 @@
-"""Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, rare characters.
+"""Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, signs, rare characters.
 
 Sources are packages: jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual and the
 Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its weight.
@@ -22,8 +22,11 @@ from ocrsvc.training import words
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.documents import Documents
 from ocrsvc.training.figures import Figures
+from ocrsvc.training.kana import Kana
+from ocrsvc.training.signs import Signs
+from ocrsvc.training.traditional import Traditional
 
-_HAN = re.compile(r"[\u4e00-\u9fff]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _CONFUSABLE = (
     "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 "
     "账帐 筒简 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 "
@@ -108,6 +111,25 @@ class Corpus:
             (self.rare, 14),
             (self.confusable, 5),
         ]
+        simplified = (
+            self.chinese_prose,
+            self.chinese_words,
+            self.chinese_label,
+            self.chinese_label,
+            self.mixed,
+            self.chinese_field,
+            self.documents.chinese_quoted,
+        )
+        self.traditional = Traditional(self.rng, seed, simplified, self.allowed)
+        self.kana = Kana(self.rng, seed, self.allowed)
+        self.signs = Signs(self.rng, self.chinese_label, self.allowed)
+        # A charset without these scripts would see what is left of their lines.
+        if self.allowed.issuperset("圖書館"):
+            kinds.append((self.traditional.line, 50))
+        if self.allowed.issuperset("ひらカナ"):
+            kinds.append((self.kana.line, 10))
+        if self.allowed.issuperset("①☑℃"):
+            kinds.append((self.signs.line, 26))
         self.kinds = [kind for kind, _ in kinds]
         self.shares = list(itertools.accumulate(share for _, share in kinds))
 
@@ -115,9 +137,12 @@ class Corpus:
         """One line of 1 to about 95 characters, canonical, all of them in the charset."""
         while True:
             kind = self.kinds[bisect.bisect(self.shares, self.rng.random() * self.shares[-1])]
-            text = canonical("".join(c for c in canonical(kind()) if c in self.allowed)[:95])
-            if text:
+            if text := self.written(kind()):
                 return text
+
+    def written(self, text: str) -> str:
+        """``text`` as a label: canonical, without characters that the charset lacks, at most 95 long."""
+        return canonical("".join(c for c in canonical(text) if c in self.allowed)[:95])
 
     def lines(self, count: int) -> Iterator[str]:
         """``count`` lines."""

@@ -22,6 +22,8 @@ DEBIAN_PACKAGES = (
     "fonts-open-sans fonts-roboto fonts-hack fonts-lato fonts-crosextra-carlito "
     "fonts-crosextra-caladea fonts-inconsolata fonts-courier-prime fonts-comfortaa fonts-cantarell "
     "fonts-firacode fonts-jetbrains-mono fonts-dseg fonts-unifont fonts-ocr-b "
+    "fonts-arphic-bkai00mp fonts-arphic-bsmi00lp fonts-cwtex-ming fonts-cwtex-heib fonts-cwtex-yen "
+    "fonts-ipafont-gothic fonts-ipafont-mincho fonts-vlgothic fonts-symbola "
 ).split()
 NPM_PACKAGES = tuple(
     f"@fontsource/{name}"
@@ -94,6 +96,45 @@ _LATIN = {
     "unifont": 0.7,
     "OCRB": 0.3,
 }
+# Faces whose glyphs are those of Taiwan and Hong Kong, or have both.
+_HANT = {
+    "NotoSansCJK-Regular": 5.0,
+    "NotoSansCJK-Bold": 3.0,
+    "NotoSansCJK-Medium": 2.0,
+    "NotoSansCJK-Light": 1.0,
+    "NotoSansCJK-Black": 0.7,
+    "NotoSerifCJK-Regular": 4.0,
+    "NotoSerifCJK-Bold": 2.0,
+    "NotoSerifCJK-Light": 0.7,
+    "uming": 3.0,
+    "ukai": 2.0,
+    "bsmi00lp": 3.0,
+    "bkai00mp": 3.0,
+    "cwming": 2.0,
+    "cwheib": 2.0,
+    "cwkai": 2.0,
+    "cwfs": 1.0,
+    "cwyen": 1.0,
+    "LXGWWenKai-Regular": 2.0,
+    "wqy-microhei": 2.0,
+    "wqy-zenhei": 2.0,
+    "unifont": 0.5,
+}
+_KANA = {
+    "NotoSansCJK-Regular": 5.0,
+    "NotoSansCJK-Bold": 2.0,
+    "NotoSerifCJK-Regular": 4.0,
+    "NotoSerifCJK-Bold": 1.0,
+    "ipag": 2.0,
+    "ipam": 2.0,
+    "VL-Gothic": 2.0,
+    "LXGWWenKai-Regular": 1.0,
+    "wqy-zenhei": 1.0,
+    "uming": 1.0,
+}
+# Faces that have signs which most others lack.
+_SIGNS = {"DejaVuSans": 3.0, "FreeSans": 1.0, "FreeSerif": 1.5, "Symbola": 2.0, "unifont": 0.5}
+_MEMBERS = {"cjk": (" SC", "CN"), "hant": (" TC", " HK", "TW", "HK"), "kana": (" JP",)}
 _SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
 _CARD = {"OCRB": 1.0}
 _NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # samples, boxed and other odd faces
@@ -127,12 +168,16 @@ def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
 @dataclass(frozen=True)
 class Library:
     """All faces by use: ``cjk`` draw Chinese, ``latin`` everything of ASCII, ``segment`` seven-segment digits,
-    ``card`` the digits of bank cards (further shapes are drawn without a face)."""
+    ``card`` the digits of bank cards (further shapes are drawn without a face), ``hant`` Traditional Chinese as Taiwan
+    and Hong Kong write it, ``kana`` Japanese, ``signs`` what most faces lack."""
 
     cjk: tuple[Face, ...]
     latin: tuple[Face, ...]
     segment: tuple[Face, ...]
     card: tuple[Face, ...] = ()
+    hant: tuple[Face, ...] = ()
+    kana: tuple[Face, ...] = ()
+    signs: tuple[Face, ...] = ()
 
 
 def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
@@ -153,12 +198,14 @@ def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
     return folder
 
 
-def _coverage(path: Path) -> tuple[int, frozenset[int]]:
-    """Collection index (the simplified Chinese member where there are several) and the code points."""
+def _coverage(path: Path, members: Sequence[str] = _MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
+    """Collection index, of the first member whose name has one of ``members`` where there are several, and the code
+    points.
+    """
     if path.suffix == ".ttc":
         with TTCollection(path, lazy=True) as collection:
             names = [str(font["name"].getDebugName(1) or "") for font in collection.fonts]
-            index = next((i for i, name in enumerate(names) if " SC" in name or name.endswith("CN")), 0)
+            index = next((i for part in members for i, name in enumerate(names) if part in name), 0)
             return index, frozenset(collection.fonts[index].getBestCmap())
     with TTFont(path, lazy=True) as font:
         return 0, frozenset(font.getBestCmap() or {})
@@ -189,16 +236,24 @@ def discover(extra: Sequence[Path] = ()) -> Library:
         for pattern in ("*.ttf", "*.otf", "*.ttc")
         for file in root.rglob(pattern)
     )
-    chosen: dict[str, list[Face]] = {"cjk": [], "latin": [], "segment": [], "card": []}
-    kinds = (("cjk", _CJK), ("latin", _LATIN), ("segment", _SEGMENT), ("card", _CARD))
-    for kind, wanted in kinds:
+    kinds = {
+        "cjk": _CJK,
+        "latin": _LATIN,
+        "segment": _SEGMENT,
+        "card": _CARD,
+        "hant": _HANT,
+        "kana": _KANA,
+        "signs": _SIGNS,
+    }
+    chosen: dict[str, list[Face]] = {kind: [] for kind in kinds}
+    for kind, wanted in kinds.items():
         for name, weight in wanted.items():
             found = [f for f in files if name in f.stem and not any(part in f.stem for part in _NOT)]
-            if kind != "cjk":
+            if kind not in _MEMBERS:
                 found = [file for file in found if "CJK" not in file.stem and "Math" not in file.stem][:6]
             for file in found:
-                index, coverage = _coverage(file)
-                if kind in ("segment", "card") or ord("a") in coverage or kind == "cjk":
+                index, coverage = _coverage(file, _MEMBERS.get(kind, ()))
+                if kind != "latin" or ord("a") in coverage:
                     share = weight * _share(file.stem) / sum(_share(other.stem) for other in found)
                     chosen[kind].append(Face(file, index, share, coverage))
     if not chosen["cjk"]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ocrsvc.charsets import named
 from ocrsvc.training.fonts import Face, Library
 
 Gray = NDArray[np.float32]  # [H,W], coverage 0 to 1
@@ -25,6 +26,7 @@ _WIDE = (
 )
 _SEGMENT = re.compile(r"[\d.:-]+")
 _HALF_EMPTY = frozenset("，。、；：！？）》】")  # full-width signs whose ink is on the left
+_KANA = re.compile(r"[\u3041-\u30ff]")
 _HAS_WIDE = re.compile(r"[\u2e80-\uffff]")
 
 
@@ -57,12 +59,25 @@ def wide(text: str) -> list[bool]:
 
 
 class Glyphs:
-    """Draws texts with the faces of ``library``."""
+    """Draws texts with the faces of ``library``; not ``worn``: as a new printer does."""
 
-    def __init__(self, library: Library, rng: random.Random, noise: np.random.Generator) -> None:
+    def __init__(
+        self, library: Library, rng: random.Random, noise: np.random.Generator, *, worn: bool = True
+    ) -> None:
         self.library = library
         self.rng = rng
         self.noise = noise
+        self.worn = worn
+        self.traditional = frozenset(named()["hant"]) - frozenset(named()["hans"])
+
+    def _chinese(self, text: str) -> Sequence[Face]:
+        """The faces for the Chinese part of a text: mostly those of its script, if it is Traditional or has kana."""
+        library, own = self.library, self.rng.random() < 0.8
+        if own and library.kana and _KANA.search(text):
+            return library.kana
+        if own and library.hant and not self.traditional.isdisjoint(text):
+            return library.hant
+        return library.cjk
 
     def face(self, faces: Sequence[Face], text: str) -> Face | None:
         """A face that has every character of ``text``, by weight; None if there is none."""
@@ -73,25 +88,35 @@ class Glyphs:
                 return face
         return next((face for face in faces if face.covers(text)), None)
 
-    def _faces(self, text: str, chinese: Sequence[bool]) -> tuple[Face, Face] | None:
-        """A face for the Chinese part and one for the rest: the same face, or a Latin one beside it."""
+    def _faces(self, text: str, chinese: list[bool]) -> tuple[Face, Face] | None:
+        """A face for the Chinese part and one for the rest: the same face, or a Latin one beside it.
+
+        Signs that the Chinese face lacks are marked in ``chinese`` as not its own.
+        """
         rng, library = self.rng, self.library
         if not any(chinese):
             if library.segment and _SEGMENT.fullmatch(text) and len(text) <= 10 and rng.random() < 0.08:
                 faces: Sequence[Face] = library.segment
             else:
                 faces = library.latin if not text.isascii() or rng.random() < 0.85 else library.cjk
-            face = self.face(faces, text) or self.face(library.latin, text) or self.face(library.cjk, text)
+            every = (faces, library.latin, library.cjk, library.signs)
+            face = next((found for kind in every if (found := self.face(kind, text))), None)
             return (face, face) if face else None
+        faces = self._chinese(text)
+        body = "".join(c for c in text if ord(c) >= _WIDE)
+        base = self.face(faces, body) or self.face(library.cjk, body)
+        if base is None:
+            return None
+        for i, character in enumerate(text):
+            if chinese[i] and not base.covers(character):
+                chinese[i] = False
         narrow = "".join(c for c, is_wide in zip(text, chinese, strict=True) if not is_wide).strip()
         # A Chinese face gives ’ a whole square, which would look like a space inside it’s.
-        if narrow and (not narrow.isascii() or rng.random() < 0.45):
-            other = self.face(library.latin, narrow)
-            base = self.face(library.cjk, "".join(c for c, w in zip(text, chinese, strict=True) if w))
-            if base is not None and other is not None:
+        if narrow and (not narrow.isascii() or rng.random() < 0.45 or not base.covers(narrow)):
+            other = self.face(library.latin, narrow) or self.face(library.signs, narrow)
+            if other is not None:
                 return base, other
-        face = self.face(library.cjk, text)
-        return (face, face) if face else None
+        return (base, base) if base.covers(narrow) else None
 
     def _style(self, han: bool) -> Style:
         rng = self.rng
@@ -157,7 +182,7 @@ class Glyphs:
         if style.stretch != 1:
             stretched = max(2, round(ink.shape[1] * style.stretch)), ink.shape[0]
             ink = np.asarray(cv2.resize(ink, stretched), np.float32)
-        return self._stroke(ink, han=bool(_HAS_WIDE.search(text)))
+        return self._stroke(ink, han=bool(_HAS_WIDE.search(text))) if self.worn else ink
 
     def _stroke(self, ink: Gray, *, han: bool) -> Gray:
         """Thin, fat, dotted, coarse, worn or faded print; seven of ten lines are left as they are."""

@@ -13,7 +13,7 @@ from ocrsvc.training.truths import BLANK, Batch
 
 CANDIDATES = 512  # random classes beside those that a batch needs
 ALIKE = 6  # nearest class embeddings that are scored with every class seen
-SIGNS = 240  # the first classes: ASCII, punctuation, symbols
+SIGNS = 240  # the first classes: ASCII, punctuation, most symbols
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Loss:
         rows, bias, classes = head.rows(charset)
         self.rows, self.bias = torch.from_numpy(rows), torch.from_numpy(bias)
         self.known = torch.tensor([source >= 0 for source in classes])
-        self.always = torch.tensor([BLANK, *range(1, SIGNS), len(classes) - 1])
+        spaces = [i for i, character in enumerate(charset, start=1) if character == " "]
+        self.always = torch.tensor([BLANK, *range(1, SIGNS), *spaces])
         unit = functional.normalize(self.rows, dim=1)
         self.alike = torch.cat([(part @ unit.T).topk(ALIKE).indices for part in unit.split(1024)])
 

@@ -15,7 +15,7 @@ from ocrsvc.training.net import SHAPES, WIDTH_STRIDE
 from ocrsvc.training.shards import Line, Shards, lender
 from ocrsvc.training.state import Recipe, with_minutes
 from ocrsvc.training.truths import Truths
-from ocrsvc.training.weights import load_net
+from ocrsvc.training.weights import is_folder, load_net
 
 DEV_REAL = "dev-real"
 ROUNDED = "-int8"  # ends the names of shards whose features were computed in INT8
@@ -148,7 +148,7 @@ def train(
     folders = sorted(source.glob("[!.]*"))
     if not folders:
         raise FileNotFoundError(f"no shards in {source}; run `ocrsvc train features` first")
-    if start is not None and not start.exists():
+    if start is not None and not start.exists() and not is_folder(start):
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
     lent_by = lender(folders[0])
     # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions.md).

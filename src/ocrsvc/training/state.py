@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ocrsvc.training import rounding, teacher
 from ocrsvc.training.net import SHAPES, Crnn
-from ocrsvc.training.weights import load_net
+from ocrsvc.training.truths import BLANK
+from ocrsvc.training.weights import is_folder, load_net
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,15 @@ def lent(shape: str, charset: str, seed: int) -> Crnn:
     return net
 
 
-def blended(lent: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def blended(
+    lent: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float, charset: str
+) -> dict[str, Tensor]:
     """Weights between a net as lent and as trained on: ``share`` of what it learnt.
 
     A net so drawn back reads what it was not trained on better, and what it was trained on as well (Wortsman et al.
     2022, WiSE-FT). The BiLSTM and the rows of blank and space are taken whole: the lent net has none of their kind.
     """
+    whole = [BLANK, *(i for i, character in enumerate(charset, start=1) if character == " ")]
     between = {}
     for name, weights in learnt.items():
         if "recurrent." in name:
@@ -115,7 +119,7 @@ def blended(lent: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: flo
             continue
         between[name] = torch.lerp(lent[name], weights, share)
         if name.startswith("head."):
-            between[name][[0, -1]] = weights[[0, -1]]
+            between[name][whole] = weights[whole]
     return between
 
 
@@ -125,7 +129,7 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
     if initial is not None:
         shape, learnt = _weights(initial, charset)
         _fits(net, shape, initial)
-        net.load_state_dict(blended(net.state_dict(), learnt, recipe.blend))
+        net.load_state_dict(blended(net.state_dict(), learnt, recipe.blend, charset))
     # PyTorch's types lack a format without a dtype.
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone = net.backbone
@@ -151,7 +155,7 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
 
 
 def _weights(path: Path, charset: str) -> tuple[str, dict[str, Tensor]]:
-    if path.is_dir():
+    if is_folder(path):
         net, known = load_net(path)
         if known != charset:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""``ocrsvc train export|quantize|vocabulary|calibrate``: model folders, their INT8 graphs, what goes with them."""
+"""``ocrsvc train export|charset|quantize|vocabulary|calibrate``: model folders and what goes with them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,28 @@ def add_parsers(steps: Steps) -> None:
         help="a graph of fixed shape for each bucket, of ROWS lines (default: 8), of the model --from",
     )
     export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
+    charset = add(steps, "charset", _charset, "give a model characters that it lacks, without training")
+    charset.add_argument("source", metavar="MODEL", help="a model's name or folder")
+    charset.add_argument(
+        "--donor",
+        nargs="+",
+        default=["ppocrv6-small"],
+        help="ppocrv6-small, ppocrv6-tiny or a model folder; each character comes from the first that has it",
+    )
+    charset.add_argument(
+        "--characters",
+        default="hans,hant,kana,signs",
+        help="what to add, as in charset= (default: %(default)s), or 'all' that the donors have",
+    )
+    charset.add_argument(
+        "--raise",
+        dest="nats",
+        type=float,
+        default=0.0,
+        metavar="NATS",
+        help="added to the log-odds of every new character (default: 0)",
+    )
+    charset.add_argument("--model", type=Path, required=True, help="the model folder to write")
     quantize = add(
         steps, "quantize", _quantize, "make a model's INT8 graph anew, calibrated on your lines", drawing=True
     )
@@ -100,6 +122,22 @@ def _export_static(options: argparse.Namespace) -> None:
         made = static.export(spec, options.model, options.static_buckets)
     size = sum(file.size for file in made.files.values()) / 1e6
     print(f"{options.model}: {len(made.buckets.widths)} graphs of {made.input.rows} lines, {size:.0f} MB")
+
+
+def _charset(options: argparse.Namespace) -> None:
+    from ocrsvc.commands import configuration
+    from ocrsvc.errors import OcrError
+    from ocrsvc.models import Registry
+    from ocrsvc.training import extension
+
+    with explained():
+        try:
+            spec = Registry(configuration.load(model=options.source)).spec(options.source, "recogniser")
+            donors = [(name, extension.donor_head(name)) for name in options.donor]
+            characters = extension.wanted(options.characters, spec.charset, [head for _, head in donors])
+            print(extension.summary(*extension.extend(spec, options.model, donors, characters, options.nats)))
+        except OcrError as error:
+            raise ValueError(str(error)) from error
 
 
 def _quantize(options: argparse.Namespace) -> None:
