@@ -18,9 +18,11 @@ Trains a recogniser on the CPU. The steps, in order (docs/training.md says what 
   ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, run the lent net over them
   ocrsvc train fit crnn --out runs/crnn --stage neck       train one stage (goes on after a kill)
   ocrsvc train fit crnn --out runs/crnn --stage whole --start runs/crnn/neck/last.pt
+  ocrsvc train blend runs/crnn/wide/last.pt --start MODEL --out runs/back   draw a stage back towards its start
   ocrsvc train curves --out runs/crnn                      draw how the stages went
   ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
   ocrsvc train export --static-buckets --from crnn --model crnn-static      fixed shapes, for Ascend's CANN
+  ocrsvc train charset crnn --donor ppocrv6-small --model wider    characters that it lacks, without training
   ocrsvc train quantize crnn --model my-crnn --data DATA/lines/*    its INT8 graph anew, calibrated on your lines
   ocrsvc train vocabulary --words FILE --out src/ocrsvc    the tables of pairs and words that decoding goes by
   ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities

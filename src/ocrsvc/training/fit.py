@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ocrsvc.charsets import characters_of
 from ocrsvc.training import rounding, teacher
 from ocrsvc.training.loss import Loss, Weights
 from ocrsvc.training.net import Crnn
@@ -122,6 +123,7 @@ class _Run:
     def __init__(self, state: State, recipe: Recipe, loss: Loss, shards: Shards, total: int) -> None:
         self.state, self.recipe, self.loss, self.shards, self.total = state, recipe, loss, shards, total
         self.began, self.before = time.monotonic(), state.seconds
+        self.learning = _learning_rows(recipe, loss.charset)
         self.lines = 0
         self.sums: dict[str, float] = {}
         self.summed = 0
@@ -143,9 +145,12 @@ class _Run:
         state.optimiser.zero_grad(set_to_none=True)
         with rounding.weights(state.net) if recipe.quantised else nullcontext():
             embedding = embed(state.net, self.shards, chunk, recipe.frozen, bfloat16=recipe.bfloat16)
-            terms = self.loss(embedding, state.net.head, self.shards.batch(chunk))
+            batch = self.shards.batch(chunk)
+            terms = self.loss(embedding, state.net.head, batch)
             # PyTorch's backward has no types.
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        if self.learning is not None:
+            _keep_rows(state.net.head, batch.targets, self.learning)
         nn.utils.clip_grad_norm_([p for p in state.net.parameters() if p.requires_grad], 5.0)
         state.optimiser.step()
         state.step += 1
@@ -169,3 +174,28 @@ class _Run:
         terms = " ".join(f"{name} {value / self.summed:.3f}" for name, value in self.sums.items())
         left = (self.state.seconds * (1 - done) / done) / 60 if done else 0
         return f"{done:4.0%} step {self.state.step} {terms} · {self.lines / spent:.0f} lines/s · {left:.0f} min left"
+
+
+def _learning_rows(recipe: Recipe, charset: str) -> Tensor | None:
+    """1 for each class [classes] whose row of the head may learn, 0 for the others; None if all learn freely."""
+    if not recipe.first_row and not recipe.rows:
+        return None
+    wanted = characters_of(recipe.rows) if recipe.rows else ""
+    free = [bool(recipe.first_row) and i >= recipe.first_row for i in range(len(charset) + 1)]
+    for i, character in enumerate(charset, start=1):
+        free[i] = free[i] or character in wanted
+    return torch.tensor(free, dtype=torch.float32)
+
+
+def _keep_rows(head: nn.Linear, targets: Tensor, learning: Tensor) -> None:
+    """Take the gradient from all rows but those of target classes that are ``learning``.
+
+    A row without a character in the lines at hand is only ever pushed away, and Adam makes small pushes large
+    (docs/decisions.md, "What a fine-tuning forgets, and why").
+    """
+    learns = torch.zeros(head.out_features)
+    learns[torch.unique(targets)] = 1
+    learns *= learning
+    for parameter in (head.weight, head.bias):
+        if parameter.grad is not None:
+            parameter.grad.mul_(learns.reshape(-1, *[1] * (parameter.ndim - 1)))

@@ -107,6 +107,7 @@ def again(
 def _lines(
     numbers: Mapping[str, Any], characters: str, fonts: Sequence[Path], prose: Sequence[Path]
 ) -> list[NDArray[np.uint8]]:
-    """Drawn lines uint8 [48,w,3] to calibrate on."""
+    """Drawn lines uint8 [48,w,3] to calibrate on, in the first ``characters`` of the charset if ``numbers`` say so."""
+    characters = characters[: numbers.get("characters")]
     samples = fresh(characters, numbers["lines"], seed=numbers["seed"], fonts=fonts, prose=prose)
     return [fit(sample.image, HEIGHT) for sample in samples]

@@ -8,10 +8,10 @@ from collections.abc import Callable, Set
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _FILLED = "❶❷❸❹❺❻❼❽❾❿"
 _ROMAN, _SMALL_ROMAN = "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩⅪⅫ", "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹ"
-_BULLETS = "●○◆◇■□▲△▼▽★☆※·◎◉►▶▷→☎♀♂✓"
+_BULLETS = "●○◆◇■□▲△▼▽★☆※·◎►▶▷→☎♀♂✓"
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 _YEAR = "〇一二三四五六七八九"
-_RELATIONS = "≥≤≠≈=<>±×÷≡≌∝≪≫∈∉⊂⊃∩∪∧∨⊥∥"
+_RELATIONS = "≥≤≠≈=<>±×÷≡≌∝≪≫∈∉⊂⊃∩∪⊥"
 _ARROWS = "→←↑↓↔↕↗↘↖↙⇒⇔"
 _GREEK = "αβγδεζηθκλμξπρστφχψωΔΩΦΓΘΛΞΨ"
 _UNITS = "℃ °F ‰ ㎡ m² m³ cm² km² μm μg/L Ω kΩ MΩ Å ° % rad/s² N·m kg/m³ mol·L⁻¹ ×10⁹/L ×10¹²/L ￥ € £ $ ₩ ₽".split()
@@ -147,7 +147,7 @@ class Signs:
             f"{rng.choice('xyzabn')}{sign}{self._digits()}",
             f"{self.label()}{sign}{self._digits(1, 3)}",
             f"{greek}{sign}{self._digits(1, 1)}.{self._digits(1, 2)}",
-            f"{self._one('∑∏∫√∮∂∇')}{rng.choice('xyfgn')}={rng.choice('xyzabn')}",
+            f"{self._one('∑∏∫√∮∂')}{rng.choice('xyfgn')}={rng.choice('xyzabn')}",
             f"∵{rng.choice('ABab')}{sign}{rng.choice('CDcd')}∴{rng.choice('EFef')}{sign}{rng.choice('GHgh')}",
             f"∠{rng.choice('ABC')}={self._digits(2, 3)}°",
             f"{greek}{rng.choice(('射线', '值', '-淀粉酶', '系数', ''))}",

@@ -24,8 +24,10 @@ class Recipe:
     ``frozen``: which part of the convolutions stays as it is. ``quantised``: the net rounds as INT8 will
     (``rounding``). ``bfloat16``: free convolutions compute in it, twice as fast where the processor multiplies it
     (AVX-512 BF16, AMX), slower elsewhere. ``minutes``, if not 0, ends the stage (and its schedule) early. Rates are
-    factors of ``learning_rate``. ``blend``: the share of the weights it starts with, the rest is the lent net's
-    (``blended``).
+    factors of ``learning_rate``. ``first_row``, if not 0: rows of the head before this class stay as they are, and the
+    others learn only from lines that have their character. ``rows``: the same for the characters of a charset
+    specification (``charsets``), wherever they stand. ``blend``: the share of the weights it starts with, the rest
+    is the lent net's (``blended``).
     """
 
     shape: str = "small"
@@ -36,6 +38,8 @@ class Recipe:
     backbone_rate: float = 0.25
     neck_rate: float = 0.3
     head_rate: float = 0.1
+    first_row: int = 0
+    rows: str = ""
     frozen: Literal["all", "low", "none"] = "all"
     quantised: bool = False
     bfloat16: bool = False

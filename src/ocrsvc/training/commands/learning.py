@@ -1,4 +1,4 @@
-"""``ocrsvc train fit|curves|scratch|finetune``: nets that learn from lines."""
+"""``ocrsvc train fit|blend|curves|scratch|finetune``: nets that learn from lines."""
 
 from __future__ import annotations
 
@@ -21,6 +21,21 @@ def add_parsers(steps: Steps) -> None:
     fit.add_argument("--shards", type=Path, help="shards of another run (default: OUT/shards)")
     fit.add_argument("--minutes", type=float, help="end after so long, epochs or not")
     fit.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
+    blend = add(steps, "blend", _blend, "draw a trained stage back towards the model that it began with")
+    blend.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of the stage: RUN/STAGE/last.pt")
+    blend.add_argument("--start", type=Path, required=True, help="the model folder that the stage began with")
+    blend.add_argument("--out", type=Path, required=True, help="another run; the result is OUT/STAGE/last.pt")
+    for part, what in (
+        ("neck", "the neck"),
+        ("rows", "the rows of the head"),
+        ("backbone", "the convolutions"),
+    ):
+        blend.add_argument(
+            f"--{part}", type=float, default=1.0, metavar="SHARE", help=f"of what {what} learnt (default: 1)"
+        )
+    blend.add_argument(
+        "--nats", type=float, default=0.0, help="added to the log-odds of rows from the stage's first_row on"
+    )
     curves = add(steps, "curves", _curves, "draw losses and scores of every stage as STAGE/curves.png")
     curves.add_argument("--out", type=Path, required=True)
     curves.add_argument("--stage", help="only this one")
@@ -80,6 +95,17 @@ def _fit(options: argparse.Namespace) -> None:
             hold=options.hold,
             minutes=options.minutes,
         )
+
+
+def _blend(options: argparse.Namespace) -> None:
+    from ocrsvc.training.blend import Shares, blend
+
+    shares = Shares(options.backbone, options.neck, options.rows, options.nats)
+    target = options.out / options.checkpoint.parent.name / "last.pt"
+    with explained():
+        if target.exists():
+            raise ValueError(f"{target} is there already")
+        print(blend(options.checkpoint, options.start, shares, target))
 
 
 def _curves(options: argparse.Namespace) -> None:
