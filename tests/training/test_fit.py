@@ -275,6 +275,30 @@ def test_frozen_parts_stay_and_all_others_learn(
     assert content["shape"] == recipe.shape
 
 
+def test_new_rows_learn_from_lines_with_their_character_alone(ground: Ground, tmp_path: Path) -> None:
+    """All others stay as they were, bit for bit, while the neck learns."""
+    first = len(CHARSET) - 60
+    recipe = replace(RECIPE, epochs=1, first_row=first, head_rate=1.0)
+    content = ground.fit(recipe, tmp_path)
+    before = lent(recipe.shape, CHARSET, recipe.seed).state_dict()
+    assert "neck.reduce" in changed(content, before, "net")
+    seen = {c for line in ground.lines for c in line.truth.target if c >= first}
+    moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
+    assert set(torch.nonzero(moved).flatten().tolist()) == seen
+    assert seen
+    assert len(seen) < 60
+
+
+def test_rows_of_named_characters_may_learn_alone(ground: Ground, tmp_path: Path) -> None:
+    content = ground.fit(replace(RECIPE, epochs=1, rows="digits,chars:合", head_rate=1.0), tmp_path)
+    before = lent(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
+    moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
+    learnt = {CHARSET[c - 1] for c in torch.nonzero(moved).flatten().tolist()}
+    seen = {CHARSET[c - 1] for line in ground.lines for c in line.truth.target}
+    assert learnt == seen & set("0123456789合")
+    assert learnt
+
+
 def test_minutes_bound_a_stage(ground: Ground, tmp_path: Path) -> None:
     """It ends in the middle of an epoch, scored and saved, and is over."""
     assert with_minutes(RECIPE, None) == RECIPE

@@ -43,17 +43,21 @@ def test_a_text_is_drawn_in_the_faces_of_its_script(library: Library) -> None:
 
 
 def test_signs_that_the_chinese_face_lacks_are_drawn_by_another(library: Library) -> None:
+    whole = library.cjk[:1]
     bare = replace(
-        library, cjk=tuple(replace(face, coverage=frozenset(map(ord, "同意"))) for face in library.cjk[:1])
+        library,
+        cjk=tuple(replace(face, coverage=frozenset(map(ord, "同意"))) for face in whole),
+        latin=whole,
+        signs=(),
     )
     maker = glyphs(bare, 3)
-    chinese = [False, True, True]
-    faces = maker._faces("☑同意", chinese)
+    chinese = [True, True, True]
+    faces = maker._faces("①同意", chinese)
     assert faces is not None
-    assert faces[1].covers("☑")
+    assert faces[1].covers("①")
     assert chinese == [False, True, True]
-    assert maker.ink("☑ 同意 10⁶") is not None
-    assert glyphs(replace(bare, latin=(), signs=()), 3).ink("☑ 同意") is None
+    assert maker.ink("① 同意 20") is not None
+    assert glyphs(replace(bare, latin=()), 3).ink("① 同意") is None
 
 
 def _unspoilt(self: Glyphs, ink: Gray, *, han: bool) -> Gray:

@@ -86,12 +86,14 @@ def test_pictures_come_back_as_they_were_drawn(
         expected[(sample.text, padded.tobytes())] += 1
     at = tiny_run.shards.index(tiny_run.shard("drawn-000"))
     found = Counter()
+    darkest, lightest = 0.0, 0.0
     for line in (line for line in shards.lines if line.shard == at):
         images = shards.images([line])
         assert images.shape == (1, 3, 48, line.length * 8)
-        assert -1 <= float(images.min()) < 0 < float(images.max()) <= 1
+        darkest, lightest = min(darkest, float(images.min())), max(lightest, float(images.max()))
         pixels = ((images * 0.5 + 0.5) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         found[(line.truth.text, pixels.contiguous().numpy().tobytes())] += 1
+    assert -1 <= darkest < 0 < lightest <= 1  # a single line may be dark all over
     assert sum(found.values()) == 12
     assert found == expected
 

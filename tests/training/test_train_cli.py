@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from available import need_training
-from drawings import DrawnPage
+from drawings import DrawnPage, line_image
 from tiny_training import RECIPE, TrainingRun
 
 need_training()
@@ -19,9 +19,11 @@ need_training()
 import torch  # noqa: E402
 
 from ocrsvc import manifest  # noqa: E402
+from ocrsvc.buckets import fit as scale  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
-from ocrsvc.training import charset, cli, features, photos, stages, teacher  # noqa: E402
+from ocrsvc.training import charset, cli, features, folder, photos, stages, state, teacher  # noqa: E402
 from ocrsvc.training.commands import step  # noqa: E402
+from ocrsvc.training.net import HEIGHT, WIDTH_STRIDE  # noqa: E402
 from ocrsvc.training.samples import labelled  # noqa: E402
 from ocrsvc.training.shards import Shards, told  # noqa: E402
 from ocrsvc.training.truths import Truths  # noqa: E402
@@ -166,16 +168,41 @@ def test_a_stage_can_hold_on_to_a_model_that_is_there(tiny_run: TrainingRun, tmp
         features.Extractor("tiny", default_models_dir() / "crnn")
 
 
+@pytest.fixture(scope="module")
+def lent_model(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PP-OCRv6 small's convolutions as they are lent, in a model folder with an INT8 graph."""
+    description = folder.Description(
+        name="lent",
+        architecture="LCNetV4",
+        charset="0123456789合计 ",
+        height=HEIGHT,
+        width_stride=WIDTH_STRIDE,
+        pad_value=features.PAD_VALUE,
+        buckets=features.BUCKETS.widths,
+        origin="a test",
+        keep_float=("/stem/", "/gate/", "/neck/"),
+    )
+    target = tmp_path_factory.mktemp("lent") / "model"
+    lines = [
+        scale(line_image(text, font_path), HEIGHT) for text in ("合计 37.20", "2026 合计", "10 98 76 54")
+    ]
+    folder.write(target, state.lent("small", description.charset, 1).eval(), description, lines)
+    return target
+
+
 def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
-    tiny_run: TrainingRun, tmp_path: Path
+    tiny_run: TrainingRun, lent_model: Path, tmp_path: Path
 ) -> None:
     source = tiny_run.shard("drawn-000")
     recipe = yaml.safe_load(RECIPE)
-    with pytest.raises(ValueError, match="name them with --pictures"):
-        stages.orders(recipe, tmp_path, through=default_models_dir() / "crnn")
-    orders = stages.orders(
+    trained = stages.orders(
         recipe, tmp_path, pictures=tiny_run.folder / "shards", through=default_models_dir() / "crnn"
     )
+    with pytest.raises(ValueError, match="were trained: they are no longer the lent ones"):
+        features.make(trained[0])
+    with pytest.raises(ValueError, match="name them with --pictures"):
+        stages.orders(recipe, tmp_path, through=lent_model)
+    orders = stages.orders(recipe, tmp_path, pictures=tiny_run.folder / "shards", through=lent_model)
     order = next(order for order in orders if order.folder.name == "drawn-000-int8")
     features.make(order)
     rounded, as_lent = (np.load(at / "features.npy").astype(np.float32) for at in (order.folder, source))
@@ -186,13 +213,13 @@ def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
     train, dev = stages.split(shards)
     assert not train
     assert {key: len(lines) for key, lines in dev.items()} == {"drawn": 12, "drawn_int8": 12}
-    again = stages.orders(recipe, tmp_path, pictures=tmp_path, through=default_models_dir() / "crnn")
+    again = stages.orders(recipe, tmp_path, pictures=tmp_path, through=lent_model)
     assert again == []  # they are not rounded twice
 
 
 def test_an_unknown_stage_lists_those_there_are(tmp_path: Path) -> None:
     with pytest.raises(
-        SystemExit, match="no stage 'adapt'; its stages: neck, more, back, marks, through, whole"
+        SystemExit, match="no stage 'adapt'; its stages: neck, more, back, marks, through, wide, whole"
     ):
         cli.main(["fit", "crnn", "--out", str(tmp_path), "--stage", "adapt", "--threads", "1"])
     with pytest.raises(SystemExit, match="no recipe for `ocrsvc train fit`"):
@@ -242,11 +269,19 @@ def test_an_unknown_recipe_lists_those_there_are() -> None:
 def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
     shipped = {file.stem: step.recipe(file.stem) for file in step.RECIPES.glob("*.yaml")}
-    assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "whole"]
-    assert stages.names(shipped["crnn-fast"]) == ["neck", "whole", "further", "rounded"]
+    assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "wide", "whole"]
+    assert stages.names(shipped["crnn-fast"]) == [
+        "neck",
+        "whole",
+        "further",
+        "wide",
+        "wide-rounded",
+        "rounded",
+    ]
     for recipe in (*shipped.values(), step.recipe(str(tmp_path / "tiny.yaml"))):
         assert {"name", "architecture"} <= recipe.keys()
-        assert recipe.get("calibration", {"lines": 0, "seed": 0}).keys() == {"lines", "seed"}
+        calibration = recipe.get("calibration", {"lines": 0, "seed": 0})
+        assert {"lines", "seed"} <= calibration.keys() <= {"lines", "seed", "characters"}
         for stage in stages.names(recipe):
             stages.plan(recipe, stage)
             assert recipe["features"]["drawn"].keys() == {"shards", "lines", "seed"}
