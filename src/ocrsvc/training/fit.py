@@ -88,7 +88,7 @@ def fit(
     loss = Loss(Weights(recipe.ctc, recipe.kl, recipe.embedding), truths.charset, head)
     per_epoch = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
     total = max(1, round(per_epoch * recipe.epochs))
-    run = _Run(state, recipe, loss, shards, total)
+    run = _Run(state, recipe, loss, shards, total, _learning_rows(recipe, truths.charset))
     saved = shown = time.monotonic()
     while run.progress < 1:
         epoch, skip = divmod(state.step, per_epoch)
@@ -120,10 +120,18 @@ def fit(
 class _Run:
     """The steps of one process, and how it tells about them."""
 
-    def __init__(self, state: State, recipe: Recipe, loss: Loss, shards: Shards, total: int) -> None:
+    def __init__(
+        self,
+        state: State,
+        recipe: Recipe,
+        loss: Loss,
+        shards: Shards,
+        total: int,
+        learning: Tensor | None,
+    ) -> None:
         self.state, self.recipe, self.loss, self.shards, self.total = state, recipe, loss, shards, total
         self.began, self.before = time.monotonic(), state.seconds
-        self.learning = _learning_rows(recipe, loss.charset)
+        self.learning = learning
         self.lines = 0
         self.sums: dict[str, float] = {}
         self.summed = 0

@@ -34,7 +34,6 @@ class Loss:
 
     def __init__(self, weights: Weights, charset: str, head: Head) -> None:
         self.weights = weights
-        self.charset = charset
         rows, bias, classes = head.rows(charset)
         self.rows, self.bias = torch.from_numpy(rows), torch.from_numpy(bias)
         self.known = torch.tensor([source >= 0 for source in classes])
