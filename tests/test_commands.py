@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from contextlib import aclosing
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ocrsvc.commands import configuration
-from ocrsvc.commands.output import Folder, Stream, problem
-from ocrsvc.commands.readings import ordered
+from ocrsvc.commands.output import Folder, Stream, message, problem
+from ocrsvc.commands.readings import ordered, readings
 from ocrsvc.commands.sources import Source, find, listed, targets
 from ocrsvc.errors import UndecodableImage
+from ocrsvc.reader import Reader
+from ocrsvc.request import ReadOptions
 from ocrsvc.results import Document, Line, ModelId, Page
+from ocrsvc.settings import Settings
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 
@@ -96,6 +101,38 @@ async def test_closing_cancels_what_still_runs() -> None:
         async for _ in answers:
             break
     assert cancelled == [1, 2, 3]
+
+
+class Faulty:
+    """A reader that breaks on one file as only a fault of the program would."""
+
+    async def read(self, data: bytes, request: ReadOptions) -> Document:
+        if data == b"b":
+            raise IndexError("boolean index did not match")
+        return document(data.decode())
+
+
+async def test_a_fault_of_ours_is_that_file_s_alone() -> None:
+    reader = cast(Reader, Faulty())
+    answers = readings(
+        reader, "abc", lambda name: name.encode(), ReadOptions(), settings=Settings(workers=1), unit="files"
+    )
+    async with aclosing(answers):
+        found = {name: answer async for name, answer in answers}
+    assert [getattr(found[name], "text", None) for name in "abc"] == ["a", None, "c"]
+    fault = found["b"]
+    assert isinstance(fault, IndexError)
+    assert re.fullmatch(
+        r"a fault of ocrsvc, please report it: IndexError: boolean index did not match "
+        r"\(test_commands\.py, line \d+\)",
+        message(fault),
+    )
+    assert problem(fault) == {
+        "type": "/problems/internal-error",
+        "title": "Internal error",
+        "status": 500,
+        "detail": message(fault),
+    }
 
 
 class Capture:

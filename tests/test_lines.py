@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 import tiny_model
@@ -55,6 +56,27 @@ def test_pages_are_pages(draw_page: Callable[..., DrawnPage]) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (2, 500), (48, 2), (40, 400)])
 def test_blank_small_pictures_cost_no_detection(shape: tuple[int, int]) -> None:
     assert looks_like_line(np.full((*shape, 3), 255, np.uint8))
+
+
+@pytest.mark.parametrize("height", [12, 30, 49, 56, 64, 73, 96])
+@pytest.mark.parametrize("aspect", [1.0, 4.2, 9.5, 30.0])
+def test_sparse_ink_is_no_reason_to_fail(height: int, aspect: float) -> None:
+    """Frames, writing lines, a dot, at every place: stretches with hardly any ink in them."""
+    width = round(height * aspect)
+    rng = np.random.default_rng(round(height * aspect))
+    for ink in range(12):
+        picture = np.full((height, width, 3), 250, np.uint8)
+        if ink % 2:
+            left, top = int(rng.integers(0, width // 3 + 1)), int(rng.integers(0, height // 4 + 1))
+            thickness = int(rng.integers(1, 4))
+            cv2.rectangle(picture, (left, top), (width - left - 1, height - top - 1), (40, 40, 40), thickness)
+        if ink % 3:
+            start, row = int(rng.integers(0, width)), int(rng.integers(0, height))
+            cv2.line(picture, (start, row), (width, row), (40, 40, 40), int(rng.integers(1, 3)))
+        for _ in range(ink):
+            x, y = int(rng.integers(0, width)), int(rng.integers(0, height))
+            cv2.circle(picture, (x, y), int(rng.integers(1, 3)), (40, 40, 40), -1)
+        assert isinstance(looks_like_line(picture), bool)
 
 
 def test_without_boxes_the_picture_is_the_line() -> None:

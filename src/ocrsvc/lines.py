@@ -95,6 +95,8 @@ def _has_two_rows(edges: NDArray[np.bool_]) -> bool:
     inked = edges.sum(axis=1) >= max(1, 0.01 * width)
     borders = np.flatnonzero(np.diff(np.concatenate([[False], inked, [False]]).astype(np.int8)))
     starts, ends = borders[::2], borders[1::2]
+    if starts.size < 2:
+        return False
     apart = starts[1:] - ends[:-1] >= max(2, 0.03 * height)
     bands = ends[np.append(apart, True)] - starts[np.append(True, apart)]
     if bands.size < 2:

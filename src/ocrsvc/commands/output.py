@@ -5,6 +5,7 @@ each.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,13 +39,25 @@ def problem(error: Exception) -> dict[str, Any]:
             "detail": error.detail,
         }
         return standard | {key: value for key, value in error.extra.items() if key not in standard}
-    return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
+    if isinstance(error, OSError):
+        return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
+    return problem(OcrError(message(error)))
 
 
 def message(error: Exception) -> str:
     """Return what went wrong with one file in one line for a person."""
-    text = error.detail if isinstance(error, OcrError) else getattr(error, "strerror", None) or str(error)
+    if isinstance(error, OcrError):
+        text = error.detail
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
+    else:
+        text = f"a fault of ocrsvc, please report it: {type(error).__name__}: {error} {_place(error)}"
     return " ".join(text.split())
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 class Stream:

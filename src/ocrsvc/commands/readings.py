@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ocrsvc import cpu
 from ocrsvc.commands.progress import progress
-from ocrsvc.errors import OcrError
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
@@ -54,8 +53,8 @@ async def readings(
     *,
     settings: Settings,
     unit: str,
-) -> AsyncGenerator[tuple[Question, Document | OcrError | OSError], None]:
-    """Yield each question in order with its reading, or with what went wrong.
+) -> AsyncGenerator[tuple[Question, Document | Exception], None]:
+    """Yield each question in order with its reading, or with what went wrong, were it a fault of ours.
 
     ``load`` fetches a question's bytes, in a thread; ``unit`` names the questions on the progress bar.
     """
@@ -63,12 +62,12 @@ async def readings(
     workers = settings.workers or cpu.inspect().effective
     large = asyncio.Semaphore(LARGE_PER_WORKER * workers)
 
-    async def ask(question: Question) -> Document | OcrError | OSError:
+    async def ask(question: Question) -> Document | Exception:
         try:
             data = await asyncio.to_thread(load, question)
             async with large if len(data) > LARGE_BYTES else nullcontext():
                 return await reader.read(data, request)
-        except (OcrError, OSError) as error:
+        except Exception as error:  # one file's failure is no other file's
             return error
 
     answers = ordered(questions, ask, in_flight=IN_FLIGHT_PER_WORKER * workers)
