@@ -296,6 +296,14 @@ def test_page_selection_never_expands_beyond_the_document() -> None:
         select_pages(None, 10**9, 50)
     with pytest.raises(TooManyPages):
         select_pages("1-51", 60, 50)
+    with pytest.raises(TooManyPages):
+        select_pages("1-999999999," * 300 + "1", 10**9, 50)
+
+
+def test_page_selection_has_a_length() -> None:
+    assert select_pages("1-5,3-7,2," * 400 + "9", 9, 8) == (1, 2, 3, 4, 5, 6, 7, 9)
+    with pytest.raises(InvalidParameter, match="characters"):
+        select_pages("1," * 5_000_000 + "1", 9, 50)
 
 
 def test_no_bytes() -> None:

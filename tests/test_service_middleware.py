@@ -6,8 +6,10 @@ import asyncio
 import json
 import logging
 import logging.config
+import os
 import re
 import sys
+import threading
 from typing import Any
 
 import httpx
@@ -19,7 +21,7 @@ from starlette.types import Message
 
 from ocrsvc.results import Document, Line, ModelId, Page
 from ocrsvc.service.connection import ClientGone
-from ocrsvc.service.logs import JsonFormatter, configuration
+from ocrsvc.service.logs import JsonFormatter, PatientHandler, configuration
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.record import record_of
@@ -209,17 +211,45 @@ def test_tracebacks_are_one_json_line() -> None:
     assert "bad\nthing" in json.loads(written)["traceback"]
 
 
-def test_the_log_configuration_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_configuration_goes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.root.handlers[:]
     try:
         logging.config.dictConfig(configuration())
         logging.getLogger("ocrsvc.access").info("request", extra={"status": 200, "name_": "票"})
         logging.getLogger("another.library").info("noise")
         logging.getLogger("another.library").warning("matters")
+        logging.root.handlers[0].flush()
     finally:
         logging.root.handlers[:] = before
         logging.getLogger("ocrsvc").setLevel(logging.NOTSET)
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["request", "matters"]
     assert "票" in out
     assert err == ""
+
+
+def test_a_log_that_nobody_reads_stops_nobody() -> None:
+    reading, writing = os.pipe()
+    handler = PatientHandler(writing, waiting_lines=50)
+    handler.setFormatter(JsonFormatter())
+    for i in range(20_000):  # far more than a pipe holds
+        handler.emit(logging.makeLogRecord({"msg": f"line {i} " + "x" * 100, "levelname": "INFO"}))
+    assert handler.dropped > 10_000
+    read = threading.Thread(target=lambda: text.extend(iter(lambda: os.read(reading, 65536), b"")))
+    text: list[bytes] = []
+    dropped = handler.dropped
+    read.start()
+    handler.flush(patience_seconds=20)
+    handler.emit(logging.makeLogRecord({"msg": "the last", "levelname": "INFO"}))
+    handler.flush(patience_seconds=20)
+    os.close(writing)
+    read.join()
+    os.close(reading)
+    lines = [json.loads(line) for line in b"".join(text).splitlines()]
+    assert lines[-1]["event"] == "the last"
+    told = [line for line in lines if "dropped" in line["event"]]
+    assert {line["level"] for line in told} == {"warning"}
+    assert sum(line["count"] for line in told) == dropped
+    numbers = [int(line["event"].split()[1]) for line in lines if line["event"].endswith("x")]
+    assert numbers == sorted(numbers)
+    assert len(numbers) + dropped == 20_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,16 @@ import pytest
 from fastapi import FastAPI
 from starlette.requests import Request
 
-from ocrsvc.errors import RequestTimeout
+from ocrsvc.errors import RequestTimeout, ShuttingDown
 from ocrsvc.service import body, problems, uploads
 from ocrsvc.service.door import Door
+from ocrsvc.service.record import record_of
 from ocrsvc.service.uploads import Limits
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 OTHER = b"GIF89a" + b"\0" * 40
 BASE64 = base64.b64encode(PNG).decode()
+JSON = {"content-type": "application/json"}
 LIMIT = 4096
 BATCH_LIMIT = 3 * LIMIT
 DOOR_BYTES = 10 * LIMIT
@@ -278,3 +281,100 @@ async def test_a_body_that_stops_coming_times_out() -> None:
     with Door(max_requests=1, max_bytes=9).enter() as visit, pytest.raises(RequestTimeout):
         async for _ in body.chunks(request, limit_bytes=9, visit=visit, stall_seconds=0.01):
             pass
+
+
+class Trickle:
+    """A client that sends a byte every ``every_seconds``, on a clock of its own."""
+
+    def __init__(self, every_seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.every_seconds = every_seconds
+        self.now = 1000.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
+
+    async def receive(self) -> dict[str, Any]:
+        self.now += self.every_seconds
+        await asyncio.sleep(0)  # lets the loop see whose time is over
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+
+@pytest.mark.parametrize("every_seconds", [0.01, 1, 10, 29])
+async def test_a_body_that_comes_too_slowly_times_out(
+    every_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Trickle(every_seconds, monkeypatch)
+    request = Request({"type": "http", "headers": [], "method": "POST"}, client.receive)
+    record = record_of(request.scope)
+    with (
+        Door(max_requests=1, max_bytes=10**9).enter() as visit,
+        pytest.raises(RequestTimeout, match="slowly"),
+    ):
+        await body.whole(request, limit_bytes=10**9, visit=visit)
+    longest = body.STALL_SECONDS + record.body_bytes / body.LEAST_BYTES_PER_SECOND
+    assert client.now - 1000 <= longest + 2 * every_seconds
+
+
+async def test_a_body_on_its_way_when_the_door_closes_is_told_so() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(3600)
+        return {}
+
+    request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
+    door = Door(max_requests=1, max_bytes=9)
+    asyncio.get_running_loop().call_later(0.05, lambda: door.close(asyncio.get_running_loop().time()))
+    with door.enter() as visit, pytest.raises(ShuttingDown):
+        async for _ in body.chunks(request, limit_bytes=9, visit=visit):
+            pass
+
+
+async def test_half_of_a_surrogate_pair_is_no_text(intake: Intake) -> None:
+    bodies: dict[str, Any] = {"images": [{"file": "bad\ud800.png", "image": BASE64}, BASE64]}
+    response = await intake.post("/many", content=json.dumps(bodies), headers=JSON)
+    assert [name for name, _ in response.json()["pictures"]] == ["bad?.png", "images-1"]
+    for name in ("charset", "pages", "model"):
+        body = {"image": BASE64, name: "chars:\ud800"}
+        response = await intake.post(content=json.dumps(body), headers=JSON)
+        status, kind, words = refusal(response)
+        assert (status, kind) == (422, "invalid-parameter")
+        assert f"{name!r} is no Unicode text" in words
+
+
+@pytest.mark.parametrize("charset", ["idna", "punycode", "utf-16", "hex", "zlib", "undefined", "nonsense"])
+async def test_an_odd_charset_of_a_form_is_no_fault_of_ours(intake: Intake, charset: str) -> None:
+    content = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="\xff.png"\r\n\r\n%s\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="mode"\r\n\r\n\xff.\xed\xa0\x80..\r\n--b--\r\n' % PNG
+    )
+    kind = f"multipart/form-data; boundary=b; charset={charset}"
+    response = await intake.post(content=content, headers={"content-type": kind})
+    assert response.status_code in (200, 400, 422), response.text
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        "attachment; filename*=bogus''%ff",
+        "attachment; filename*0*=x; filename*1=y",
+        "attachment; filename*=''; filename*; =; *0=x",
+        "attachment; filename*a*=x; filename*99999999999999999999=1",
+        "attachment; filename*=idna''%ed%a0%80",
+        "attachment; filename*=utf-8''%ed%a0%80",
+        'attachment; filename="=?utf-8?b?/////w==?="',
+        'attachment; "' + ";" * 4000,
+        "attachment; " + "a=;" * 1300,
+    ],
+)
+async def test_an_odd_file_name_is_no_fault_of_ours(intake: Intake, disposition: str) -> None:
+    response = await intake.post(
+        content=PNG, headers={"content-type": "image/png", "content-disposition": disposition}
+    )
+    assert response.status_code in (200, 400), response.text
+    if response.status_code == 200:
+        response.json()["pictures"][0][0].encode()
+
+
+async def test_a_file_name_has_a_length(intake: Intake) -> None:
+    headers = {"content-type": "image/png", "content-disposition": 'attachment; "' + ";" * 200_000}
+    status, kind, words = refusal(await intake.post(content=PNG, headers=headers))
+    assert (status, kind) == (400, "invalid-request")
+    assert "4096 bytes" in words

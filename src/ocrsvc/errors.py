@@ -8,6 +8,7 @@
     ├── RequestTimeout 408        the body stopped coming
     ├── TooLarge 413              more bytes than the limit
     ├── UnsupportedMedia 415      no image or PDF that we read (sniffed, never the client's word)
+    ├── HeadersTooLarge 431       more bytes of headers than the limit
     ├── Unprocessable 422         the request is well-formed but cannot be answered
     │   ├── UndecodableImage 422  looked like an image and did not decode
     │   ├── TooManyPixels 422     more pixels than the limit
@@ -89,6 +90,12 @@ class UnsupportedMedia(OcrError):
     """The bytes are not of a kind that we read."""
 
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
+
+
+class HeadersTooLarge(OcrError):
+    """The headers have more bytes than the limit."""
+
+    status, slug, title = 431, "headers-too-large", "Headers too large"
 
 
 class Unprocessable(OcrError):

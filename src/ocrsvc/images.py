@@ -7,6 +7,7 @@ header before anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import struct
 import threading
@@ -55,6 +56,7 @@ ACCEPTED: Mapping[str, str] = MappingProxyType(
     }
 )
 _ORIENTATION = 0x0112  # EXIF tag
+_MOST_RANGES_CHARACTERS = 4096  # of what selects pages
 _PDF_SEARCH_BYTES = 1024  # Acrobat accepts rubbish of this length before the header, and people send it
 
 
@@ -156,30 +158,44 @@ def select_pages(pages: str | None, count: int, max_pages: int) -> tuple[int, ..
 
     InvalidParameter for another syntax or a page that is not there, TooManyPages for more than ``max_pages``.
     """
-    if pages is None or not pages.strip():
-        chosen: set[int] = set(range(1, min(count, max_pages + 1) + 1))
-    else:
-        chosen = set()
-        for part in pages.split(","):
-            match = re.fullmatch(r"\s*(\d{1,9})\s*(?:(-)\s*(\d{1,9})?\s*)?", part)
-            if match is None:
-                raise InvalidParameter(f"pages must look like 1-3,7 or 5-, not {pages!r}.", parameter="pages")
-            first = int(match[1])
-            last = int(match[3]) if match[3] else count if match[2] else first
-            if not 1 <= first <= last or last > count:
-                raise InvalidParameter(
-                    f"pages {part.strip()!r} is not within 1-{count}, the pages of this document.",
-                    parameter="pages",
-                    page_count=count,
-                )
-            chosen.update(range(first, last + 1))
-    if len(chosen) > max_pages:
+    spans = [(1, count)] if pages is None or not pages.strip() else _spans(pages, count)
+    ranges, end = [], 0
+    for first, last in spans:
+        ranges.append(range(max(first, end + 1), last + 1))
+        end = max(end, last)
+    if sum(map(len, ranges)) > max_pages:
         raise TooManyPages(
             f"More pages than the limit of {max_pages}: select some, such as pages=1-{max_pages}.",
             max_pages=max_pages,
             page_count=count,
         )
-    return tuple(sorted(chosen))
+    return tuple(itertools.chain.from_iterable(ranges))
+
+
+def _spans(pages: str, count: int) -> list[tuple[int, int]]:
+    """First and last page of each part of ``"1-3,7"``, sorted."""
+    if len(pages) > _MOST_RANGES_CHARACTERS:
+        raise InvalidParameter(
+            f"pages has {len(pages)} characters; at most {_MOST_RANGES_CHARACTERS} are taken.",
+            parameter="pages",
+        )
+    spans = set()
+    for part in pages.split(","):
+        match = re.fullmatch(r"\s*(\d{1,9})\s*(?:(-)\s*(\d{1,9})?\s*)?", part)
+        if match is None:
+            raise InvalidParameter(
+                f"pages must look like 1-3,7 or 5-, not {pages[:80]!r}.", parameter="pages"
+            )
+        first = int(match[1])
+        last = int(match[3]) if match[3] else count if match[2] else first
+        if not 1 <= first <= last or last > count:
+            raise InvalidParameter(
+                f"pages {part.strip()!r} is not within 1-{count}, the pages of this document.",
+                parameter="pages",
+                page_count=count,
+            )
+        spans.add((first, last))
+    return sorted(spans)
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:

@@ -7,11 +7,14 @@ from collections.abc import AsyncGenerator
 
 from starlette.requests import ClientDisconnect, Request
 
-from ocrsvc.errors import RequestTimeout, TooLarge
+from ocrsvc.errors import OcrError, RequestTimeout, ShuttingDown, TooLarge
 from ocrsvc.service.door import Visit
 from ocrsvc.service.record import record_of
 
 STALL_SECONDS = 30.0  # between two pieces of a body; slower clients hold memory for nothing
+# A body may take STALL_SECONDS, and a second more for so many bytes of it, but never longer than LONGEST_SECONDS.
+LEAST_BYTES_PER_SECOND = 1024
+LONGEST_SECONDS = 600.0
 
 
 async def chunks(
@@ -21,19 +24,24 @@ async def chunks(
 
     TooLarge as soon as it is, or is announced to be, larger than ``limit_bytes``; the server then
     discards the rest. Saturated if all bodies together are too many, RequestTimeout if nothing comes for
-    ``stall_seconds``, ClientDisconnect if the client leaves.
+    ``stall_seconds`` or too little, ShuttingDown if it has not come when the door closes, ClientDisconnect if the
+    client leaves.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit_bytes:
         raise _too_large(limit_bytes)
     record = record_of(request.scope)
+    clock = asyncio.get_running_loop().time
+    began = last = clock()
     more = True
     while more:
+        patience = min(stall_seconds + record.body_bytes / LEAST_BYTES_PER_SECOND, LONGEST_SECONDS)
         try:
-            async with asyncio.timeout(stall_seconds):
+            async with visit.waiting(min(last + stall_seconds, began + patience)):
                 message = await request.receive()
         except TimeoutError:
-            raise RequestTimeout(f"No more of the body has come for {stall_seconds:g} seconds.") from None
+            raise _late(visit, last + stall_seconds <= began + patience, stall_seconds) from None
+        last = clock()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         piece = message.get("body", b"")
@@ -49,6 +57,19 @@ async def chunks(
 async def whole(request: Request, *, limit_bytes: int, visit: Visit) -> bytes:
     """Return the whole body; raises as ``chunks`` does."""
     return b"".join([piece async for piece in chunks(request, limit_bytes=limit_bytes, visit=visit)])
+
+
+def _late(visit: Visit, stalled: bool, stall_seconds: float) -> OcrError:
+    if visit.closed:
+        return ShuttingDown(
+            "The service is shutting down; the body has not come in time.", retry_after_seconds=2
+        )
+    if stalled:
+        return RequestTimeout(f"No more of the body has come for {stall_seconds:g} seconds.")
+    return RequestTimeout(
+        f"The body comes too slowly: a request may take {stall_seconds:g} s and 1 s for every "
+        f"{LEAST_BYTES_PER_SECOND} bytes, {LONGEST_SECONDS:g} s at most."
+    )
 
 
 def _too_large(limit_bytes: int) -> TooLarge:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from ocrsvc.errors import Saturated
 
@@ -11,10 +13,11 @@ _RETRY_AFTER_SECONDS = 2
 
 
 class Visit:
-    """One request that was let in; ``hold`` accounts for the bytes of its body while they arrive."""
+    """One request: first its body comes (``hold`` counts the bytes), then it is worked on (``begin``)."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
+        self.begun = False
         self.held_bytes = 0
 
     def hold(self, size_bytes: int) -> None:
@@ -27,28 +30,64 @@ class Visit:
         self._door.held_bytes += size_bytes
         self.held_bytes += size_bytes
 
+    def begin(self) -> None:
+        """Take one of the places for requests; Saturated (503) if there is none."""
+        self._door.check_room()
+        self._door.requests += 1
+        self.begun = True
+
+    @asynccontextmanager
+    async def waiting(self, until: float) -> AsyncIterator[None]:
+        """Wait for the client at most up to this loop time, or until the door closes; then TimeoutError."""
+        async with asyncio.timeout_at(min(until, self._door.closes_at)) as clock:
+            self._door.clocks.add(clock)
+            try:
+                yield
+            finally:
+                self._door.clocks.discard(clock)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the door has closed, which ends all waiting for clients."""
+        return asyncio.get_running_loop().time() >= self._door.closes_at
+
 
 class Door:
-    """Bounds the requests inside and the bytes of their bodies, and so memory. For one event loop."""
+    """Bounds the requests inside and the bytes of their bodies, and so memory. For one event loop.
+
+    A request whose body is still on its way takes no place: slow clients would keep everybody out.
+    """
 
     def __init__(self, *, max_requests: int, max_bytes: int) -> None:
         self.max_requests = max_requests
         self.max_bytes = max_bytes
         self.requests = 0
         self.held_bytes = 0
+        self.closes_at = math.inf
+        self.clocks: set[asyncio.Timeout] = set()
 
-    @contextmanager
-    def enter(self) -> Iterator[Visit]:
-        """Let one request in for the time of the context; Saturated (503) if there are too many."""
+    def check_room(self) -> None:
+        """Raise Saturated (503) if there are as many requests inside as there may be."""
         if self.requests >= self.max_requests:
             raise Saturated(
                 f"The service already works on {self.requests} requests, its limit; try again.",
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
+
+    @contextmanager
+    def enter(self) -> Iterator[Visit]:
+        """Let one request in for the time of the context; Saturated if it would find no place now."""
+        self.check_room()
         visit = Visit(self)
-        self.requests += 1
         try:
             yield visit
         finally:
-            self.requests -= 1
+            self.requests -= visit.begun
             self.held_bytes -= visit.held_bytes
+
+    def close(self, at: float) -> None:
+        """Wait for no body any longer than up to this loop time."""
+        self.closes_at = at
+        for clock in self.clocks:
+            if (when := clock.when()) is not None and when > at:
+                clock.reschedule(at)

@@ -6,12 +6,13 @@ Labels are few and closed (route patterns, stages, status codes); never a path, 
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import onnxruntime
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 from ocrsvc import __version__
+from ocrsvc.service.logs import dropped_lines
 from ocrsvc.service.record import RequestRecord
 from ocrsvc.service.scheduler_metrics import SchedulerMetrics
 
@@ -22,11 +23,20 @@ _STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
 _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
+class _Registry(CollectorRegistry):
+    """Leaves out when each counter was made, which Prometheus' text format shows as gauges of its own."""
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [each for each in metric.samples if not each.name.endswith("_created")]
+            yield metric
+
+
 class Metrics:
     """All collectors of the service; ``scheduler`` observes the batcher."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = _Registry()
         self.scheduler = SchedulerMetrics(self.registry)
         self._requests = Counter(
             "ocrsvc_requests_total",
@@ -78,6 +88,12 @@ class Metrics:
         self.pixels_waiting = Gauge(
             "ocrsvc_decode_pixels_waiting", "Pixels that wait to be decoded.", registry=self.registry
         )
+        dropped = Gauge(
+            "ocrsvc_log_lines_dropped",
+            "Lines of the log that nobody read in time.",
+            registry=self.registry,
+        )
+        dropped.set_function(dropped_lines)
         self.ready = Gauge("ocrsvc_ready", "1 while /readyz says yes.", registry=self.registry)
         self._build = Gauge(
             "ocrsvc_build_info",

@@ -73,6 +73,7 @@ async def read(request: Request) -> Response:
             request, names=uploads.ONE, limits=service.one_file, visit=visit, pool=service.pool
         )
         try:
+            visit.begin()
             wishes = _wishes(request, service, upload)
             work = service.read(upload.pictures[0], wishes.options)
             document = await unless_gone(work, request.receive, service.giving_up)
@@ -112,6 +113,7 @@ async def read_many(request: Request) -> Response:
             request, names=uploads.MANY, limits=service.many_files, visit=visit, pool=service.pool
         )
         resources.push_async_callback(upload.close)
+        visit.begin()
         wishes = _wishes(request, service, upload)
 
         async def read_one(picture: Picture) -> Document:

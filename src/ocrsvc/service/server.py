@@ -16,6 +16,7 @@ import uvicorn
 from ocrsvc.errors import Unavailable
 from ocrsvc.service.app import create_app
 from ocrsvc.service.logs import configuration
+from ocrsvc.service.protocol import BoundedProtocol
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
 
@@ -41,6 +42,7 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
             app,
             host=settings.host,
             port=settings.port,
+            http=BoundedProtocol,
             log_config=configuration(),
             access_log=False,
             server_header=False,

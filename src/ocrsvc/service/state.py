@@ -31,6 +31,7 @@ ReaderFactory = Callable[[Settings, Observer], Reader]
 
 _LAG_SAMPLE_SECONDS = 0.5
 _STUCK_SECONDS = 120.0  # a batch is meant to take 40 ms; even a throttled container is not that slow
+_UPLOAD_SECONDS = 5.0  # that a body on its way may still take when a shutdown begins
 _GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answers
 
 
@@ -132,6 +133,7 @@ class Service:
         """Take no new requests; answer 503 to what is not done shortly before the drain time is over."""
         self.health.drain()
         loop = asyncio.get_running_loop()
+        self.door.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
         loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self._give_up)
 
     def _give_up(self) -> None:

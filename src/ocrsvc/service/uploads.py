@@ -31,6 +31,8 @@ MANY = ("images", "image", "files", "file")
 _RAW_TYPES = ("application/pdf", "application/octet-stream", "")
 _MAX_FIELDS = 32  # all parameters together are fewer than ten
 _SMALL_BYTES = 64 * 1024  # what may be decoded on the event loop: well under a millisecond
+_MOST_NAME = 255  # characters of a file name; the rest is cut off
+_MOST_DISPOSITION = 4096  # bytes; Python's parser takes seconds for 64 kB of semicolons
 _NO_BODY = "The request has no body; send a picture."
 _FORM = "application/x-www-form-urlencoded"
 
@@ -131,6 +133,8 @@ async def _multipart(request: Request, names: Sequence[str], limits: Limits, vis
         parser.spool_max_size = limits.multipart_bytes + 1
     try:
         form = await parser.parse()
+    except (LookupError, UnicodeError) as error:
+        raise InvalidRequest(f"The charset of the form does not decode its fields: {error}.") from error
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
             raise _too_many(limits.files) from error
@@ -154,9 +158,9 @@ def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:
         if name in names or (name.endswith("[]") and name[:-2] in names):
             # A text field is base64: `curl -F "image=<picture.b64"`.
             filename = value.filename if isinstance(value, UploadFile) else None
-            pictures.append(Picture(filename or f"{name}-{len(pictures)}", value))
+            pictures.append(Picture(_name(filename) or f"{name}-{len(pictures)}", value))
         elif isinstance(value, str):
-            fields[name] = value
+            fields[name] = _valid(name, value)
         else:
             strangers.append(name)
     if not pictures:
@@ -201,7 +205,7 @@ def _entry(entry: Any, name: str, index: int) -> Picture:
     if isinstance(entry, str):
         return Picture(f"{name}-{index}", entry)
     if isinstance(entry, dict) and isinstance(entry.get("image"), str):
-        return Picture(str(entry.get("file") or f"{name}-{index}")[:255], entry["image"])
+        return Picture(_name(str(entry.get("file") or "")) or f"{name}-{index}", entry["image"])
     raise InvalidRequest(
         f"{name!r}, item {index}: a picture must be base64 text or a data URI, not {_kind(entry)}."
     )
@@ -211,8 +215,22 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        return _valid(name, str(value))
     raise InvalidParameter(f"{name[:40]!r} must be text, a number or a boolean, not {_kind(value)}.")
+
+
+def _valid(name: str, text: str) -> str:
+    """The text, if it can be written down; half of a surrogate pair cannot, and JSON and odd codecs bring it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidParameter(f"{name[:40]!r} is no Unicode text: {error.reason}.") from error
+    return text
+
+
+def _name(text: str | None) -> str:
+    """A file name that can be written down."""
+    return (text or "")[:_MOST_NAME].encode("utf-8", "replace").decode()
 
 
 def _kind(value: Any) -> str:
@@ -236,9 +254,14 @@ def _filename(request: Request) -> str:
     disposition = request.headers.get("content-disposition")
     if disposition is None:
         return "image"
+    if len(disposition) > _MOST_DISPOSITION:
+        raise InvalidRequest(f"Content-Disposition is longer than {_MOST_DISPOSITION} bytes.")
     header = Message()
     header["content-disposition"] = disposition
-    return (header.get_filename() or "image")[:255]
+    try:
+        return _name(header.get_filename()) or "image"
+    except (LookupError, ValueError, TypeError) as error:  # odd charsets and numbers in filename*
+        raise InvalidRequest(f"Content-Disposition names no file: {error}.") from error
 
 
 def _is_binary_form(media_type: str, content: bytes) -> bool:
