@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import re
 from contextlib import aclosing
 from pathlib import Path
@@ -235,4 +236,29 @@ def test_offline_work_has_no_deadline_but_the_users(monkeypatch: pytest.MonkeyPa
     assert configuration.load_offline(model="x").model == "x"
     monkeypatch.setenv("OCRSVC_PORT", "many")
     with pytest.raises(configuration.InvalidSettings, match="OCRSVC_PORT"):
+        configuration.load()
+
+
+def test_variables_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("OCRSVC_")]:
+        monkeypatch.delenv(name)
+    for name in (
+        "OCRSVC_SERVICE_HOST",
+        "OCRSVC_SERVICE_PORT_HTTP",
+        "OCRSVC_PORT_8000_TCP_ADDR",
+        "OCRSVC_WORKERS",
+    ):
+        monkeypatch.setenv(name, "2")
+    assert configuration.strangers() == []
+    monkeypatch.setenv("OCRSVC_WORKER", "2")
+    monkeypatch.setenv("OCRSVC_QQQ", "2")
+    assert configuration.strangers() == [
+        "OCRSVC_QQQ is no setting, see docs/settings.md",
+        "OCRSVC_WORKER is no setting; is OCRSVC_WORKERS meant?",
+    ]
+
+
+def test_the_port_that_kubernetes_sets_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCRSVC_PORT", "tcp://10.0.0.7:8000")
+    with pytest.raises(configuration.InvalidSettings, match=r"OCRSVC_PORT: .*enableServiceLinks: false"):
         configuration.load()

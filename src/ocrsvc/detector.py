@@ -17,7 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from ocrsvc.cpu import Cpu
-from ocrsvc.errors import CorruptModel
+from ocrsvc.errors import CorruptModel, reason
 from ocrsvc.manifest import Manifest
 from ocrsvc.providers import CPU
 from ocrsvc.results import ModelId, Polygon
@@ -121,7 +121,9 @@ class Detector:
         try:
             self._rule = PostProcess(**spec.postprocess)
         except (TypeError, ValueError) as error:
-            raise CorruptModel(f"The postprocess of {spec.name!r} is none of a detector: {error}.") from error
+            raise CorruptModel(
+                f"The postprocess of {spec.name!r} is none of a detector: {reason(error)}."
+            ) from error
         self._session = open_session(self.file, arena=arena, threads=threads, providers=providers)
 
     def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:

@@ -196,3 +196,8 @@ class CorruptModel(OcrError):
     """A model folder that is not what its manifest says: reinstall it."""
 
     slug, title = "corrupt-model", "Corrupt model"
+
+
+def reason(error: Exception) -> str:
+    """What another exception says, as the end of a sentence: without its own full stop."""
+    return str(error).rstrip(". ") or type(error).__name__

@@ -39,6 +39,7 @@ from ocrsvc.errors import (
     TooManyPixels,
     UndecodableImage,
     UnsupportedMedia,
+    reason,
 )
 
 Pixels = NDArray[np.uint8]
@@ -239,7 +240,9 @@ class _PictureSource:
         except UndecodableImage:
             raise
         except Exception as error:  # codecs raise whatever they like on damaged bytes
-            raise UndecodableImage(f"The {self._kind} picture is damaged or incomplete: {error}.") from error
+            raise UndecodableImage(
+                f"The {self._kind} picture is damaged or incomplete: {reason(error)}."
+            ) from error
         return PageImage(number, pixels)
 
     def close(self) -> None:
@@ -292,7 +295,7 @@ class _TiffSource:
         try:
             count = int(getattr(self._image, "n_frames", 1))
         except Exception as error:
-            raise UndecodableImage(f"The TIFF is damaged or incomplete: {error}.") from error
+            raise UndecodableImage(f"The TIFF is damaged or incomplete: {reason(error)}.") from error
         self.numbers = select_pages(pages, count, limits.max_pages)
 
     def page(self, number: int) -> PageImage:
@@ -304,7 +307,9 @@ class _TiffSource:
         except (UndecodableImage, TooManyPixels):
             raise
         except Exception as error:
-            raise UndecodableImage(f"Page {number} of the TIFF is damaged or incomplete: {error}.") from error
+            raise UndecodableImage(
+                f"Page {number} of the TIFF is damaged or incomplete: {reason(error)}."
+            ) from error
 
     def close(self) -> None:
         with self._lock:
@@ -336,7 +341,9 @@ def _open(plugin: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes, kind
     try:
         return plugin(io.BytesIO(data))
     except Exception as error:  # plugins raise SyntaxError, struct.error, OSError, ... on damaged headers
-        raise UndecodableImage(f"The {kind} picture has a damaged or incomplete header: {error}.") from error
+        raise UndecodableImage(
+            f"The {kind} picture has a damaged or incomplete header: {reason(error)}."
+        ) from error
 
 
 def _on_white(bgra: NDArray[np.uint8]) -> Pixels:

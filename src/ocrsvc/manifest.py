@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 from ocrsvc import confidence
 from ocrsvc.buckets import Buckets
 from ocrsvc.cpu import Cpu
-from ocrsvc.errors import CorruptModel, UnknownModel
+from ocrsvc.errors import CorruptModel, UnknownModel, reason
 from ocrsvc.settings import Precision
 
 Kind = Literal["recogniser", "detector"]
@@ -150,7 +150,7 @@ def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
             f"There is no model in {folder}: {path} cannot be read.", model=str(folder)
         ) from error
     except ValueError as error:
-        raise CorruptModel(f"{path} is not JSON: {error}.") from error
+        raise CorruptModel(f"{path} is not JSON: {reason(error)}.") from error
     try:
         return _parse(raw, folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

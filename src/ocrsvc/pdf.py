@@ -8,7 +8,7 @@ from math import ceil, sqrt
 import numpy as np
 import pypdfium2 as pdfium
 
-from ocrsvc.errors import TooManyPixels, UndecodableImage
+from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
 from ocrsvc.images import Limits, PageImage, select_pages
 
 _POINTS_PER_INCH = 72
@@ -27,8 +27,9 @@ class PdfSource:
                 self._document = pdfium.PdfDocument(data)
                 count = len(self._document)
             except pdfium.PdfiumError as error:
-                reason = "needs a password" if "assword" in str(error) else f"cannot be opened: {error}"
-                raise UndecodableImage(f"The PDF {reason}.") from error
+                locked = "assword" in str(error)
+                what = "needs a password" if locked else f"cannot be opened: {reason(error)}"
+                raise UndecodableImage(f"The PDF {what}.") from error
         if count < 1:
             self.close()
             raise UndecodableImage("The PDF has no pages.")
@@ -56,7 +57,9 @@ class PdfSource:
                 finally:
                     page.close()
             except pdfium.PdfiumError as error:
-                raise UndecodableImage(f"Page {number} of the PDF cannot be drawn: {error}.") from error
+                raise UndecodableImage(
+                    f"Page {number} of the PDF cannot be drawn: {reason(error)}."
+                ) from error
         return PageImage(number, pixels)
 
     def _pixels_of(self, number: int) -> int:
@@ -64,7 +67,9 @@ class PdfSource:
             try:
                 width, height = self._document.get_page_size(number - 1)
             except pdfium.PdfiumError as error:
-                raise UndecodableImage(f"Page {number} of the PDF cannot be opened: {error}.") from error
+                raise UndecodableImage(
+                    f"Page {number} of the PDF cannot be opened: {reason(error)}."
+                ) from error
         scale = self._scale(number, width, height)
         return int(ceil(width * scale) * ceil(height * scale))
 

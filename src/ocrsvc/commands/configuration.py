@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,10 @@ if TYPE_CHECKING:
 # A command reads the user's own files and nobody waits behind them: limits made for a public service only get
 # in the way. What the user sets in the environment still holds.
 OFFLINE: dict[str, Any] = {"deadline_seconds": 3600.0, "max_queue_seconds": 86_400.0, "max_pages": 10_000}
+
+
+_PREFIX = "OCRSVC_"
+_SERVICE_LINK = re.compile(_PREFIX + r"(SERVICE_(HOST|PORT).*|PORT_\d+_(TCP|UDP).*)")
 
 
 class InvalidSettings(Exception):
@@ -28,8 +35,29 @@ def load(**arguments: Any) -> Settings:
         return Settings(**{name: value for name, value in arguments.items() if value is not None})
     except ValidationError as error:
         raise InvalidSettings(
-            "; ".join(f"OCRSVC_{_name(issue['loc'])}: {issue['msg']}" for issue in error.errors())
+            "; ".join(
+                f"{_PREFIX}{_name(issue['loc'])}: {issue['msg']}{_hint(issue['input'])}"
+                for issue in error.errors()
+            )
         ) from error
+
+
+def strangers() -> list[str]:
+    """A line for every ``OCRSVC_*`` variable that is no setting: a slip of the pen would be ignored in silence.
+
+    What Kubernetes sets for a service called ocrsvc (``OCRSVC_SERVICE_HOST``, ``OCRSVC_PORT_8000_TCP``) is none.
+    """
+    from ocrsvc.settings import Settings
+
+    known = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
+    lines = []
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name not in known and not _SERVICE_LINK.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            lines.append(
+                f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ", see docs/settings.md")
+            )
+    return lines
 
 
 def load_offline(**arguments: Any) -> Settings:
@@ -66,6 +94,12 @@ def load_tuned(*, offline: bool = False, **arguments: Any) -> Sourced:
         relaxed = {name: value for name, value in OFFLINE.items() if origins[name] == "default"}
         settings = settings.model_copy(update=relaxed)
     return tuned.Sourced(settings, origins, found)
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        return " (Kubernetes sets it for a service called ocrsvc: say enableServiceLinks: false)"
+    return ""
 
 
 def _name(location: tuple[int | str, ...]) -> str:

@@ -107,8 +107,9 @@ def run(options: argparse.Namespace) -> int:
         tune=options.tune,
     )
     settings = sourced.settings
-    if sourced.found.warning:
-        print(f"ocrsvc: {sourced.found.warning}", file=sys.stderr)
+    for warning in (*configuration.strangers(), sourced.found.warning):
+        if warning:
+            print(f"ocrsvc: {warning}", file=sys.stderr)
 
     from ocrsvc.charsets import characters_of
     from ocrsvc.request import ReadOptions

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 
-from ocrsvc.errors import EmptyInput, InvalidRequest
+from ocrsvc.errors import EmptyInput, InvalidRequest, reason
 
 _WHITESPACE = re.compile(r"\s+")
 _STRANGER = re.compile(r"[^A-Za-z0-9+/_=-]")
@@ -45,7 +45,7 @@ def decode(text: str) -> bytes:
     try:
         data = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except binascii.Error as error:
-        raise InvalidRequest(f"Wrong base64: {error}.") from error
+        raise InvalidRequest(f"Wrong base64: {reason(error)}.") from error
     if not data:
         raise EmptyInput("The picture is empty: there are no base64 characters.")
     return data

@@ -21,6 +21,7 @@ from ocrsvc.errors import (
     TooLarge,
     TooManyFiles,
     UnsupportedMedia,
+    reason,
 )
 from ocrsvc.service import base64_image, body
 from ocrsvc.service.door import Visit
@@ -134,7 +135,9 @@ async def _multipart(request: Request, names: Sequence[str], limits: Limits, vis
     try:
         form = await parser.parse()
     except (LookupError, UnicodeError) as error:
-        raise InvalidRequest(f"The charset of the form does not decode its fields: {error}.") from error
+        raise InvalidRequest(
+            f"The charset of the form does not decode its fields: {reason(error)}."
+        ) from error
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
             raise _too_many(limits.files) from error
@@ -178,7 +181,7 @@ def _json(content: bytes, names: Sequence[str], limits: Limits) -> Upload:
     except RecursionError as error:
         raise InvalidRequest("The JSON is nested too deeply.") from error
     except ValueError as error:
-        raise InvalidRequest(f"The body is not JSON: {error}.") from error
+        raise InvalidRequest(f"The body is not JSON: {reason(error)}.") from error
     if not isinstance(message, dict):
         raise InvalidRequest(
             f'The JSON must be an object such as {{"{names[0]}": ...}}, not {_kind(message)}.'
@@ -261,7 +264,7 @@ def _filename(request: Request) -> str:
     try:
         return _name(header.get_filename()) or "image"
     except (LookupError, ValueError, TypeError) as error:  # odd charsets and numbers in filename*
-        raise InvalidRequest(f"Content-Disposition names no file: {error}.") from error
+        raise InvalidRequest(f"Content-Disposition names no file: {reason(error)}.") from error
 
 
 def _is_binary_form(media_type: str, content: bytes) -> bool:
