@@ -109,6 +109,18 @@ def test_long_lines_come_in_parts_and_empty_boxes_not_at_all() -> None:
     assert lines[0].parts[-1].end == 2000
 
 
+@pytest.mark.parametrize("wider_pixels", [1, 100, 400, 1000])
+def test_a_line_a_little_too_wide_is_cut_and_not_squeezed(wider_pixels: int) -> None:
+    """Thin letters side by side become one when a line is made narrower."""
+    spec = load_wide()
+    width = spec.buckets.widest + wider_pixels
+    image = np.random.default_rng(width).integers(0, 256, (SPEC.input.height, width, 3), dtype=np.uint8)
+    (line,) = prepare(image, None, spec)
+    assert len(line.parts) > 1
+    for part, pixels in zip(line.parts, line.pixels, strict=True):
+        assert np.array_equal(pixels, image[:, part.start : part.end])
+
+
 def test_steps_are_done_to_every_line() -> None:
     image = tiny_model.draw("12AB")
     (line,) = prepare(image, None, SPEC, ("adaptive",))

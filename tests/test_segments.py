@@ -21,7 +21,7 @@ from ocrsvc.ctc import line_of
 from ocrsvc.engine import Recogniser
 from ocrsvc.models import Registry
 from ocrsvc.results import Character, LineText
-from ocrsvc.segments import Segment, cut, join, squeeze
+from ocrsvc.segments import Segment, cut, join
 from ocrsvc.settings import Settings
 
 HEIGHT = 48
@@ -33,17 +33,6 @@ def blank(width: int) -> NDArray[np.uint8]:
 
 def test_a_line_that_fits_stays_whole() -> None:
     assert cut(blank(1280), 1280) == [Segment(0, 1280)]
-
-
-def test_a_line_that_is_a_little_too_wide_is_squeezed() -> None:
-    image = blank(1600)
-    image[:, 800:1600] = 0
-    squeezed = squeeze(image, 1280)
-    assert squeezed.shape == (HEIGHT, 1280, 3)
-    assert (squeezed[:, :639] == 255).all()
-    assert not squeezed[:, 641:].any()
-    for width in (1280, 1729):
-        assert squeeze(blank(width), 1280).shape == (HEIGHT, width, 3)
 
 
 @given(st.integers(1281, 20_000), st.sampled_from([128, 320, 512, 640, 1280]))

@@ -54,7 +54,7 @@ def prepare(
         if crop is None:
             continue
         widest = spec.buckets.widest
-        image = segments.squeeze(fit(enhance.apply(crop.pixels, steps), spec.input.height), widest)
+        image = fit(enhance.apply(crop.pixels, steps), spec.input.height)
         parts = tuple(segments.cut(image, widest))
         lines.append(LineImage(crop.polygon, parts, tuple(image[:, p.start : p.end] for p in parts)))
     return lines

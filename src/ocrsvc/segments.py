@@ -1,5 +1,5 @@
-"""Lines wider than the widest bucket: made a little narrower if that is enough, else cut into overlapping pieces,
-read, and joined again without a lost or doubled character.
+"""Lines wider than the widest bucket: cut into overlapping pieces, read, and joined again without a lost or doubled
+character.
 
 Each seam lies in a column of little ink, but a gap may as well be inside a character (儿, 川), so the pieces
 overlap by more than a character on both sides of it. Both readings of the overlap are aligned by text and
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from ocrsvc.ctc import line_of
 from ocrsvc.results import Character, LineText
 
-_MOST_SQUEEZED = 1.35  # times the widest bucket: up to here one squeezed piece reads as well as two, for less
 _REACH = 1.5  # heights of line on each side of a seam that both pieces see: a wide character and a bit
 _SLACK = 1.0  # heights of line that a seam may move to find a gap
 _MOST = 8  # neither is more than this part of a piece, of a model whose buckets are all narrow
@@ -34,14 +33,6 @@ class Segment:
 
     start: int
     end: int
-
-
-def squeeze(image: NDArray[np.uint8], widest: int) -> NDArray[np.uint8]:
-    """The line image ``uint8 [H,W,3]``, made ``widest`` wide if it is a little wider than that."""
-    height, width = image.shape[:2]
-    if not widest < width <= _MOST_SQUEEZED * widest:
-        return image
-    return np.asarray(cv2.resize(image, (widest, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
