@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from drawings import load_font
+from PIL import Image, ImageDraw
 
 from ocrsvc.crops import cut
 from ocrsvc.results import Polygon
@@ -72,6 +77,58 @@ def test_a_tall_line_is_turned_and_its_polygon_with_it() -> None:
     assert_card(crop.pixels)
     # Text that runs downwards begins at the page's top right.
     assert crop.polygon == ((70.0, 40.0), (70.0, 160.0), (30.0, 160.0), (30.0, 40.0))
+
+
+def tall_crop(draw: Callable[[ImageDraw.ImageDraw], None], width: int = 28, height: int = 52) -> np.ndarray:
+    """What a detector's tall box of this size holds, dark on light, cut out of a page."""
+    page = Image.new("RGB", (200, 200), (245, 245, 245))
+    box = Image.new("RGB", (width, height), (245, 245, 245))
+    draw(ImageDraw.Draw(box))
+    page.paste(box, (50, 50))
+    left, top, right, bottom = 50.0, 50.0, 50.0 + width, 50.0 + height
+    crop = cut(np.asarray(page, np.uint8), ((left, top), (right, top), (right, bottom), (left, bottom)))
+    assert crop is not None
+    return crop.pixels
+
+
+@pytest.mark.parametrize("sign", ["1", "/", "I", "l", "|", "!", "i", "0", "7", "+", "t", "("])
+@pytest.mark.parametrize("size", [16, 24, 32])
+@pytest.mark.parametrize("aspect", [1.5, 1.8, 2.4])
+def test_a_single_sign_stands_upright(font_path: Path, sign: str, size: int, aspect: float) -> None:
+    face = load_font(font_path, size)
+    width = round(size * 0.9)
+    height = round(width * aspect)
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        pen.text((width / 2, height / 2), sign, (20, 20, 20), font=face, anchor="mm")
+
+    pixels = tall_crop(draw, width, height)
+    ink = pixels.max(axis=2) < 120
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    assert np.ptp(rows) >= np.ptp(columns), "turned on its side"
+
+
+@pytest.mark.parametrize("top", [2, 12, 30])
+def test_a_dash_stands_in_the_middle_of_its_crop(top: int) -> None:
+    pixels = tall_crop(lambda pen: pen.rectangle((9, top, 19, top + 2), (20, 20, 20)))
+    ink = np.flatnonzero((pixels.max(axis=2) < 120).any(axis=1))
+    assert pixels.shape[0] > pixels.shape[1]
+    assert abs(ink.mean() - (pixels.shape[0] - 1) / 2) <= 1
+
+
+@pytest.mark.parametrize("text", ["中国", "一二", "上海", "A1", "十一", "国品"])
+@pytest.mark.parametrize("size", [18, 26, 40])
+def test_two_characters_below_each_other_are_turned(font_path: Path, text: str, size: int) -> None:
+    face = load_font(font_path, size)
+
+    def draw(pen: ImageDraw.ImageDraw) -> None:
+        for row, character in enumerate(text):
+            pen.text(
+                (size * 0.65, size * (0.65 + 1.1 * row)), character, (20, 20, 20), font=face, anchor="mm"
+            )
+
+    pixels = tall_crop(draw, round(size * 1.3), round(size * 2.4))
+    assert pixels.shape[1] > pixels.shape[0]
 
 
 def test_beyond_the_border_the_edge_is_repeated() -> None:

@@ -128,6 +128,35 @@ def test_corners_go_clockwise_from_the_top_left() -> None:
     assert clockwise(tilted[[2, 0, 3, 1]][None])[0].tolist() == tilted.tolist()
 
 
+@pytest.mark.parametrize("angle", [-24, -12, -5, 5, 12, 24])
+@pytest.mark.parametrize("height", [60, 120, 400])
+def test_a_leaning_column_keeps_its_corners(angle: float, height: int) -> None:
+    upright = rectangle(100, 50, 130, 50 + height)
+    turn = cv2.getRotationMatrix2D((115, 50 + height / 2), angle, 1)
+    leaning = (upright @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    for shift in range(4):
+        assert clockwise(np.roll(leaning, shift, axis=0)[None])[0].tolist() == leaning.tolist()
+
+
+@pytest.mark.parametrize("angle", [-40, -20, 20, 40])
+def test_a_rising_line_keeps_its_corners(angle: float) -> None:
+    turn = cv2.getRotationMatrix2D((150, 150), angle, 1)
+    rising = (rectangle(50, 135, 250, 165) @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    assert clockwise(rising[[2, 0, 3, 1]][None])[0].tolist() == rising.tolist()
+
+
+def test_a_dash_is_kept_though_most_of_it_is_edge() -> None:
+    def groups(peak: float, width: int) -> int:
+        probability = np.zeros((96, 96), np.float32)
+        probability[40:44, 20 : 20 + width] = 0.32
+        probability[41:43, 22 : 18 + width] = peak
+        return len(boxes_of(probability, PostProcess(box_threshold=0.7)))
+
+    assert groups(0.9, 16) == 1
+    assert groups(0.6, 16) == 0
+    assert groups(0.9, 60) == 0, "of a long one the mean says enough"
+
+
 # --- sizes and tiles ---
 
 

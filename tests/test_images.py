@@ -135,6 +135,29 @@ def test_alpha_is_composited_on_white(kind: str) -> None:
     assert tuple(pixels[3, 3]) == GREEN
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("ink", [(255, 255, 255), (240, 240, 120), (0, 0, 0), (150, 20, 20)])
+@pytest.mark.parametrize("size", [(40, 24), (900, 1500)])
+def test_what_is_drawn_on_nothing_can_be_seen(
+    kind: str, ink: tuple[int, int, int], size: tuple[int, int]
+) -> None:
+    image = Image.new("RGBA", size, (255, 255, 255, 0))
+    width, height = size
+    ImageDraw.Draw(image).rectangle((width // 4, height // 4, width // 2, height // 2), fill=(*ink, 255))
+    options = {"lossless": True} if kind == "WEBP" else {}
+    pixels = only(encoded(image, kind, **options)).pixels.astype(int)
+    drawn, ground = pixels[height * 3 // 8, width * 3 // 8], pixels[-1, -1]
+    assert drawn.tolist() == list(ink[::-1])
+    assert abs(drawn - ground).max() > 120
+    assert set(ground.tolist()) <= {0, 255}
+
+
+def test_a_light_page_with_clear_corners_stays_on_white() -> None:
+    image = Image.new("RGBA", (100, 60), (250, 250, 250, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 8, 8))
+    assert only(encoded(image, "PNG")).pixels[0, 0].tolist() == [255, 255, 255]
+
+
 def test_opaque_alpha_and_palette_transparency() -> None:
     opaque = only(encoded(corners().convert("RGBA"), "PNG"))
     assert_corners(opaque)
@@ -231,6 +254,42 @@ def test_large_pdf_pages_are_drawn_smaller_and_huge_ones_refused() -> None:
     assert abs(width / height - 2) < 0.01
     with pytest.raises(TooManyPixels):
         only(pdf_bytes([(14400, 14400)]), Limits(max_pixels=1_000_000))
+
+
+def test_absurd_shapes_are_refused() -> None:
+    for size in ((2.5e8, 0.001), (0.001, 2.5e8), (1e6, 0.5)):
+        with pytest.raises(TooManyPixels):
+            only(pdf_bytes([size]))
+    row = Image.new("L", (100_001, 1), 255)
+    with pytest.raises(TooManyPixels, match="on a side"):
+        only(encoded(row, "PNG"))
+
+
+def form_pdf(ink: bytes) -> bytes:
+    """A page of 200 x 100 points whose one form field draws ``ink`` (PDF operators) at its lower left corner."""
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]/Annots[4 0 R]>>",
+        b"<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Alice)/F 4/Rect[20 20 120 60]/P 3 0 R/AP<</N 5 0 R>>>>",
+        b"<</Type/XObject/Subtype/Form/BBox[0 0 100 40]/Length %d>>stream\n%s\nendstream" % (len(ink), ink),
+    ]
+    data, places = b"%PDF-1.7\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    return data + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+        % (size, table, size, len(data))
+    )
+
+
+def test_what_was_filled_into_a_form_is_drawn() -> None:
+    pixels = only(form_pdf(b"0 g 0 0 30 40 re f"), Limits(pdf_dpi=72)).pixels
+    assert pixels[60, 30].tolist() == [0, 0, 0]
+    assert pixels[60, 150].tolist() == [255, 255, 255]
 
 
 def test_pdf_text_is_upright_and_in_place() -> None:

@@ -25,13 +25,26 @@ SPEC = tiny_model.manifest()
         "王二小三言",
         "a-b",
         "全麦面包 Bread, Milk 1L; 牛奶 (15.90)",
-        "…………",
         "口吕品田，二三十 = 23",
     ],
 )
 @pytest.mark.parametrize("size", [18, 32, 44])
 def test_drawn_lines_are_lines(draw_line: Callable[..., Picture], text: str, size: int) -> None:
     assert looks_like_line(draw_line(text, size=size, margin=4))
+
+
+@pytest.mark.parametrize("text", ["合计 TOTAL 37.20", "请确认收货地址", "Scott, Howard", "3021 Ha", "中"])
+@pytest.mark.parametrize("size", [11, 14, 18])
+def test_small_text_with_wide_margins_is_left_to_the_detector(
+    draw_line: Callable[..., Picture], text: str, size: int
+) -> None:
+    strip = draw_line(text, size=size, margin=4)
+    above = 64 - strip.shape[0]
+    for share in (0.0, 0.3, 1.0):
+        margins = (round(above * share), above - round(above * share), 60, 90)
+        assert not looks_like_line(
+            np.asarray(cv2.copyMakeBorder(strip, *margins, cv2.BORDER_REPLICATE), np.uint8)
+        )
 
 
 def test_a_long_line_may_be_higher(draw_line: Callable[..., Picture]) -> None:

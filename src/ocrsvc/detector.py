@@ -25,6 +25,8 @@ from ocrsvc.runtime import open_session
 from ocrsvc.settings import Precision
 
 _MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
+_TINY_AREA = 150  # of a group as small as a dash, in pixels of the network's input
+_TINY_PEAK = 0.8  # of the probabilities in such a group, at least
 _MAX_CANDIDATES = 1000
 # Sides of the input are multiples of the first number up to the second: multiples of 32 because the network halves
 # five times, coarser for larger ones so that there are few shapes. The aspect changes by 10 % at most.
@@ -207,7 +209,10 @@ def boxes_of(probability: NDArray[np.float32], rule: PostProcess) -> NDArray[np.
         if min(width, height) < _MIN_SIDE_PIXELS:
             continue
         box = np.asarray(cv2.boxPoints((center, (width, height), angle)), np.float32)
-        if _score(probability, box) < rule.box_threshold:
+        score, peak = _score(probability, box)
+        # Of a lone dash most is edge: the mean of so few pixels says little.
+        tiny = width * height <= _TINY_AREA and peak >= _TINY_PEAK
+        if score < (rule.pixel_threshold if tiny else rule.box_threshold):
             continue
         # Twice the distance: the perimeter is 2 (w + h).
         grow = width * height * rule.unclip_ratio / (width + height)
@@ -218,15 +223,33 @@ def boxes_of(probability: NDArray[np.float32], rule: PostProcess) -> NDArray[np.
 
 
 def clockwise(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners ``[N,4,2]`` put in order: top left, top right, bottom right, bottom left.
+    """Corners ``[N,4,2]`` put as the text has them: top left, top right, bottom right,
+    bottom left.
 
-    Of the two leftmost corners the upper one comes first, as PaddleOCR has it.
+    Of the two leftmost corners the upper one comes first, as PaddleOCR has it; but of a box that stands upright the
+    left one of the two topmost: of a column that leans, both leftmost corners may be at one end of it.
     """
     by_x = np.take_along_axis(boxes, np.argsort(boxes[:, :, 0], axis=1, kind="stable")[:, :, None], axis=1)
     left, right = by_x[:, :2], by_x[:, 2:]
     left = np.take_along_axis(left, np.argsort(left[:, :, 1], axis=1, kind="stable")[:, :, None], axis=1)
     right = np.take_along_axis(right, np.argsort(right[:, :, 1], axis=1, kind="stable")[:, :, None], axis=1)
-    return np.stack([left[:, 0], right[:, 0], right[:, 1], left[:, 1]], axis=1)
+    lying = np.stack([left[:, 0], right[:, 0], right[:, 1], left[:, 1]], axis=1)
+    # The same of the page turned by 90 degrees: y for x, and x from the right for y.
+    first = np.argsort(boxes[:, :, 1], axis=1, kind="stable")
+    by_y = np.take_along_axis(boxes, first[:, :, None], axis=1)
+    above, below = by_y[:, :2], by_y[:, 2:]
+    above = np.take_along_axis(above, np.argsort(above[:, :, 0], axis=1, kind="stable")[:, :, None], axis=1)
+    below = np.take_along_axis(below, np.argsort(below[:, :, 0], axis=1, kind="stable")[:, :, None], axis=1)
+    standing = np.stack([above[:, 0], above[:, 1], below[:, 1], below[:, 0]], axis=1)
+    return np.where(_stands(lying)[:, None, None], standing, lying)
+
+
+def _stands(boxes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether the longer side of each box ``[N,4,2]``, its corners in order around, is within 27 degrees of upright."""
+    one, other = boxes[:, 1] - boxes[:, 0], boxes[:, 2] - boxes[:, 1]
+    longer = np.linalg.norm(one, axis=1) >= np.linalg.norm(other, axis=1)
+    side = np.abs(np.where(longer[:, None], one, other))
+    return np.asarray(side[:, 1] > 2 * side[:, 0])
 
 
 def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -278,14 +301,15 @@ def _step(length: float) -> int:
     return next(step for step, limit in _STEPS if length <= limit)
 
 
-def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> float:
-    """The mean probability inside a box."""
+def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> tuple[float, float]:
+    """The mean and the highest probability inside a box."""
     height, width = probability.shape
     left, top = np.clip(np.floor(box.min(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
     right, bottom = np.clip(np.ceil(box.max(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
     mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
     cv2.fillPoly(mask, [(box - (left, top)).astype(np.int32)], 1)
-    return float(cv2.mean(probability[top : bottom + 1, left : right + 1], mask)[0])
+    part = probability[top : bottom + 1, left : right + 1]
+    return float(cv2.mean(part, mask)[0]), float(part.max())
 
 
 def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:

@@ -58,6 +58,10 @@ ACCEPTED: Mapping[str, str] = MappingProxyType(
 )
 _ORIENTATION = 0x0112  # EXIF tag
 _MOST_RANGES_CHARACTERS = 4096  # of what selects pages
+_LONGEST_SIDE = 100_000  # pixels; far above the longest screenshot
+# A picture of which less than this share can be seen is shown on black if that is on average lighter than this.
+_SEE_THROUGH, _LIGHT = 0.9, 170
+_STRIP_PIXELS = 1_000_000  # that are composed at a time
 _PDF_SEARCH_BYTES = 1024  # Acrobat accepts rubbish of this length before the header, and people send it
 
 
@@ -210,6 +214,13 @@ def check_size(width: int, height: int, limits: Limits) -> None:
             width=width,
             height=height,
         )
+    if max(width, height) > _LONGEST_SIDE:
+        raise TooManyPixels(
+            f"The picture has {width}x{height} pixels; at most {_LONGEST_SIDE:,} on a side are read.",
+            max_side_pixels=_LONGEST_SIDE,
+            width=width,
+            height=height,
+        )
 
 
 class _PictureSource:
@@ -267,7 +278,7 @@ class _PictureSource:
         if decoded is None or decoded.dtype != np.uint8 or decoded.shape[:2] != self._header.size[::-1]:
             return None
         if decoded.ndim == 3 and decoded.shape[2] == 4:
-            return _on_white(np.asarray(decoded, dtype=np.uint8))
+            return _composed(np.asarray(decoded, dtype=np.uint8))
         if decoded.ndim == 2:
             return _converted(np.asarray(decoded, dtype=np.uint8), cv2.COLOR_GRAY2BGR)
         return np.asarray(decoded, dtype=np.uint8)
@@ -317,7 +328,7 @@ class _TiffSource:
 
 
 def to_bgr(image: Image.Image) -> Pixels:
-    """Any Pillow picture as ``uint8 [H,W,3]`` BGR: alpha on white, deep and float pixels scaled to 8 bits."""
+    """Any Pillow picture as ``uint8 [H,W,3]`` BGR: alpha composed, deep and float pixels scaled to 8 bits."""
     if image.mode.startswith("I;16"):
         deep = np.asarray(image)
         return _converted((deep >> 8).astype(np.uint8), cv2.COLOR_GRAY2BGR)
@@ -329,7 +340,7 @@ def to_bgr(image: Image.Image) -> Pixels:
     if image.mode in ("1", "L") and not image.has_transparency_data:
         return _converted(np.asarray(image.convert("L")), cv2.COLOR_GRAY2BGR)
     if image.has_transparency_data:
-        return _on_white(_converted(np.asarray(image.convert("RGBA")), cv2.COLOR_RGBA2BGRA))
+        return _composed(_converted(np.asarray(image.convert("RGBA")), cv2.COLOR_RGBA2BGRA))
     return _converted(np.asarray(image.convert("RGB")), cv2.COLOR_RGB2BGR)
 
 
@@ -346,13 +357,26 @@ def _open(plugin: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes, kind
         ) from error
 
 
-def _on_white(bgra: NDArray[np.uint8]) -> Pixels:
-    """Composite on white, as a browser shows a picture on a page."""
-    color, alpha = bgra[:, :, :3], bgra[:, :, 3:].astype(np.uint16)
+def _composed(bgra: NDArray[np.uint8]) -> Pixels:
+    """Composite on white, as a browser shows a picture on a page; what is light itself on black.
+
+    White letters on a transparent ground, made for a dark page, would be gone on a white one.
+    """
+    color, alpha = bgra[:, :, :3], bgra[:, :, 3]
     if alpha.min(initial=255) == 255:
         return np.ascontiguousarray(color)
-    covered = (255 - color.astype(np.uint16)) * alpha
-    return (255 - (covered + 127) // 255).astype(np.uint8)
+    seen = cv2.mean(alpha)[0] / 255
+    shown = cv2.multiply(cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY), alpha, scale=1 / 255)
+    light = cv2.mean(shown)[0] > _LIGHT * seen
+    ground = np.uint16(0 if light and 0 < seen < _SEE_THROUGH else 255)
+    page = np.empty(color.shape, np.uint8)
+    strip = max(
+        1, _STRIP_PIXELS // max(1, bgra.shape[1])
+    )  # as a whole the 16-bit arrays are six times the picture
+    for rows in (slice(top, top + strip) for top in range(0, bgra.shape[0], strip)):
+        cover = alpha[rows, :, np.newaxis].astype(np.uint16)
+        page[rows] = (color[rows] * cover + ground * (255 - cover) + 127) // 255
+    return page
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -21,6 +21,11 @@ Pixels = NDArray[np.uint8]
 # detectors give out. Of 8 sources of real line crops 95 to 100 % are within.
 _LINE_HEIGHT, _WIDE_LINE_HEIGHT, _WIDE_ASPECT = 64, 96, 4
 _MULTIPLE_SHARE = 0.1  # of a line's stretches that may look like two rows: 二 over 二 does
+_LEAST_INK_SHARE = (
+    0.4  # of a line's height that its ink takes; smaller text is better cut out by the detector
+)
+_SPECKS = 0.004  # of the width: rows with fewer edges hold specks, no text
+_OUTLIERS = 0.005  # share of the pixels that may be darker or lighter than ink and ground
 _CONTRAST = 24  # in grey levels; below it there is nothing to see
 _EDGE_SHARE = 0.2  # of the contrast that makes a step from pixel to pixel an edge
 _RULE_SHARE = 0.85  # of a column's height above which its edges are a ruled line, not ink
@@ -68,23 +73,34 @@ def looks_like_line(pixels: Pixels) -> bool:
     height, width = pixels.shape[:2]
     if height > _WIDE_LINE_HEIGHT or (height > _LINE_HEIGHT and width < _WIDE_ASPECT * height):
         return False
-    return _share_of_rows(pixels) <= _MULTIPLE_SHARE
+    edges = _edges(pixels)
+    if edges is None:
+        return True
+    rows = np.flatnonzero(edges.sum(axis=1) >= max(1, _SPECKS * width))
+    if rows.size and rows[-1] - rows[0] + 1 < _LEAST_INK_SHARE * height:
+        return False
+    return _share_of_rows(edges) <= _MULTIPLE_SHARE
 
 
-def _share_of_rows(pixels: Pixels) -> float:
-    """The share of the picture's stretches, each twice as long as high, whose ink stands in two rows or more."""
-    height, width = pixels.shape[:2]
-    if min(height, width) < 3:
-        return 0.0
+def _edges(pixels: Pixels) -> NDArray[np.bool_] | None:
+    """Where strokes begin and end in a picture uint8 [H,W,3]: bool [H,w]; None where there is nothing to see.
+
+    Steps along x only: strokes make them, the horizontal rules of a table do not.
+    """
+    if min(pixels.shape[:2]) < 3:
+        return None
     gray = np.asarray(cv2.medianBlur(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), 3), dtype=np.uint8)
     darker = np.cumsum(np.bincount(gray.ravel(), minlength=256))
-    low, high = np.searchsorted(darker, (0.02 * gray.size, 0.98 * gray.size)).tolist()
+    low, high = np.searchsorted(darker, (_OUTLIERS * gray.size, (1 - _OUTLIERS) * gray.size)).tolist()
     if high - low < _CONTRAST:
-        return 0.0
-    # Steps along x only: strokes make them, the horizontal rules of a table do not.
+        return None
     edges = cv2.absdiff(gray[:, 1:], gray[:, :-1]) > _EDGE_SHARE * (high - low)
-    edges = edges[:, edges.mean(axis=0) < _RULE_SHARE]
-    stretches = np.array_split(edges, max(1, round(edges.shape[1] / (2 * height))), axis=1)
+    return np.asarray(edges[:, edges.mean(axis=0) < _RULE_SHARE])
+
+
+def _share_of_rows(edges: NDArray[np.bool_]) -> float:
+    """The share of the picture's stretches, each twice as long as high, whose ink stands in two rows or more."""
+    stretches = np.array_split(edges, max(1, round(edges.shape[1] / (2 * edges.shape[0]))), axis=1)
     counted = [_has_two_rows(each) for each in stretches if each.any()]
     return sum(counted) / max(1, len(counted))
 

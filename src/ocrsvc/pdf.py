@@ -9,7 +9,7 @@ import numpy as np
 import pypdfium2 as pdfium
 
 from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
-from ocrsvc.images import Limits, PageImage, select_pages
+from ocrsvc.images import Limits, PageImage, check_size, select_pages
 
 _POINTS_PER_INCH = 72
 _LOWEST_DPI = 36  # below this no text is legible
@@ -25,6 +25,7 @@ class PdfSource:
         with _LOCK:
             try:
                 self._document = pdfium.PdfDocument(data)
+                self._document.init_forms()  # else what was filled into fields is not drawn
                 count = len(self._document)
             except pdfium.PdfiumError as error:
                 locked = "assword" in str(error)
@@ -71,7 +72,7 @@ class PdfSource:
                     f"Page {number} of the PDF cannot be opened: {reason(error)}."
                 ) from error
         scale = self._scale(number, width, height)
-        return int(ceil(width * scale) * ceil(height * scale))
+        return _drawn(width, height, scale)
 
     def close(self) -> None:
         with _LOCK:
@@ -84,11 +85,16 @@ class PdfSource:
         # One pixel is spared on each side because PDFium rounds sizes up.
         fitting = sqrt(self._limits.max_pixels / ((width + 1) * (height + 1)))
         scale = min(wanted, fitting)
-        if scale * _POINTS_PER_INCH < _LOWEST_DPI and ceil(width * wanted) * ceil(height * wanted) > (
-            self._limits.max_pixels
-        ):
+        if scale * _POINTS_PER_INCH < _LOWEST_DPI and _drawn(width, height, wanted) > self._limits.max_pixels:
             raise TooManyPixels(
                 f"Page {number} of the PDF is {width / 72:.0f}x{height / 72:.0f} inches: too large to draw.",
                 max_pixels=self._limits.max_pixels,
             )
+        # Rounding makes a page of 2.5e8 by 0.001 points a row of 126 million pixels.
+        check_size(ceil(width * scale), ceil(height * scale), self._limits)
         return scale
+
+
+def _drawn(width: float, height: float, scale: float) -> int:
+    """Pixels of a page of this size in points; PDFium rounds sides up."""
+    return ceil(width * scale) * ceil(height * scale)
