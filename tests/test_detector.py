@@ -12,8 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from drawings import DrawnPage
+from drawings import DrawnPage, load_font
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
 from ocrsvc import cpu
 from ocrsvc.detector import (
@@ -157,6 +158,18 @@ def test_a_dash_is_kept_though_most_of_it_is_edge() -> None:
     assert groups(0.9, 60) == 0, "of a long one the mean says enough"
 
 
+def test_letters_far_apart_are_kept_though_their_box_is_mostly_empty() -> None:
+    def groups(bridge: float, letter: float) -> int:
+        probability = np.zeros((96, 256), np.float32)
+        probability[46:48, 20:160] = bridge
+        probability[38:58, 20:42] = probability[38:58, 138:160] = letter
+        return len(boxes_of(probability, PostProcess()))
+
+    assert groups(0.35, 0.95) == 1
+    assert groups(0.35, 0.55) == 0
+    assert groups(0.1, 0.95) == 2
+
+
 # --- sizes and tiles ---
 
 
@@ -282,6 +295,24 @@ def test_every_drawn_line_is_found(detector: Detector, draw_page: Callable[..., 
     for ink in page.boxes:
         assert max(overlap(box, ink) for box in found) > 0.5
     assert len(found) <= len(page.boxes) * 2  # wide gaps may part a line
+
+
+@pytest.mark.parametrize("text", ["合同专用条款说明", "目录", "会议纪要", "采购合同", "使用说明书"])
+@pytest.mark.parametrize("gap", [0.5, 1.0, 1.5])
+def test_every_character_of_a_spaced_out_heading_is_found(
+    detector: Detector, font_path: Path, text: str, gap: float
+) -> None:
+    size = 32
+    pitch = round(size * (1 + gap))
+    heading = Image.new("RGB", (2 * size + pitch * len(text), 3 * size), "white")
+    pen = ImageDraw.Draw(heading)
+    places = [size + pitch * index + size / 2 for index in range(len(text))]
+    for character, x in zip(text, places, strict=True):
+        pen.text((x, 1.5 * size), character, "black", font=load_font(font_path, size), anchor="mm")
+    boxes = np.array(detector.detect(np.asarray(heading, np.uint8)))
+    lefts, rights = boxes[:, :, 0].min(axis=1), boxes[:, :, 0].max(axis=1)
+    missed = [c for c, x in zip(text, places, strict=True) if not ((lefts < x) & (x < rights)).any()]
+    assert len(missed) <= len(text) // 8, missed
 
 
 def test_turned_pages_give_turned_boxes(detector: Detector, draw_page: Callable[..., DrawnPage]) -> None:

@@ -56,6 +56,29 @@ def test_one_column(angle: float) -> None:
     assert read(words, angle) == labels(words)
 
 
+def slanted(x: float, y: float, width: float, angle: float) -> Polygon:
+    """A line 24 high around a middle, turned."""
+    cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    offsets = ((-width / 2, -12), (width / 2, -12), (width / 2, 12), (-width / 2, 12))
+    a, b, c, d = ((x + dx * cosine - dy * sine, y + dx * sine + dy * cosine) for dx, dy in offsets)
+    return (a, b, c, d)
+
+
+@pytest.mark.parametrize("angle", [-45.0, -30.0, -20.0, 20.0, 35.0])
+@pytest.mark.parametrize("marks", [1, 4, 12])
+def test_a_watermark_does_not_upset_the_order(angle: float, marks: int) -> None:
+    rng = random.Random(marks)
+    text = [polygon(50, 40 + 36 * row, rng.choice((400, 650)), 62 + 36 * row) for row in range(8)]
+    across = [slanted(rng.uniform(50, 650), rng.uniform(40, 340), 110, angle) for _ in range(marks)]
+    every = [*across, *text]
+    rng.shuffle(every)
+    found = [every[i] for i in order(every)]
+    assert found[: len(text)] == text
+    assert [sum(y for _, y in each) for each in found[len(text) :]] == sorted(
+        sum(y for _, y in each) for each in across
+    )
+
+
 @pytest.mark.parametrize("offset", [0, 7, 15])
 @pytest.mark.parametrize("angle", [0.0, 4.0])
 def test_two_columns(offset: float, angle: float) -> None:

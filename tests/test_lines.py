@@ -99,6 +99,21 @@ def test_without_boxes_the_picture_is_the_line() -> None:
     assert np.array_equal(line.pixels[0], image)
 
 
+@pytest.mark.parametrize("height", [24, 40, 64])
+@pytest.mark.parametrize("thickness", [1, 2, 3])
+@pytest.mark.parametrize("ink", [0, 120])
+def test_a_rule_alone_is_no_line(height: int, thickness: int, ink: int) -> None:
+    for width, left, right, row in ((200, 0, 200, 8), (800, 6, 790, height - 6), (300, 40, 260, height // 2)):
+        strip = np.full((height, width, 3), 250, np.uint8)
+        strip[row : row + thickness, left:right] = ink
+        assert prepare(strip, None, SPEC) == []
+
+
+@pytest.mark.parametrize("text", ["一", "—", "——", "- - - -", "…………", "一二三", "A_B", "10 - 12"])
+def test_dashes_are_no_rules(draw_line: Callable[..., Picture], text: str) -> None:
+    assert len(prepare(draw_line(text, size=32, margin=4), None, load_wide())) == 1
+
+
 def test_lines_come_in_reading_order_at_the_models_height() -> None:
     page = np.full((300, 400, 3), 255, np.uint8)
     page[20:50, 20:120], page[100:160, 20:220] = 10, 200

@@ -27,6 +27,10 @@ from ocrsvc.settings import Precision
 _MIN_SIDE_PIXELS = 3  # of a group, in pixels of the network's input; what it grows to is at least 2 more
 _TINY_AREA = 150  # of a group as small as a dash, in pixels of the network's input
 _TINY_PEAK = 0.8  # of the probabilities in such a group, at least
+_BRIDGED_PEAK, _BRIDGED_MORE = (
+    0.9,
+    0.1,
+)  # the same of letters far apart; and by how much surer their own pixels are
 _MAX_CANDIDATES = 1000
 # Sides of the input are multiples of the first number up to the second: multiples of 32 because the network halves
 # five times, coarser for larger ones so that there are few shapes. The aspect changes by 10 % at most.
@@ -209,10 +213,7 @@ def boxes_of(probability: NDArray[np.float32], rule: PostProcess) -> NDArray[np.
         if min(width, height) < _MIN_SIDE_PIXELS:
             continue
         box = np.asarray(cv2.boxPoints((center, (width, height), angle)), np.float32)
-        score, peak = _score(probability, box)
-        # Of a lone dash most is edge: the mean of so few pixels says little.
-        tiny = width * height <= _TINY_AREA and peak >= _TINY_PEAK
-        if score < (rule.pixel_threshold if tiny else rule.box_threshold):
+        if not _is_text(probability, contour, box, rule):
             continue
         # Twice the distance: the perimeter is 2 (w + h).
         grow = width * height * rule.unclip_ratio / (width + height)
@@ -301,15 +302,26 @@ def _step(length: float) -> int:
     return next(step for step, limit in _STEPS if length <= limit)
 
 
-def _score(probability: NDArray[np.float32], box: NDArray[np.float32]) -> tuple[float, float]:
-    """The mean and the highest probability inside a box."""
-    height, width = probability.shape
-    left, top = np.clip(np.floor(box.min(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
-    right, bottom = np.clip(np.ceil(box.max(axis=0)).astype(int), 0, (width - 1, height - 1)).tolist()
-    mask = np.zeros((bottom - top + 1, right - left + 1), np.uint8)
-    cv2.fillPoly(mask, [(box - (left, top)).astype(np.int32)], 1)
-    part = probability[top : bottom + 1, left : right + 1]
-    return float(cv2.mean(part, mask)[0]), float(part.max())
+def _is_text(
+    probability: NDArray[np.float32], contour: cv2.typing.MatLike, box: NDArray[np.float32], rule: PostProcess
+) -> bool:
+    """Whether a group is text: by the mean inside its box or, where that says little, by more of what it holds."""
+    score, peak = _inside(probability, box.astype(np.int32))
+    if score >= rule.box_threshold:
+        return True
+    if cv2.contourArea(box) <= _TINY_AREA:  # of a lone dash most is edge
+        return score >= rule.pixel_threshold and peak >= _TINY_PEAK
+    # Letters far apart are joined by faint bridges, beside which the box is empty.
+    return peak >= _BRIDGED_PEAK and _inside(probability, contour)[0] >= rule.box_threshold + _BRIDGED_MORE
+
+
+def _inside(probability: NDArray[np.float32], corners: cv2.typing.MatLike) -> tuple[float, float]:
+    """The mean probability inside a polygon, and the highest in its bounds."""
+    left, top, width, height = cv2.boundingRect(corners)
+    part = probability[max(0, top) : top + height, max(0, left) : left + width]
+    mask = np.zeros(part.shape, np.uint8)
+    cv2.fillPoly(mask, [np.asarray(corners) - (max(0, left), max(0, top))], 1)
+    return float(cv2.mean(part, mask)[0]), float(part.max(initial=0))
 
 
 def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:

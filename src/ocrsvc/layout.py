@@ -2,7 +2,7 @@
 
 Rows are groups of boxes that overlap vertically. A gutter splits a page into columns only where both sides are
 running text, that is, rows that are long, without holes, and fill their column; the cells of a table or the prices
-of a receipt are not, and read row by row.
+of a receipt are not, and read row by row. Lines across the page come last.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ _MIN_FILL = 0.65  # ... over the width of its column
 _MIN_DENSITY = 0.8  # share of such a row that its boxes cover
 _TEXT_SHARE = 0.6  # of a side's rows that must be running text
 _TALL_ASPECT = 1.5
+_SLANT = 0.27  # rise over run of a line across the page: 15 degrees
 _MAX_GUTTERS = 8  # that are looked at closely: a large table has hundreds that are none
 
 
@@ -60,7 +61,10 @@ def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
     boxes = [
         _Box(i, *low, *high) for i, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
     ]
-    return _ordered(boxes)
+    slanted = _slanted(points)
+    upright = [box for box in boxes if not slanted[box.index]]
+    # What lies across the page, such as a watermark, reaches over several rows and would upset their order.
+    return _ordered(upright) + [[box] for box in sorted(boxes, key=lambda b: b.middle) if slanted[box.index]]
 
 
 def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
@@ -169,6 +173,14 @@ def _is_text(column: Sequence[_Box]) -> bool:
     return good >= _TEXT_SHARE * len(found)
 
 
+def _slanted(points: NDArray[np.float64]) -> list[bool]:
+    """Which of the corners ``[N,4,2]`` on a straightened page belong to lines across it; none if all do."""
+    across, down = points[:, 1] - points[:, 0], points[:, 3] - points[:, 0]
+    long = np.linalg.norm(across, axis=1) > 2 * np.linalg.norm(down, axis=1)
+    turned = long & (np.abs(across[:, 1]) > _SLANT * np.abs(across[:, 0]))
+    return [bool(each) for each in turned] if not turned.all() else [False] * len(points)
+
+
 def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners ``[N,4,2]`` turned so that most lines are horizontal."""
     across = points[:, 1] - points[:, 0]
@@ -184,6 +196,10 @@ def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
     wide = widths > 2 * heights
     if not wide.any():
         return points
-    angle = float(np.median(np.arctan2(across[wide, 1], across[wide, 0])))
+    # The angle of most text, not of most lines: a watermark may have more of them.
+    angles = np.arctan2(across[wide, 1], across[wide, 0])
+    rank = np.argsort(angles)
+    reached = np.cumsum(widths[wide][rank])
+    angle = float(angles[rank][np.searchsorted(reached, reached[-1] / 2)])
     cosine, sine = np.cos(-angle), np.sin(-angle)
     return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))

@@ -25,10 +25,13 @@ _LEAST_INK_SHARE = (
     0.4  # of a line's height that its ink takes; smaller text is better cut out by the detector
 )
 _SPECKS = 0.004  # of the width: rows with fewer edges hold specks, no text
-_OUTLIERS = 0.005  # share of the pixels that may be darker or lighter than ink and ground
+_OUTLIERS = 0.001  # share of the pixels that may be darker or lighter than ink and ground
 _CONTRAST = 24  # in grey levels; below it there is nothing to see
 _EDGE_SHARE = 0.2  # of the contrast that makes a step from pixel to pixel an edge
 _RULE_SHARE = 0.85  # of a column's height above which its edges are a ruled line, not ink
+# A rule alone: length over the height of the picture, thickness in parts of it, and how much of its bounds is ink,
+# which has at least this share of the strongest contrast.
+_RULE_ASPECT, _RULE_THICKNESS, _RULE_DENSITY, _INK_SHARE = 3.0, 0.15, 0.8, 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +44,25 @@ class LineImage:
 
 
 def prepare(
-    pixels: Pixels, found: Sequence[Polygon] | None, spec: Manifest, steps: Sequence[str] = ()
+    picture: Pixels, found: Sequence[Polygon] | None, spec: Manifest, steps: Sequence[str] = ()
 ) -> list[LineImage]:
     """The lines of a picture uint8 [H,W,3] in reading order; without boxes (None) the picture is the line.
 
-    ``steps`` are those of enhance.py, done to each line before it is scaled.
+    What holds only a ruled line is none: it would be read as 一. ``steps`` are those of enhance.py, done to each line
+    before it is scaled.
     """
     if found is None:
-        height, width = pixels.shape[:2]
+        height, width = picture.shape[:2]
         corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
-        crops: Iterable[Crop | None] = [Crop(pixels, corners)]
+        crops: Iterable[Crop | None] = [Crop(picture, corners)]
     else:
         # One after the other: all lines of a scan together are as large as the scan.
-        crops = (cut(pixels, found[i]) for i in layout.order(found))
+        crops = (cut(picture, found[i]) for i in layout.order(found))
     lines = []
     for crop in crops:
         if crop is None:
+            continue
+        if _is_rule(crop.pixels):
             continue
         widest = spec.buckets.widest
         image = fit(enhance.apply(crop.pixels, steps), spec.input.height)
@@ -119,3 +125,19 @@ def _has_two_rows(edges: NDArray[np.bool_]) -> bool:
         return False
     second, tallest = np.sort(bands)[-2:].tolist()
     return bool(second >= max(5, 0.07 * height, 0.5 * tallest))
+
+
+def _is_rule(pixels: Pixels) -> bool:
+    """Whether all that a picture uint8 [H,W,3] shows is one ruled line; 一 and — are shorter."""
+    height, width = pixels.shape[:2]
+    if width < _RULE_ASPECT * height:
+        return False
+    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.int16)
+    contrast = np.abs(gray - np.median(gray))
+    ink = contrast > max(_CONTRAST, _INK_SHARE * float(contrast.max()))
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not rows.size:
+        return False
+    thickness, length = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+    thin = thickness <= max(3, _RULE_THICKNESS * height) and length >= _RULE_ASPECT * height
+    return bool(thin and ink.sum() >= _RULE_DENSITY * thickness * length)
