@@ -71,8 +71,7 @@ def test_a_charset_forces_the_reading_to_its_characters(tiny: Recogniser) -> Non
 def test_the_free_reading_comes_from_the_same_run(tiny: Recogniser) -> None:
     crops = [tiny_model.draw(text) for text in TEXTS]
     digits = tiny.charset("digits")
-    both = tiny.run(128, crops, digits, free=True)
-    assert [replace(line, free=None) for line in both] == tiny.run(128, crops, digits)
+    both = tiny.run(128, crops, digits)
     assert [line.free for line in both] == tiny.run(128, crops)
 
 
@@ -80,7 +79,7 @@ def test_a_charset_of_what_is_there_changes_nothing(real: Recogniser, crops: lis
     some = [crop for crop in crops if crop.shape[1] <= 640][:3]
     free = real.run(640, some)
     known = "".join(dict.fromkeys("".join(line.text for line in free) + real.spec.charset[:500]))
-    lines = real.run(640, some, real.charset("chars:" + known), free=True)
+    lines = real.run(640, some, real.charset("chars:" + known))
     assert [line.text for line in lines] == [line.text for line in free]
     assert [line.free.text for line in lines if line.free] == [line.text for line in free]
     # What is elsewhere is shared out; an INT8 graph rounds what its head is given, a charset's rows are in float.
@@ -167,7 +166,6 @@ def test_arena_and_threads_change_no_text(tiny: Recogniser, arena: bool, threads
     assert other.run(128, pictures) == tiny.run(128, pictures)
     digits = other.charset("digits")
     assert other.run(128, pictures, digits) == tiny.run(128, pictures, tiny.charset("digits"))
-    assert other._headless().get_session_options().intra_op_num_threads == threads
 
 
 def test_a_precision_that_does_not_ship_is_refused() -> None:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
-from ocrsvc import ctc, headless
+from ocrsvc import ctc
 from ocrsvc.bigrams import Bigrams
 from ocrsvc.buckets import stack
 from ocrsvc.charsets import Charset, resolve
@@ -68,7 +67,6 @@ class Recogniser:
         # Weights of another training have a head of their own.
         self._head_file = spec.files.get(f"head_{self.precision}", spec.files.get("head"))
         self._lock = threading.Lock()
-        self._beheaded: ort.InferenceSession | None = None
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
         self._charsets: dict[str, Charset] = {}
         self._constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -92,14 +90,13 @@ class Recogniser:
         width: int,
         crops: Sequence[NDArray[np.uint8]],
         charset: Charset | None = None,
-        *,
-        free: bool = False,
     ) -> list[LineText]:
         """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one
         batch.
 
-        With a charset only its characters are read; with ``free`` the same run also gives the reading without it,
-        as ``free`` of each. Answers in the order of ``crops``; confidences are peaks, not calibrated.
+        With a charset only its characters are read, and the same run gives the reading without it, as ``free`` of
+        each: what has been left out must be told. Answers in the order of ``crops``; confidences are peaks, not
+        calibrated.
         """
         if not crops:
             return []
@@ -127,9 +124,6 @@ class Recogniser:
 
         if charset is None:
             return decode(*self._session.run(["indices", "probabilities"], {"pixels": pixels}))
-        if not free:
-            (features,) = self._headless().run(["features"], {"pixels": pixels})
-            return decode(*self._constrained(features, charset), charset)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
@@ -180,17 +174,6 @@ class Recogniser:
                     del self._constraints[next(iter(self._constraints))]
                 _keep(self._constraints, charset.spec, kept)
             return kept
-
-    def _headless(self) -> ort.InferenceSession | FixedSessions:
-        """The graph without its last layer and all that follows, opened when a charset is first asked for; those of
-        fixed shape compute it too.
-        """
-        if isinstance(self._session, FixedSessions):
-            return self._session
-        with self._lock:
-            if self._beheaded is None:
-                self._beheaded = self._open(headless.keep(self.file, ("features",)))
-            return self._beheaded
 
     def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
         if self._head_file is None:

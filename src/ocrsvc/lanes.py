@@ -16,15 +16,11 @@ _SLACK = 64  # so many dead entries are not worth a rebuild
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Lines that may share a batch: one model, one padded width in pixels, one charset specification.
-
-    ``free`` says that each line is read without the charset as well.
-    """
+    """Lines that may share a batch: one model, one padded width in pixels, one charset specification."""
 
     model: str
     width: int
     charset: str = ""
-    free: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -19,9 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import cpu, enhance, images, memory, segments
+from ocrsvc import conflicts, cpu, enhance, images, memory, segments
 from ocrsvc.batcher import Batcher, Lane
-from ocrsvc.charsets import comparable
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
 from ocrsvc.detector import polygons
@@ -124,8 +123,7 @@ class Reader:
             async with asyncio.timeout(seconds) as limit:
                 recogniser = await self._recogniser(options.model or self.settings.model)
                 charset = recogniser.charset(options.charset) if options.charset else None
-                free = charset is not None and options.charset_mode == "report"
-                request = Request(options, recogniser, charset, cast(float, limit.when()), free)
+                request = Request(options, recogniser, charset, cast(float, limit.when()))
                 results = await self._read_pages(data, request)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -231,7 +229,9 @@ class Reader:
             threshold = self.settings.review_threshold
         if threshold is None:
             threshold = calibration.review_threshold if calibration else UNCALIBRATED_THRESHOLD
-        differs = text.free is not None and comparable(text.free.text) != comparable(text.text)
+        differs = (
+            conflicts.differs(text) if request.options.charset_mode == "report" else conflicts.omits(text)
+        )
         return Line(
             rated.text,
             rated.confidence,
@@ -278,7 +278,7 @@ class Reader:
         spec = request.recogniser.spec
         charset = request.charset.spec if request.charset else ""
         items = [
-            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset, request.free), part)
+            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset), part)
             for line in lines
             for part in line.pixels
         ]
@@ -287,7 +287,7 @@ class Reader:
         for line in lines:
             parts = [next(answers) for _ in line.parts]
             text = segments.join(line.parts, parts, spec.input.height)
-            if request.free:
+            if request.charset:
                 free = [cast(LineText, part.free) for part in parts]
                 text = replace(text, free=segments.join(line.parts, free, spec.input.height))
             texts.append(text)

@@ -23,7 +23,8 @@ class ReadOptions:
     ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
     ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
     model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
-    ``charset_mode`` ``report`` reads every line without the charset too and tells where that is something else.
+    ``charset_mode``: what is told of the reading without the charset: ``force`` where it sees characters that the
+    charset's leaves out, ``report`` wherever it is another one.
     ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
     one that the model was calibrated for.
     """
@@ -54,7 +55,6 @@ class Request:
     recogniser: Recogniser
     charset: Charset | None
     deadline: float
-    free: bool = False  # whether every line is read without the charset too
     page_count: int = 1
     sight: Sight | None = None  # of the only page, where it is small
     lines: int = 0

@@ -31,7 +31,7 @@ class Character:
 class LineText:
     """The recogniser's answer for one line image. ``confidence`` is the mean over its characters (0 when empty).
 
-    ``free`` is the reading without the charset, from the same run, where one was asked for.
+    ``free`` is the reading without the charset, from the same run, where there was one.
     """
 
     text: str
@@ -47,7 +47,7 @@ class Line:
     ``polygon`` holds four corners in reading order (top left, top right, bottom right, bottom left of the text);
     ``page`` counts from 1. ``confidence`` is the probability that the whole line is right where the model is
     calibrated, else the mean of its characters'. ``free_text`` is what the model reads without the charset, where
-    that was asked for and is something else.
+    that must be told (``conflicts``).
     """
 
     text: str

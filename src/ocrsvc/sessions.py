@@ -76,7 +76,7 @@ class Sessions:
             return [self._detector.run(pixels) for pixels in payloads]
         recogniser = self.recognisers[lane.model]
         charset = recogniser.charset(lane.charset) if lane.charset else None
-        return recogniser.run(lane.width, payloads, charset, free=lane.free)
+        return recogniser.run(lane.width, payloads, charset)
 
     def used_pixels(self, lane: Lane, pixels: Pixels) -> int:
         """The width of a line without its padding; a detector's input has none, its lane stands for an area."""

@@ -37,8 +37,8 @@ PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
         "type": "string",
         "enum": list(CHARSET_MODES),
         "description": (
-            "force: the text under the charset alone; report: lines whose free reading is another one have "
-            "charset_conflict and free_text. Only with a charset."
+            "Which lines have charset_conflict and free_text: force: those whose free reading has characters that "
+            "the charset's leaves out; report: all whose free reading is another one. Only with a charset."
         ),
     },
     "pages": {"type": "string", "description": "Pages of a PDF or TIFF, for example 1-3,7."},

@@ -43,7 +43,7 @@ class LineShape(Shape):
     needs_review: bool = Field(description="Whether a person should look at this line.")
     charset_conflict: bool | None = Field(
         None,
-        description="true where, with charset_mode=report, the free reading is another one; else absent.",
+        description="true where the charset left out what is there or, in mode report, changed it; else absent.",
     )
     free_text: str | None = Field(None, description="That reading without the charset.")
     characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
