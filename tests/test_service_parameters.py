@@ -137,3 +137,13 @@ def test_accept_of_nothing_that_we_write(accept: str) -> None:
 
 def test_the_format_parameter_wins_over_accept() -> None:
     assert ask({"format": "text"}, headers={"accept": "image/png"}).format.name == "text"
+
+
+@pytest.mark.parametrize("place", ["query", "fields"])
+def test_a_name_that_is_none_is_told(place: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"'charst' \(is charset meant\?\); there are mode, model"):
+        ask(**{place: {"mode": "line", "charst": "digits"}})
+    with pytest.raises(InvalidParameter, match=r"'zzzz'; there are") as refusal:
+        ask(**{place: {"zzzz": ""}})
+    assert "charset" in refusal.value.extra["allowed"]
+    assert ask(**{place: {"_": "1795712", "mode": "line"}}).options.mode == "line"

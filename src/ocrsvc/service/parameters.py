@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import cast, get_args
@@ -54,12 +55,14 @@ def parse(
     models: Collection[str],
     deadline_seconds: float,
 ) -> Parameters:
-    """Return the parameters; a field of the body wins over the query, an empty value counts as none.
+    """Return the parameters; a field of the body wins over the query, an empty value counts as none, an unknown name
+    is an error.
 
     ``models`` are the names that may be asked for; ``deadline_seconds`` may be shortened by the header
     X-Request-Timeout (seconds), never lengthened. UnknownModel, UnknownFormat, UnknownCharset,
     InvalidParameter or NotAcceptable say what is allowed.
     """
+    _check_names([*query, *fields])
     given = {
         name: value.strip() for name in NAMES if (value := fields.get(name) or query.get(name) or "").strip()
     }
@@ -101,6 +104,20 @@ def parse(
         formats.find(given["format"].lower()) if "format" in given else negotiate(headers.get("accept", ""))
     )
     return Parameters(options, chosen, _flag("characters", given.get("characters")))
+
+
+def _check_names(given: Collection[str]) -> None:
+    """Raise InvalidParameter for a name that is none: a slip (charst=digits) would be ignored in silence.
+
+    Names that begin with an underscore are let through: clients add them against caches.
+    """
+    for name in given:
+        if name not in NAMES and not name.startswith("_"):
+            near = difflib.get_close_matches(name.lower(), NAMES, n=1)
+            meant = f" (is {near[0]} meant?)" if near else ""
+            raise InvalidParameter(
+                f"There is no parameter {name[:40]!r}{meant}; there are {', '.join(NAMES)}.", allowed=NAMES
+            )
 
 
 def negotiate(accept: str) -> Format:
