@@ -191,8 +191,8 @@ def test_list_of_files_into_a_folder(pictures: Path, tmp_path: Path) -> None:
         status=1,
     )
     assert out == b""
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.txt", "3.txt"]
-    assert same((tmp_path / "out" / "3.txt").read_text("utf-8"), LINES[1])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png.txt", "3.png.txt"]
+    assert same((tmp_path / "out" / "3.png.txt").read_text("utf-8"), LINES[1])
     assert f"{pictures / 'gone.png'}: No such file or directory" in errors
     assert "2 of 4 files could not be read" in errors
 
@@ -203,19 +203,40 @@ def test_resume_leaves_out_what_has_been_read(pictures: Path, tmp_path: Path) ->
     out.mkdir()
     many(pictures, folder, 4)
     for name in ("0000", "0001"):
-        (out / f"{name}.txt").write_text("as it was")
-    (out / ".0002.txt.part").write_text("half")
-    os.utime(out / "0001.txt", (1, 1))  # the picture is newer than its reading
+        (out / f"{name}.png.txt").write_text("as it was")
+    (out / ".0002.png.txt.part").write_text("half")
+    os.utime(out / "0001.png.txt", (1, 1))  # the picture is newer than its reading
     command = ("read", folder, "--output", out, "--mode", "line")
     _, errors = run(*command, "--resume")
     assert errors == "ocrsvc: 1 of 4 files have their reading already\n"
-    assert (out / "0000.txt").read_text() == "as it was"
-    assert all(same((out / f"{i:04}.txt").read_text("utf-8"), LINES[0]) for i in (1, 2, 3))
-    assert sorted(path.name for path in out.iterdir()) == [f"{i:04}.txt" for i in range(4)]
+    assert (out / "0000.png.txt").read_text() == "as it was"
+    assert all(same((out / f"{i:04}.png.txt").read_text("utf-8"), LINES[0]) for i in (1, 2, 3))
+    assert sorted(path.name for path in out.iterdir()) == [f"{i:04}.png.txt" for i in range(4)]
     _, errors = run(*command, "--resume")
     assert errors == "ocrsvc: 4 of 4 files have their reading already\n"
     _, errors = run("read", folder, "--resume", status=2)
-    assert "--output DIR" in errors
+    assert "with --output" in errors
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".json", ".jsonl", ".tsv"])
+def test_all_into_one_file(pictures: Path, tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"all{suffix}"
+    names = (pictures / "1.png", pictures / "3.png")
+    out, errors = run("read", *names, "--mode", "line", "--output", target)
+    assert (out, errors) == (b"", "")
+    assert target.is_file()
+    name = {".txt": "text"}.get(suffix, suffix[1:])
+    expected, _ = run("read", *names, "--mode", "line", "--format", name)
+    untimed = re.compile(rb'"timing_ms":\s*\{[^}]*\}')
+    assert untimed.sub(b"", target.read_bytes()) == untimed.sub(b"", expected)
+
+
+def test_a_file_that_is_no_output_is_not_overwritten(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("mine")
+    _, errors = run("read", pictures / "1.png", "--output", tmp_path / "notes.md", status=2)
+    assert errors.count("\n") == 1
+    assert "is a file" in errors
+    assert (tmp_path / "notes.md").read_text() == "mine"
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:

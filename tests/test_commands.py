@@ -61,11 +61,13 @@ def test_lists_may_have_blank_lines_and_any_bytes(tmp_path: Path) -> None:
     assert listed(str(path)) == ["a.png", "发票 1.jpg", "\udcff.png"]
 
 
-def test_targets_never_collide() -> None:
-    found = [Source(name, Path(name)) for name in ("a.png", "a.jpg", "b.png", "in/b.png")]
-    assert [str(path) for path in targets(found, ".txt")] == ["a.png.txt", "a.jpg.txt", "b.txt", "in/b.txt"]
-    same = [Source(f"{folder}/a.png", Path("a.png")) for folder in "xyz"]
-    assert len(set(targets(same, ".txt"))) == 3
+def test_targets_depend_on_nothing_but_their_source() -> None:
+    found = [Source(name, Path(name)) for name in ("a.png", "a.jpg", "b.png", "in/b.png", "a.tar.png")]
+    names = ["a.png.txt", "a.jpg.txt", "b.png.txt", "in/b.png.txt", "a.tar.png.txt"]
+    assert [str(path) for path in targets(found, ".txt")] == names
+    assert [str(path) for each in found for path in targets([each], ".txt")] == names
+    with pytest.raises(ValueError, match=r"x/a\.png and y/a\.png would both be written to a\.png\.txt"):
+        targets([Source(f"{folder}/a.png", Path("a.png")) for folder in "xy"], ".txt")
 
 
 async def test_answers_come_in_order_and_few_at_a_time() -> None:
@@ -210,13 +212,13 @@ def test_stream_of_tables_is_one_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_folder_mirrors_and_drops_stale_readings(tmp_path: Path) -> None:
     good, bad = Source("in/a.png", Path("a.png")), Source("in/deep/b.png", Path("deep/b.png"))
-    stale = tmp_path / "out" / "deep" / "b.txt"
+    stale = tmp_path / "out" / "deep" / "b.png.txt"
     stale.parent.mkdir(parents=True)
     stale.write_text("an earlier run")
     output = Folder("text", tmp_path / "out", [good, bad])
     output.put(good, document("甲"))
     output.fail(bad, UndecodableImage("broken"))
-    assert (tmp_path / "out" / "a.txt").read_text(encoding="utf-8") == "甲\n"
+    assert (tmp_path / "out" / "a.png.txt").read_text(encoding="utf-8") == "甲\n"
     assert not stale.exists()
 
 

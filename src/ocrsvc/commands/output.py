@@ -61,18 +61,19 @@ def _place(error: Exception) -> str:
 
 
 class Stream:
-    """All readings on standard output.
+    """All readings on standard output, or in the file ``path``.
 
     One file: exactly what the format writes. Several: text follows text (with the name above each on a
     terminal), ``jsonl`` has one object a file, ``json`` becomes one array, ``tsv`` one table with the file in
     its first column.
     """
 
-    def __init__(self, format_name: str, *, several: bool) -> None:
+    def __init__(self, format_name: str, *, several: bool, path: Path | None = None) -> None:
         self.format = format_name
         self.several = several
         self._begun = False
-        self._terminal = sys.stdout.isatty()
+        self._file = path.open("wb") if path else None
+        self._terminal = path is None and sys.stdout.isatty()
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading."""
@@ -92,6 +93,8 @@ class Stream:
         """Close the array of ``json``."""
         if self.several and self.format == "json":
             self._print(b"\n]\n" if self._begun else b"[]\n")
+        if self._file:
+            self._file.close()
 
     def _write(self, content: bytes) -> None:
         if self.several and self.format == "json":
@@ -101,11 +104,15 @@ class Stream:
         self._begun = True
 
     def _print(self, content: bytes) -> None:
-        if self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
+        if self._file:
+            self._file.write(content)
+            self._file.flush()
+        elif self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
             sys.stdout.write(content.decode("utf-8", "replace"))
         else:
             sys.stdout.buffer.write(content)
-        sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
+        if not self._file:
+            sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
 
 
 class Folder:

@@ -25,7 +25,8 @@ EPILOG = """\
 examples:
   ocrsvc read receipt.jpg                          the text, line by line
   ocrsvc read scans/ --format jsonl > out.jsonl    a folder and all below it, one JSON object a file
-  ocrsvc read 'scans/**/*.png' --output texts/     one .txt a picture, in the same folders
+  ocrsvc read scans/ --output texts/               one .txt a picture, in the same folders
+  ocrsvc read scans/ --output all.jsonl            all in one file
   ocrsvc read scans/ --output texts/ --resume      go on with what was interrupted
   curl -s https://example.org/a.png | ocrsvc read -
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
@@ -58,8 +59,17 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
     add("--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)")
-    add("--format", choices=tuple(formats.FORMATS), default="text", help="what to write (default: text)")
-    add("--output", metavar="DIR", type=Path, help="write one file a picture below this folder")
+    add(
+        "--format",
+        choices=tuple(formats.FORMATS),
+        help="what to write (default: what the suffix of --output says, else text)",
+    )
+    add(
+        "--output",
+        metavar="PATH",
+        type=Path,
+        help="write one file a picture below this folder, or all into one file: .txt, .json, .jsonl or .tsv",
+    )
     add(
         "--resume",
         action="store_true",
@@ -90,8 +100,8 @@ def run(options: argparse.Namespace) -> int:
         options.error("standard input (-) can only be read once")
     if options.charset_mode == "report" and options.charset is None:
         options.error("--charset-mode report needs a --charset to compare with")
-    if options.resume and not options.output:
-        options.error("--resume goes by the files in --output DIR: name it")
+    if options.resume and (not options.output or options.output.is_file()):
+        options.error("--resume goes by the files in a folder: name it with --output")
     names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
     if not names:
         options.error("nothing to read: name a file, a folder, or - for standard input")
@@ -124,8 +134,11 @@ def run(options: argparse.Namespace) -> int:
         review_threshold=options.review_threshold,
     )
     output: Output
-    if options.output:
-        output = folder = Folder(options.format, options.output, sources)
+    of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
+    one_file = bool(options.output and options.output.suffix in of_suffix and not options.output.is_dir())
+    format_name = options.format or (of_suffix[options.output.suffix] if one_file else "text")
+    if options.output and not one_file:
+        output = folder = _folder(format_name, options.output, sources)
         if options.resume:
             every, sources = len(sources), folder.unread(sources)
             print(
@@ -135,11 +148,22 @@ def run(options: argparse.Namespace) -> int:
                 return 0
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
-        output = Stream(options.format, several=several)
+        output = Stream(format_name, several=several, path=options.output)
     failed = asyncio.run(_read(sources, settings, request, output))
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _folder(format_name: str, path: Path, sources: Sequence[Source]) -> Folder:
+    try:
+        return Folder(format_name, path, sources)
+    except ValueError as error:
+        raise configuration.InvalidSettings(str(error)) from error
+    except FileExistsError as error:
+        raise configuration.InvalidSettings(
+            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl or .tsv"
+        ) from error
 
 
 def _share(value: str) -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,22 +62,19 @@ def listed(path: str) -> list[str]:
 
 
 def targets(sources: Sequence[Source], suffix: str) -> list[Path]:
-    """Return the file below ``--output`` for each source, no two the same.
+    """Return the file below ``--output`` for each source: ``a.png`` becomes ``a.png.txt``.
 
-    ``a.png`` becomes ``a.txt``; where ``a.jpg`` is read too, both keep their suffix: ``a.png.txt``,
-    ``a.jpg.txt``.
+    The name never depends on what else is read, so that another run finds it again. ValueError names two sources that
+    would have the same.
     """
-    short = [source.target.with_suffix(suffix) for source in sources]
-    uses = Counter(short)
-    chosen: dict[Path, None] = {}
-    for source, target in zip(sources, short, strict=True):
-        if uses[target] > 1:
-            target = source.target.with_name(source.target.name + suffix)
-        number, stem = 1, target.stem
-        while target in chosen:
-            number += 1
-            target = target.with_name(f"{stem}-{number}{suffix}")
-        chosen[target] = None
+    chosen: dict[Path, Source] = {}
+    for source in sources:
+        target = source.target.with_name(source.target.name + suffix)
+        if (other := chosen.setdefault(target, source)) is not source:
+            raise ValueError(
+                f"{other.title} and {source.title} would both be written to {target}: read the folder above them, or "
+                "write them to different folders"
+            )
     return list(chosen)
 
 
