@@ -222,6 +222,46 @@ def test_tiff_pages_are_decoded_one_by_one() -> None:
     assert open_source(data, Limits(max_pages=3), "1-3").numbers == (1, 2, 3)
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_pages_of_a_tiff_are_counted_without_decoding(big: bool) -> None:
+    pages = [Image.new("L", (10, 20), i) for i in range(7)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:], big_tiff=big)
+    assert open_source(data, LIMITS).numbers == (1, 2, 3, 4, 5, 6, 7)
+    assert [int(page.pixels[0, 0, 0]) for page in decode(data, LIMITS)] == list(range(7))
+
+
+def chained(data: bytes, more: int) -> bytes:
+    """A little-endian TIFF of one page with so many empty directories behind it."""
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    changed, end = bytearray(data), first + 2 + 12 * entries
+    struct.pack_into("<I", changed, end, len(data))
+    for i in range(more):
+        changed += struct.pack("<HI", 0, len(data) + 6 * (i + 1) if i < more - 1 else 0)
+    return bytes(changed)
+
+
+def test_endless_tiffs_are_refused_at_once() -> None:
+    page = encoded(Image.new("L", (10, 20), 255), "TIFF")
+    with pytest.raises(TooManyPages):
+        open_source(chained(page, 200_000), LIMITS)
+    assert open_source(chained(page, 3), LIMITS).numbers == (1, 2, 3, 4)
+    (first,) = struct.unpack_from("<I", page, 4)
+    (entries,) = struct.unpack_from("<H", page, first)
+    circle = bytearray(page)
+    struct.pack_into("<I", circle, first + 2 + 12 * entries, first)
+    assert open_source(bytes(circle), LIMITS).numbers == (1,)
+
+
+def test_a_jpeg_of_endless_scans_is_refused_and_a_progressive_one_read() -> None:
+    plain = encoded(corners(400, 240), "JPEG", progressive=True, quality=95, subsampling=0)
+    assert_corners(only(plain), tolerance=25)
+    last = plain.rindex(b"\xff\xda")
+    bomb = plain[:-2] + plain[last:-2] * 60_000 + plain[-2:]
+    with pytest.raises(UndecodableImage, match="scans"):
+        open_source(bomb, LIMITS)
+
+
 def test_threads_that_share_a_tiff_each_get_their_own_page() -> None:
     pages = [Image.new("RGB", (40 + i, 20), (i * 30, 0, 0)) for i in range(8)]
     data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])

@@ -57,6 +57,11 @@ ACCEPTED: Mapping[str, str] = MappingProxyType(
     }
 )
 _ORIENTATION = 0x0112  # EXIF tag
+_PNG_DEPTH = (
+    24  # where a PNG's header has the bits of a channel; OpenCV keeps 16 of alpha pictures: twice the memory
+)
+_MOST_SCANS = 100  # of a progressive JPEG; encoders write about ten
+_MOST_DIRECTORIES = 10_001  # of a TIFF; max_pages is 10 000 at most
 _MOST_RANGES_CHARACTERS = 4096  # of what selects pages
 _LONGEST_SIDE = 100_000  # pixels; far above the longest screenshot
 # A picture of which less than this share can be seen is shown on black if that is on average lighter than this.
@@ -228,6 +233,8 @@ class _PictureSource:
 
     def __init__(self, data: bytes, kind: str, limits: Limits, pages: str | None) -> None:
         self._data, self._kind = data, kind
+        if kind == "JPEG":
+            _check_scans(data)
         # The plugins are called by name, not through Image.open: only these formats are ever tried, and
         # Pillow's own pixel limit (a warning, then an error of another kind) stays out of the way of ours.
         plugin: Callable[[io.BytesIO], ImageFile.ImageFile] = {
@@ -269,7 +276,8 @@ class _PictureSource:
             _check_png(self._data)
         mode = self._header.mode
         plain = mode in ("RGB", "L", "I;16") and "transparency" not in self._header.info
-        if self._kind in ("GIF", "BMP") or not (plain or mode == "RGBA"):
+        deep = self._kind == "PNG" and mode == "RGBA" and self._data[_PNG_DEPTH] == 16
+        if self._kind in ("GIF", "BMP") or deep or not (plain or mode == "RGBA"):
             return None
         # A scan is decoded as gray first: OpenCV would hold it in colour twice.
         flags = cv2.IMREAD_GRAYSCALE if mode == "L" else cv2.IMREAD_COLOR if plain else cv2.IMREAD_UNCHANGED
@@ -303,11 +311,7 @@ class _TiffSource:
         self._image = _open(TiffImagePlugin.TiffImageFile, data, "TIFF")
         check_size(*self._image.size, limits)
         self.page_pixels = self._image.size[0] * self._image.size[1]
-        try:
-            count = int(getattr(self._image, "n_frames", 1))
-        except Exception as error:
-            raise UndecodableImage(f"The TIFF is damaged or incomplete: {reason(error)}.") from error
-        self.numbers = select_pages(pages, count, limits.max_pages)
+        self.numbers = select_pages(pages, _count_directories(data), limits.max_pages)
 
     def page(self, number: int) -> PageImage:
         try:
@@ -388,6 +392,42 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     if orientation in (3, 4, 7, 8):
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _check_scans(data: bytes) -> None:
+    """UndecodableImage for a JPEG of so many scans that decoding it would not end: each goes over all pixels.
+
+    Inside a scan the byte before 0xDA is never 0xFF.
+    """
+    scans = data.count(b"\xff\xda")
+    if scans > _MOST_SCANS:
+        raise UndecodableImage(f"The JPEG picture has {scans} scans; at most {_MOST_SCANS} are read.")
+
+
+def _count_directories(data: bytes) -> int:
+    """The pages of a TIFF or BigTIFF, by its chain of directories alone; Pillow's count takes the square of them.
+
+    UndecodableImage for a file without one, TooManyPages for more than any document has.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    big = data[2:4] in (b"+\x00", b"\x00+")
+    # Of a directory: how many entries, their size, where the next one is; and where the file says the first is.
+    count, entry, offset, first = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
+    seen: set[int] = set()
+    try:
+        (position,) = struct.unpack_from(order + offset, data, first)
+        while position and position not in seen and len(seen) < _MOST_DIRECTORIES:
+            seen.add(position)
+            (entries,) = struct.unpack_from(order + count, data, position)
+            (position,) = struct.unpack_from(
+                order + offset, data, position + struct.calcsize(order + count) + entries * entry
+            )
+    except struct.error as error:
+        if not seen:
+            raise UndecodableImage("The TIFF is damaged or incomplete: it has no directory.") from error
+    if len(seen) >= _MOST_DIRECTORIES:
+        raise TooManyPages(f"The TIFF has {_MOST_DIRECTORIES} pages or more.", max_pages=_MOST_DIRECTORIES)
+    return len(seen)
 
 
 def _check_png(data: bytes) -> None:
