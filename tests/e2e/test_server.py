@@ -602,6 +602,41 @@ async def test_a_shutdown_that_may_not_wait_says_so(
     assert await asyncio.to_thread(server.wait) == 0
 
 
+def endless_pdf() -> bytes:
+    """A small PDF that takes PDFium minutes: 100 000 dashed lines across the page."""
+    operators = zlib.compress(b"[1 1] 0 d 0 0 m 600 800 l 600 0 l 0 800 l S\n" * 100_000, 9)
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R>>",
+        b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(operators), operators),
+    )
+    data, places = b"%PDF-1.7\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    return data + (
+        b"xref\n0 5\n0000000000 65535 f \n%strailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+        % (table, len(data))
+    )
+
+
+def test_a_decoding_that_does_not_end_keeps_no_process_alive(start_server: StartServer) -> None:
+    server = start_server(drain_seconds=2)
+    server.wait_until_ready()
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as client:
+        body = endless_pdf()
+        head = "POST /api/ocr HTTP/1.1\r\nHost: x\r\nContent-Type: application/pdf\r\n"
+        head += f"Content-Length: {len(body)}\r\n\r\n"
+        client.sendall(head.encode() + body)
+        metric_until(server.url, "ocrsvc_decode_pixels_inflight", lambda pixels: pixels > 0)
+        told = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - told < 30
+    assert any("leaving threads behind" in line["event"] for line in server.log_lines())
+
+
 def test_a_model_that_is_not_there_ends_the_process(start_server: StartServer) -> None:
     server = start_server(model="no-such-model")
     assert server.process.wait(timeout=30) == 1

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
+import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
@@ -20,9 +23,12 @@ from ocrsvc.service.protocol import BoundedProtocol
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
 
+logger = logging.getLogger("ocrsvc.service")
+
 # Longer than the 60 s of common load balancers: the one that closes an idle connection must not be us, or a
 # request on its way is lost (a 502 at the client).
 KEEP_ALIVE_SECONDS = 75
+_JOIN_SECONDS = 1.0  # for the threads that are left when all is answered
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -55,6 +61,7 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
     server.run(list(sockets) or None)
     if service.health.failure is not None:
         raise Unavailable(f"The models could not be loaded: {service.health.failure}")
+    _leave_threads_behind()
 
 
 class _Server(uvicorn.Server):
@@ -91,3 +98,20 @@ class _Server(uvicorn.Server):
         if not self.should_exit and self._loop is not None:
             self._loop.call_soon_threadsafe(self._service.drain)
         super().handle_exit(sig, frame)
+
+
+def _leave_threads_behind() -> None:
+    """End the process, with status 0, if threads are left that do not: Python would wait for them.
+
+    A picture may take minutes to decode, and nothing stops a codec.
+    """
+    until = time.monotonic() + _JOIN_SECONDS
+    others = [
+        each for each in threading.enumerate() if each is not threading.main_thread() and not each.daemon
+    ]
+    for thread in others:
+        thread.join(max(0.0, until - time.monotonic()))
+    if any(thread.is_alive() for thread in others) and threading.current_thread() is threading.main_thread():
+        logger.warning("leaving threads behind that do not end", extra={"threads": len(others)})
+        logging.shutdown()
+        os._exit(0)
