@@ -109,7 +109,9 @@ def test_a_rule_alone_is_no_line(height: int, thickness: int, ink: int) -> None:
         assert prepare(strip, None, SPEC) == []
 
 
-@pytest.mark.parametrize("text", ["一", "—", "——", "- - - -", "…………", "一二三", "A_B", "10 - 12"])
+@pytest.mark.parametrize(
+    "text", ["一", "—", "——", "一一一一一一", "- - - -", "------", "…………", "一二三", "A_B", "10 - 12"]
+)
 def test_dashes_are_no_rules(draw_line: Callable[..., Picture], text: str) -> None:
     assert len(prepare(draw_line(text, size=32, margin=4), None, load_wide())) == 1
 

@@ -29,9 +29,9 @@ _OUTLIERS = 0.001  # share of the pixels that may be darker or lighter than ink 
 _CONTRAST = 24  # in grey levels; below it there is nothing to see
 _EDGE_SHARE = 0.2  # of the contrast that makes a step from pixel to pixel an edge
 _RULE_SHARE = 0.85  # of a column's height above which its edges are a ruled line, not ink
-# A rule alone: length over the height of the picture, thickness in parts of it, and how much of its bounds is ink,
-# which has at least this share of the strongest contrast.
-_RULE_ASPECT, _RULE_THICKNESS, _RULE_DENSITY, _INK_SHARE = 3.0, 0.15, 0.8, 0.35
+# A rule alone: length over the height of the picture, thickness in parts of it, how much of its length is ink at least,
+# and which share of the strongest contrast is ink.
+_RULE_ASPECT, _RULE_THICKNESS, _RULE_UNBROKEN, _INK_SHARE = 3.0, 0.15, 0.97, 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +140,4 @@ def _is_rule(pixels: Pixels) -> bool:
         return False
     thickness, length = int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
     thin = thickness <= max(3, _RULE_THICKNESS * height) and length >= _RULE_ASPECT * height
-    return bool(thin and ink.sum() >= _RULE_DENSITY * thickness * length)
+    return thin and columns.size >= _RULE_UNBROKEN * length

@@ -11,7 +11,7 @@ import numpy as np
 from ocrsvc import cpu, segments
 from ocrsvc.engine import Recogniser
 from ocrsvc.evaluation import normal
-from ocrsvc.lines import prepare
+from ocrsvc.lines import LineImage, prepare
 from ocrsvc.manifest import Manifest
 from ocrsvc.results import LineText
 from ocrsvc.settings import Precision
@@ -32,21 +32,26 @@ class Reading:
 
 
 def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[LineText]:
-    """What the engine reads in each picture, long lines in pieces as serving does; confidences are raw peaks."""
+    """What the engine reads in each picture, long lines in pieces as serving does; nothing in a bare rule.
+
+    Confidences are raw peaks.
+    """
     recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
-    images = [prepare(sample.image, None, spec)[0] for sample in samples]
+    images = [next(iter(prepare(sample.image, None, spec)), None) for sample in samples]
     queues: dict[int, list[tuple[int, int]]] = {}
     for i, line in enumerate(images):
-        for j, pixels in enumerate(line.pixels):
+        for j, pixels in enumerate(line.pixels if line else ()):
             queues.setdefault(spec.buckets.of(pixels.shape[1]), []).append((i, j))
     parts: dict[tuple[int, int], LineText] = {}
     for width, queue in queues.items():
         for start in range(0, len(queue), _BATCH):
             batch = queue[start : start + _BATCH]
-            texts = recogniser.run(width, [images[i].pixels[j] for i, j in batch])
+            texts = recogniser.run(width, [cast(LineImage, images[i]).pixels[j] for i, j in batch])
             parts.update(zip(batch, texts, strict=True))
     return [
         segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
+        if line
+        else LineText("", 0.0)
         for i, line in enumerate(images)
     ]
 
