@@ -66,9 +66,27 @@ def test_each_part_goes_its_own_share_of_the_way(start: Path, checkpoint: Path, 
             expected[FIRST_ROW:] -= 0.6
         assert torch.allclose(tensor, expected, atol=1e-6), name
     recipe = torch.load(tmp_path / "back" / "wide" / "last.pt", weights_only=True)["recipe"]
-    assert recipe["drawn_back"] == {"backbone": 1.0, "neck": 0.25, "rows": 0.5, "nats": -0.6}
+    assert recipe["drawn_back"] == {
+        "backbone": 1.0,
+        "neck": 0.25,
+        "rows": 0.5,
+        "nats": -0.6,
+        "nats_of": (),
+    }
     with pytest.raises(SystemExit, match="is there already"):
         cli.main(arguments)
+
+
+def test_nats_go_to_the_rows_that_could_learn(start: Path, checkpoint: Path, tmp_path: Path) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, "recipe": {"rows": "chars:圖書5"}}, checkpoint)
+    cli.main(
+        ["blend", str(checkpoint), "--start", str(start), "--out", str(tmp_path / "back"), "--nats", "1.5"]
+    )
+    net, _ = export.load(tmp_path / "back" / "wide" / "last.pt")
+    added = net.head.bias.detach() - content["average"]["head.bias"]
+    wanted = [1.5 * (c in "圖書5") for c in CHARSET]
+    assert added.tolist() == pytest.approx([0.0, *wanted], abs=1e-5)
 
 
 def test_what_does_not_belong_together_is_refused(start: Path, checkpoint: Path, tmp_path: Path) -> None:

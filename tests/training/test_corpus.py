@@ -76,6 +76,30 @@ def test_signs_are_drawn_in_every_way(charset_of: str) -> None:
         assert any(wanted in text for text in texts), wanted
 
 
+def test_kinds_may_be_drawn_more_or_less_often() -> None:
+    signs = set(named()["signs"])
+
+    def share(shares: dict[str, float]) -> float:
+        lines = list(Corpus(charset.load(), 8, (), shares).lines(800))
+        return sum(not signs.isdisjoint(line) for line in lines) / len(lines)
+
+    usual = share({})
+    assert share({"signs": 12}) > 3 * usual
+    assert share({"signs": 0}) < usual
+    with pytest.raises(ValueError, match=r"no kind of line plates; there are .*plate, card"):
+        Corpus(charset.load(), 8, (), {"plates": 2})
+    with pytest.raises(ValueError, match="no kind of line kana"):
+        Corpus("0123456789", 8, (), {"kana": 2})
+
+
+def test_every_sign_stands_beside_texts_as_often_as_any_other() -> None:
+    corpus = Corpus(charset.load(), 9)
+    seen = collections.Counter(c for _ in range(8000) for c in set(corpus.signs.beside()))
+    counts = [seen[sign] for sign in named()["signs"]]
+    assert min(counts) > 10
+    assert sorted(counts)[-5] < 4 * sorted(counts)[len(counts) // 2]
+
+
 def test_traditional_lines_come_in_the_spellings_of_taiwan_and_hong_kong() -> None:
     corpus = Corpus(charset.load(), 6)
     text = "".join(corpus.traditional.line() for _ in range(3000))

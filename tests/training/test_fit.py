@@ -299,6 +299,17 @@ def test_rows_of_named_characters_may_learn_alone(ground: Ground, tmp_path: Path
     assert learnt
 
 
+def test_rows_may_learn_what_they_are_not(ground: Ground, tmp_path: Path) -> None:
+    """From lines without their character too: else nothing tells a row of a sign where none stands."""
+    recipe = replace(RECIPE, epochs=1, rows="digits,chars:合", everywhere=True, head_rate=1.0)
+    content = ground.fit(recipe, tmp_path)
+    before = lent(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
+    moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
+    assert {CHARSET[c - 1] for c in torch.nonzero(moved).flatten().tolist()} == set("0123456789合") & set(
+        CHARSET
+    )
+
+
 def test_minutes_bound_a_stage(ground: Ground, tmp_path: Path) -> None:
     """It ends in the middle of an epoch, scored and saved, and is over."""
     assert with_minutes(RECIPE, None) == RECIPE

@@ -23,6 +23,7 @@ from ocrsvc.buckets import fit as scale  # noqa: E402
 from ocrsvc.models import default_models_dir  # noqa: E402
 from ocrsvc.training import charset, cli, features, folder, photos, stages, state, teacher  # noqa: E402
 from ocrsvc.training.commands import step  # noqa: E402
+from ocrsvc.training.corpus import Corpus  # noqa: E402
 from ocrsvc.training.net import HEIGHT, WIDTH_STRIDE  # noqa: E402
 from ocrsvc.training.samples import labelled  # noqa: E402
 from ocrsvc.training.shards import Shards, told  # noqa: E402
@@ -96,6 +97,10 @@ def test_shards_follow_the_recipe() -> None:
         ("dev-real", 8, True),
     ]
     assert all((order.real, order.photos, order.held_out) == (real, photos, 1) for order in both[2:])
+    recipe["features"]["drawn"]["shares"] = {"signs": 12, "plate": 0}
+    assert {tuple(order.shares) for order in stages.orders(recipe, Path("s")) if order.shares} == {
+        ("signs", "plate")
+    }
 
 
 @pytest.mark.parametrize(
@@ -270,6 +275,7 @@ def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(RECIPE, encoding="utf-8")
     shipped = {file.stem: step.recipe(file.stem) for file in step.RECIPES.glob("*.yaml")}
     assert stages.names(shipped["crnn"]) == ["neck", "more", "back", "marks", "through", "wide", "whole"]
+    assert stages.names(shipped["crnn-signs"]) == ["rows"]
     assert stages.names(shipped["crnn-fast"]) == [
         "neck",
         "whole",
@@ -284,7 +290,9 @@ def test_the_recipes_have_all_that_the_steps_read(tmp_path: Path) -> None:
         assert {"lines", "seed"} <= calibration.keys() <= {"lines", "seed", "characters"}
         for stage in stages.names(recipe):
             stages.plan(recipe, stage)
-            assert recipe["features"]["drawn"].keys() == {"shards", "lines", "seed"}
+            drawn = recipe["features"]["drawn"]
+            assert {"shards", "lines", "seed"} <= drawn.keys() <= {"shards", "lines", "seed", "shares"}
+            assert drawn.get("shares", {}).keys() <= Corpus(charset.load(), 1).kinds.keys()
             assert recipe["features"]["real"].keys() == {"shards", "lines", "seed", "held_out"}
 
 

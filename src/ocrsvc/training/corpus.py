@@ -1,19 +1,18 @@
 """Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, signs, rare characters.
 
 Sources are packages: jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual and the
-Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its weight.
+Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its share.
 """
 
 from __future__ import annotations
 
-import bisect
 import gzip
 import html
 import itertools
 import pydoc_data.topics
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from faker import Faker
@@ -69,9 +68,19 @@ def running_text(folders: Sequence[Path]) -> list[str]:
 
 
 class Corpus:
-    """Texts in the characters of ``charset``; deterministic for a seed."""
+    """Texts in the characters of ``charset``; deterministic for a seed.
 
-    def __init__(self, charset: str, seed: int, folders: Sequence[Path] = ()) -> None:
+    ``shares``: how many times as often as usual a kind is drawn, by its name in ``kinds``. ValueError names one that
+    is unknown, or that the charset cannot write.
+    """
+
+    def __init__(
+        self,
+        charset: str,
+        seed: int,
+        folders: Sequence[Path] = (),
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
         self.rng = random.Random(seed)
         self.allowed = frozenset(charset)
         self.han = [c for c in charset if _HAN.match(c)]
@@ -89,28 +98,28 @@ class Corpus:
         self.faker_zh.seed_instance(seed)
         self.faker_en.seed_instance(seed)
         self.documents = Documents(self.rng, self.english, self.words, self.figures, self.faker_en)
-        kinds: list[tuple[Callable[[], str], float]] = [
-            (self.chinese_prose, 16),
-            (self.chinese_words, 12),
-            (self.chinese_label, 10),
-            (self.mixed, 10),
-            (self.english_prose, 13),
-            (self.english_title, 6),
-            (self.documents.legal, 7),
-            (self.documents.form, 5),
-            (self.documents.table, 4),
-            (self.documents.quoted, 10),
-            (self.documents.chinese_quoted, 6),
-            (self.english_word, 8),
-            (self.figures.receipt, 7),
-            (self.figures.numbers, 6),
-            (self.chinese_field, 8),
-            (self.figures.part_number, 5),
-            (self.figures.plate, 3),
-            (self.figures.card, 10),
-            (self.rare, 14),
-            (self.confusable, 5),
-        ]
+        kinds: dict[str, tuple[Callable[[], str], float]] = {
+            "chinese_prose": (self.chinese_prose, 16),
+            "chinese_words": (self.chinese_words, 12),
+            "chinese_label": (self.chinese_label, 10),
+            "mixed": (self.mixed, 10),
+            "english_prose": (self.english_prose, 13),
+            "english_title": (self.english_title, 6),
+            "legal": (self.documents.legal, 7),
+            "form": (self.documents.form, 5),
+            "table": (self.documents.table, 4),
+            "quoted": (self.documents.quoted, 10),
+            "chinese_quoted": (self.documents.chinese_quoted, 6),
+            "english_word": (self.english_word, 8),
+            "receipt": (self.figures.receipt, 7),
+            "numbers": (self.figures.numbers, 6),
+            "chinese_field": (self.chinese_field, 8),
+            "part_number": (self.figures.part_number, 5),
+            "plate": (self.figures.plate, 3),
+            "card": (self.figures.card, 10),
+            "rare": (self.rare, 14),
+            "confusable": (self.confusable, 5),
+        }
         simplified = (
             self.chinese_prose,
             self.chinese_words,
@@ -125,18 +134,23 @@ class Corpus:
         self.signs = Signs(self.rng, self.chinese_label, self.allowed)
         # A charset without these scripts would see what is left of their lines.
         if self.allowed.issuperset("圖書館"):
-            kinds.append((self.traditional.line, 50))
+            kinds["traditional"] = (self.traditional.line, 50)
         if self.allowed.issuperset("ひらカナ"):
-            kinds.append((self.kana.line, 10))
+            kinds["kana"] = (self.kana.line, 10)
         if self.allowed.issuperset("①☑℃"):
-            kinds.append((self.signs.line, 26))
-        self.kinds = [kind for kind, _ in kinds]
-        self.shares = list(itertools.accumulate(share for _, share in kinds))
+            kinds["signs"] = (self.signs.line, 26)
+        times = shares or {}
+        if unknown := sorted(set(times) - set(kinds)):
+            raise ValueError(f"no kind of line {', '.join(unknown)}; there are {', '.join(kinds)}")
+        self.kinds = {name: kind for name, (kind, _) in kinds.items()}
+        self._cumulative = list(
+            itertools.accumulate(share * times.get(name, 1) for name, (_, share) in kinds.items())
+        )
 
     def line(self) -> str:
         """One line of 1 to about 95 characters, canonical, all of them in the charset."""
         while True:
-            kind = self.kinds[bisect.bisect(self.shares, self.rng.random() * self.shares[-1])]
+            (kind,) = self.rng.choices(list(self.kinds.values()), cum_weights=self._cumulative)
             if text := self.written(kind()):
                 return text
 

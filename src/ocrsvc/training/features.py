@@ -18,7 +18,7 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -52,7 +52,7 @@ class Order:
     ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
     ``shape``: whose features are kept. ``pictures``: a shard whose lines are taken as they are;
     ``through``: a model folder whose INT8 convolutions look at them instead of the lent ones; ``hold``: one whose
-    embeddings are kept instead of the lent net's.
+    embeddings are kept instead of the lent net's; ``shares``: kinds of drawn lines to draw more or less often.
     """
 
     folder: Path
@@ -68,6 +68,7 @@ class Order:
     pictures: Path | None = None
     through: Path | None = None
     hold: Path | None = None
+    shares: Mapping[str, float] | None = None
 
 
 class Extractor:
@@ -196,7 +197,14 @@ def _link(source: Path, target: Path) -> None:
 def _samples(order: Order) -> Iterable[Sample]:
     rng = random.Random(order.seed)
     if not order.real and not order.photos:
-        yield from fresh(charset.load(), order.lines, seed=order.seed, fonts=order.fonts, prose=order.prose)
+        yield from fresh(
+            charset.load(),
+            order.lines,
+            seed=order.seed,
+            fonts=order.fonts,
+            prose=order.prose,
+            shares=order.shares,
+        )
         return
     pool = [sample for folder in order.real for sample in labelled(folder, order.held_out)]
     pool += [sample for folder in order.photos for sample in crops(folder)]

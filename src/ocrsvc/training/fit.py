@@ -15,12 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ocrsvc.charsets import characters_of
 from ocrsvc.training import rounding, teacher
 from ocrsvc.training.loss import Loss, Weights
 from ocrsvc.training.net import Crnn
 from ocrsvc.training.shards import Line, Shards
-from ocrsvc.training.state import Recipe, State, average, start
+from ocrsvc.training.state import Recipe, State, average, learning_rows, start
 from ocrsvc.training.truths import Truths, folded
 
 SAVE_EVERY_S = 180.0
@@ -88,7 +87,9 @@ def fit(
     loss = Loss(Weights(recipe.ctc, recipe.kl, recipe.embedding), truths.charset, head)
     per_epoch = sum(1 for _ in Shards.batches(train, recipe.frames, random.Random(recipe.seed)))
     total = max(1, round(per_epoch * recipe.epochs))
-    run = _Run(state, recipe, loss, shards, total, _learning_rows(recipe, truths.charset))
+    run = _Run(
+        state, recipe, loss, shards, total, learning_rows(truths.charset, recipe.first_row, recipe.rows)
+    )
     saved = shown = time.monotonic()
     while run.progress < 1:
         epoch, skip = divmod(state.step, per_epoch)
@@ -158,7 +159,8 @@ class _Run:
             # PyTorch's backward has no types.
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         if self.learning is not None:
-            _keep_rows(state.net.head, batch.targets, self.learning)
+            targets = None if recipe.everywhere else batch.targets
+            _keep_rows(state.net.head, targets, self.learning)
         nn.utils.clip_grad_norm_([p for p in state.net.parameters() if p.requires_grad], 5.0)
         state.optimiser.step()
         state.step += 1
@@ -184,26 +186,17 @@ class _Run:
         return f"{done:4.0%} step {self.state.step} {terms} · {self.lines / spent:.0f} lines/s · {left:.0f} min left"
 
 
-def _learning_rows(recipe: Recipe, charset: str) -> Tensor | None:
-    """1 for each class [classes] whose row of the head may learn, 0 for the others; None if all learn freely."""
-    if not recipe.first_row and not recipe.rows:
-        return None
-    wanted = characters_of(recipe.rows) if recipe.rows else ""
-    free = [bool(recipe.first_row) and i >= recipe.first_row for i in range(len(charset) + 1)]
-    for i, character in enumerate(charset, start=1):
-        free[i] = free[i] or character in wanted
-    return torch.tensor(free, dtype=torch.float32)
-
-
-def _keep_rows(head: nn.Linear, targets: Tensor, learning: Tensor) -> None:
-    """Take the gradient from all rows but those of target classes that are ``learning``.
+def _keep_rows(head: nn.Linear, targets: Tensor | None, learning: Tensor) -> None:
+    """Take the gradient from all rows but those that are ``learning``, of ``targets`` if some are given.
 
     A row without a character in the lines at hand is only ever pushed away, and Adam makes small pushes large
     (docs/decisions.md, "What a fine-tuning forgets, and why").
     """
-    learns = torch.zeros(head.out_features)
-    learns[torch.unique(targets)] = 1
-    learns *= learning
+    learns = learning
+    if targets is not None:
+        learns = torch.zeros(head.out_features)
+        learns[torch.unique(targets)] = 1
+        learns *= learning
     for parameter in (head.weight, head.bias):
         if parameter.grad is not None:
             parameter.grad.mul_(learns.reshape(-1, *[1] * (parameter.ndim - 1)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,19 @@ def drawn(corpus: Corpus, synthesiser: Synthesiser, count: int) -> Iterator[Samp
 
 
 def fresh(
-    characters: str, count: int, *, seed: int, fonts: Sequence[Path], prose: Sequence[Path]
+    characters: str,
+    count: int,
+    *,
+    seed: int,
+    fonts: Sequence[Path],
+    prose: Sequence[Path],
+    shares: Mapping[str, float] | None = None,
 ) -> Iterator[Sample]:
-    """``count`` drawn lines of all kinds, always the same for a seed, in the faces of this machine and of ``fonts``."""
-    return drawn(Corpus(characters, seed, prose), Synthesiser(discover(fonts), seed), count)
+    """``count`` drawn lines of all kinds, always the same for a seed, in the faces of this machine and of ``fonts``.
+
+    ``shares``: kinds to draw more or less often (``Corpus``).
+    """
+    return drawn(Corpus(characters, seed, prose, shares), Synthesiser(discover(fonts), seed), count)
 
 
 def labelled(folder: Path, held_out: int) -> list[Sample]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Set
 
+from ocrsvc.charsets import named
+
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _FILLED = "❶❷❸❹❺❻❼❽❾❿"
 _ROMAN, _SMALL_ROMAN = "ⅠⅡⅢⅣⅤⅥⅦⅧⅨⅩⅪⅫ", "ⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹ"
@@ -26,7 +28,11 @@ class Signs:
         self.rng = rng
         self.label = label
         self.allowed = allowed
+        self.every = sorted(allowed & set(named()["signs"] + "〇"))
         self.kinds = (
+            self.beside,
+            self.beside,
+            self.beside,
             self.boxes,
             self.bullet,
             self.listed,
@@ -50,6 +56,21 @@ class Signs:
 
     def _digits(self, least: int = 1, most: int = 4) -> str:
         return "".join(self.rng.choices("0123456789", k=self.rng.randint(least, most)))
+
+    def beside(self) -> str:
+        """Any of the signs beside a text, drawn evenly, so that rare ones are seen as often as common ones."""
+        rng, sign, number = self.rng, self.rng.choice(self.every), self._digits(1, 2)
+        label = self.label()[:6] if rng.random() < 0.7 else rng.choice(_REFERENCES)
+        forms = (
+            sign + label,
+            f"{sign} {label}",
+            label + sign,
+            f"{label} {sign} {number}",
+            label + sign + self.label()[:4],
+            number + sign,
+            f"{sign} {sign} {label}",
+        )
+        return rng.choice(forms)
 
     def boxes(self) -> str:
         """Boxes to tick, some of them ticked: ☑ 同意 ☐ 不同意."""
@@ -160,11 +181,10 @@ class Signs:
         run = rng.choice((_CIRCLED, _ROMAN, _FILLED, _SMALL_ROMAN))
         first, count = rng.randrange(8), rng.randint(1, 10)
         stars = rng.randint(0, 5)
-        every = [c for c in self.allowed if not c.isalnum() and ord(c) > 0x2010 and c not in "，。、；：？！"]
         forms = (
             run[first : first + count],
             "★" * stars + "☆" * (5 - stars),
-            "".join(rng.choices(sorted(every), k=rng.randint(1, 5))) if every else "",
+            "".join(rng.choices(self.every, k=rng.randint(1, 5))),
             " ".join(run[first : first + count]),
         )
         return rng.choice(forms)

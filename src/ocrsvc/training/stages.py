@@ -63,6 +63,7 @@ def orders(
             tuple(prose),
             shape=shape,
             hold=hold,
+            shares=drawn.get("shares"),
         )
         for i in range(drawn["shards"])
     ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ocrsvc.charsets import characters_of
 from ocrsvc.training import rounding, teacher
 from ocrsvc.training.net import SHAPES, Crnn
 from ocrsvc.training.truths import BLANK
@@ -26,7 +27,8 @@ class Recipe:
     (AVX-512 BF16, AMX), slower elsewhere. ``minutes``, if not 0, ends the stage (and its schedule) early. Rates are
     factors of ``learning_rate``. ``first_row``, if not 0: rows of the head before this class stay as they are, and the
     others learn only from lines that have their character. ``rows``: the same for the characters of a charset
-    specification (``charsets``), wherever they stand. ``blend``: the share of the weights it starts with, the rest
+    specification (``charsets``), wherever they stand; with ``everywhere`` they learn from all lines, also what they
+    are not. ``blend``: the share of the weights it starts with, the rest
     is the lent net's (``blended``).
     """
 
@@ -40,6 +42,7 @@ class Recipe:
     head_rate: float = 0.1
     first_row: int = 0
     rows: str = ""
+    everywhere: bool = False
     frozen: Literal["all", "low", "none"] = "all"
     quantised: bool = False
     bfloat16: bool = False
@@ -181,3 +184,14 @@ def average(state: State, decay: float) -> None:
     for a, b in zip(state.average.parameters(), state.net.parameters(), strict=True):
         if b.requires_grad:
             a.lerp_(b, 1 - decay)
+
+
+def learning_rows(charset: str, first_row: int, rows: str) -> Tensor | None:
+    """1 for each class [classes] whose row of the head may learn, 0 for the others; None if all learn freely."""
+    if not first_row and not rows:
+        return None
+    wanted = characters_of(rows) if rows else ""
+    free = [bool(first_row) and i >= first_row for i in range(len(charset) + 1)]
+    for i, character in enumerate(charset, start=1):
+        free[i] = free[i] or character in wanted
+    return torch.tensor(free, dtype=torch.float32)

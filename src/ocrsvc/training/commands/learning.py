@@ -34,7 +34,15 @@ def add_parsers(steps: Steps) -> None:
             f"--{part}", type=float, default=1.0, metavar="SHARE", help=f"of what {what} learnt (default: 1)"
         )
     blend.add_argument(
-        "--nats", type=float, default=0.0, help="added to the log-odds of rows from the stage's first_row on"
+        "--nats", type=float, default=0.0, help="added to the log-odds of the rows that could learn"
+    )
+    blend.add_argument(
+        "--nats-of",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("CHARSET", "NATS"),
+        help="added to the log-odds of these characters, such as chars:ⅠⅤ",
     )
     curves = add(steps, "curves", _curves, "draw losses and scores of every stage as STAGE/curves.png")
     curves.add_argument("--out", type=Path, required=True)
@@ -100,9 +108,10 @@ def _fit(options: argparse.Namespace) -> None:
 def _blend(options: argparse.Namespace) -> None:
     from ocrsvc.training.blend import Shares, blend
 
-    shares = Shares(options.backbone, options.neck, options.rows, options.nats)
     target = options.out / options.checkpoint.parent.name / "last.pt"
     with explained():
+        nats_of = tuple((characters, float(nats)) for characters, nats in options.nats_of)
+        shares = Shares(options.backbone, options.neck, options.rows, options.nats, nats_of)
         if target.exists():
             raise ValueError(f"{target} is there already")
         print(blend(options.checkpoint, options.start, shares, target))
