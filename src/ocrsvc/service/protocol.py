@@ -89,8 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _be_patient(self, seconds: float | None) -> None:
         if self._patience is not None:
             self._patience.cancel()
-        late = self._too_late if seconds is not None else None
-        self._patience = self.loop.call_later(seconds or 0, late) if late else None
+        self._patience = None if seconds is None else self.loop.call_later(seconds, self._too_late)
 
     def _too_late(self) -> None:
         if self._received:
