@@ -82,7 +82,7 @@ def data(picture: Callable[[str], Picture], tmp_path_factory: pytest.TempPathFac
 
 
 def order(base: Manifest, data: Path, out: Path, **changes: object) -> tuning.Order:
-    numbers: dict[str, object] = {"recipe": RECIPE, "drawn": 20, "most_lost": 0.1, **changes}
+    numbers: dict[str, object] = {"recipe": RECIPE, "drawn": 40, "most_lost": 0.3, **changes}
     return tuning.Order(data=data, model=base, out=out, **numbers)  # type: ignore[arg-type]
 
 
