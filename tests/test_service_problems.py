@@ -15,6 +15,7 @@ from ocrsvc.errors import (
     CorruptModel,
     EngineFailure,
     OcrError,
+    RequestTimeout,
     Saturated,
     TooLarge,
     Unavailable,
@@ -172,3 +173,8 @@ async def test_http_exceptions_of_a_framework(status: int, slug: str | None) -> 
 async def test_members_that_json_cannot_hold_are_written_as_text() -> None:
     response = await answer_to(TooLarge("too much", path=object))
     assert "object" in json.loads(response.content)["path"]
+
+
+def test_who_is_too_slow_is_hung_up_on() -> None:
+    answer = problems.response(RequestTimeout("Too slow."), instance="/api/ocr", request_id="r")
+    assert (answer.status_code, answer.headers["connection"]) == (408, "close")

@@ -18,7 +18,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ocrsvc.errors import InvalidParameter, NotFound, OcrError, Unavailable, UnsupportedMedia
+from ocrsvc.errors import (
+    InvalidParameter,
+    NotFound,
+    OcrError,
+    RequestTimeout,
+    Unavailable,
+    UnsupportedMedia,
+)
 from ocrsvc.service.record import record_of
 
 MEDIA_TYPE = "application/problem+json"
@@ -99,6 +106,8 @@ def _headers(error: OcrError) -> dict[str, str]:
         return {"Retry-After": str(max(1, error.retry_after_seconds))}
     if isinstance(error, UnsupportedMedia):
         return {"Accept": ACCEPTED_TYPES}  # RFC 9110, section 15.5.16
+    if isinstance(error, RequestTimeout):
+        return {"Connection": "close"}  # section 15.5.9; else what is left of the body would be waited for
     return {}
 
 
