@@ -123,3 +123,17 @@ def encode(image: Picture, suffix: str = ".png", quality: int = 92) -> bytes:
     written, buffer = cv2.imencode(suffix, image, options)
     assert written, f"OpenCV cannot write {suffix}"
     return buffer.tobytes()
+
+
+def pdf_of(objects: Sequence[bytes]) -> bytes:
+    """A PDF of these objects, numbered from 1; the first is its catalogue."""
+    data, places = b"%PDF-1.7\n", []
+    for number, each in enumerate(objects, start=1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    size = len(objects) + 1
+    return data + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
+        % (size, table, size, len(data))
+    )

@@ -251,10 +251,10 @@ def test_variables_that_are_no_settings_are_told(monkeypatch: pytest.MonkeyPatch
         "OCRSVC_WORKERS",
     ):
         monkeypatch.setenv(name, "2")
-    assert configuration.strangers() == []
+    assert configuration.unknown_variables() == []
     monkeypatch.setenv("OCRSVC_WORKER", "2")
     monkeypatch.setenv("OCRSVC_QQQ", "2")
-    assert configuration.strangers() == [
+    assert configuration.unknown_variables() == [
         "OCRSVC_QQQ is no setting, see docs/settings.md",
         "OCRSVC_WORKER is no setting; is OCRSVC_WORKERS meant?",
     ]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
+from drawings import pdf_of
 from PIL import Image, ImageDraw
 
 from ocrsvc.errors import (
@@ -314,16 +315,7 @@ def form_pdf(ink: bytes) -> bytes:
         b"<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Alice)/F 4/Rect[20 20 120 60]/P 3 0 R/AP<</N 5 0 R>>>>",
         b"<</Type/XObject/Subtype/Form/BBox[0 0 100 40]/Length %d>>stream\n%s\nendstream" % (len(ink), ink),
     ]
-    data, places = b"%PDF-1.7\n", []
-    for number, each in enumerate(objects, start=1):
-        places.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    size = len(objects) + 1
-    return data + (
-        b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-        % (size, table, size, len(data))
-    )
+    return pdf_of(objects)
 
 
 def test_what_was_filled_into_a_form_is_drawn() -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.ink import inked, runs
 from ocrsvc.results import Polygon
 
 _TURN_FROM_ASPECT = (
@@ -17,8 +18,6 @@ _TURN_FROM_ASPECT = (
 _ONE_SIGN_WIDTH, _ONE_SIGN_ASPECT = 1.6, 2.6
 _DASH_ASPECT = 2.0  # width over height of ink that is a dash
 _ONE_RUN = 0.66  # of the ink's height, in one run of rows: 1 and i are one sign, two characters are not
-_LEAST_CONTRAST = 24  # in grey levels; below it there is nothing to see
-_INK_SHARE = 0.35  # of the strongest contrast to the ground, from which on a pixel is ink
 _RULE_SHARE = 0.95  # of a column's height above which its ink is the border of a cell
 _STRAIGHT_PIXELS = 0.75  # a box whose corners are this close to its bounds is cut out without resampling
 
@@ -74,18 +73,18 @@ def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     ground = np.median(border, axis=0).astype(np.int16)
     contrast = np.abs(pixels - ground).max(axis=2)
-    ink = contrast > max(_LEAST_CONTRAST, _INK_SHARE * float(contrast.max()))
+    ink = inked(contrast)
     ink &= ink.mean(axis=0) < _RULE_SHARE
     ink &= (ink.mean(axis=1) < _RULE_SHARE)[:, np.newaxis]
-    across, down = np.flatnonzero(ink.any(axis=0)), ink.any(axis=1)
+    across = np.flatnonzero(ink.any(axis=0))
     if not across.size:
         return None
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], down, [False]]).astype(np.int8)))
-    left, right, top, bottom = int(across[0]), int(across[-1]) + 1, int(edges[0]), int(edges[-1])
+    starts, ends = runs(np.asarray(ink.any(axis=1)))
+    left, right, top, bottom = int(across[0]), int(across[-1]) + 1, int(starts[0]), int(ends[-1])
     width, height = right - left, bottom - top
     if width > _DASH_ASPECT * height:
         beside, above = (pixels.shape[1] - width) // 2, (pixels.shape[0] - height) // 2
-    elif height >= _TURN_FROM_ASPECT * width and (edges[1::2] - edges[::2]).max() > _ONE_RUN * height:
+    elif height >= _TURN_FROM_ASPECT * width and (ends - starts).max() > _ONE_RUN * height:
         beside, above = round(0.15 * height), round(0.1 * height)
     else:
         return pixels if height < _TURN_FROM_ASPECT * width else None

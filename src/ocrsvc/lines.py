@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ocrsvc import enhance, layout, segments
 from ocrsvc.buckets import fit
 from ocrsvc.crops import Crop, cut
+from ocrsvc.ink import LEAST_CONTRAST, inked, runs
 from ocrsvc.manifest import Manifest
 from ocrsvc.results import Polygon
 
@@ -21,17 +22,13 @@ Pixels = NDArray[np.uint8]
 # detectors give out. Of 8 sources of real line crops 95 to 100 % are within.
 _LINE_HEIGHT, _WIDE_LINE_HEIGHT, _WIDE_ASPECT = 64, 96, 4
 _MULTIPLE_SHARE = 0.1  # of a line's stretches that may look like two rows: 二 over 二 does
-_LEAST_INK_SHARE = (
-    0.4  # of a line's height that its ink takes; smaller text is better cut out by the detector
-)
+_LEAST_INK_SHARE = 0.4  # of a line's height that its ink takes; smaller text is left to the detector
 _SPECKS = 0.004  # of the width: rows with fewer edges hold specks, no text
 _OUTLIERS = 0.001  # share of the pixels that may be darker or lighter than ink and ground
-_CONTRAST = 24  # in grey levels; below it there is nothing to see
 _EDGE_SHARE = 0.2  # of the contrast that makes a step from pixel to pixel an edge
 _RULE_SHARE = 0.85  # of a column's height above which its edges are a ruled line, not ink
-# A rule alone: length over the height of the picture, thickness in parts of it, how much of its length is ink at least,
-# and which share of the strongest contrast is ink.
-_RULE_ASPECT, _RULE_THICKNESS, _RULE_UNBROKEN, _INK_SHARE = 3.0, 0.15, 0.97, 0.35
+# A rule alone: length over the height of the picture, thickness in parts of it, how much of its length is ink at least.
+_RULE_ASPECT, _RULE_THICKNESS, _RULE_UNBROKEN = 3.0, 0.15, 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +57,7 @@ def prepare(
         crops = (cut(picture, found[i]) for i in layout.order(found))
     lines = []
     for crop in crops:
-        if crop is None:
-            continue
-        if _is_rule(crop.pixels):
+        if crop is None or _is_rule(crop.pixels):
             continue
         widest = spec.buckets.widest
         image = fit(enhance.apply(crop.pixels, steps), spec.input.height)
@@ -98,7 +93,7 @@ def _edges(pixels: Pixels) -> NDArray[np.bool_] | None:
     gray = np.asarray(cv2.medianBlur(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), 3), dtype=np.uint8)
     darker = np.cumsum(np.bincount(gray.ravel(), minlength=256))
     low, high = np.searchsorted(darker, (_OUTLIERS * gray.size, (1 - _OUTLIERS) * gray.size)).tolist()
-    if high - low < _CONTRAST:
+    if high - low < LEAST_CONTRAST:
         return None
     edges = cv2.absdiff(gray[:, 1:], gray[:, :-1]) > _EDGE_SHARE * (high - low)
     return np.asarray(edges[:, edges.mean(axis=0) < _RULE_SHARE])
@@ -114,9 +109,8 @@ def _share_of_rows(edges: NDArray[np.bool_]) -> float:
 def _has_two_rows(edges: NDArray[np.bool_]) -> bool:
     """Whether edges ``[H,W]`` form two bands of about one height with an empty gap between them."""
     height, width = edges.shape
-    inked = edges.sum(axis=1) >= max(1, 0.01 * width)
-    borders = np.flatnonzero(np.diff(np.concatenate([[False], inked, [False]]).astype(np.int8)))
-    starts, ends = borders[::2], borders[1::2]
+    with_ink = edges.sum(axis=1) >= max(1, 0.01 * width)
+    starts, ends = runs(with_ink)
     if starts.size < 2:
         return False
     apart = starts[1:] - ends[:-1] >= max(2, 0.03 * height)
@@ -132,9 +126,9 @@ def _is_rule(pixels: Pixels) -> bool:
     height, width = pixels.shape[:2]
     if width < _RULE_ASPECT * height:
         return False
-    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.int16)
-    contrast = np.abs(gray - np.median(gray))
-    ink = contrast > max(_CONTRAST, _INK_SHARE * float(contrast.max()))
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    contrast = cv2.absdiff(gray, np.full_like(gray, int(np.median(gray))))
+    ink = inked(np.asarray(contrast, dtype=np.uint8))
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
         return False

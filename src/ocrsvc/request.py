@@ -23,8 +23,8 @@ class ReadOptions:
     ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
     ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
     model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
-    ``charset_mode``: what is told of the reading without the charset: ``force`` where it sees characters that the
-    charset's leaves out, ``report`` wherever it is another one.
+    ``charset_mode``: which lines also get the reading without the charset, as ``free_text``: ``force`` those of which
+    the charset left out a character, ``report`` all that it changed.
     ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
     one that the model was calibrated for.
     """

@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from drawings import pdf_of
 from PIL import Image
 from running_server import RunningServer, StartServer
 
@@ -611,15 +612,7 @@ def endless_pdf() -> bytes:
         b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R>>",
         b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(operators), operators),
     )
-    data, places = b"%PDF-1.7\n", []
-    for number, each in enumerate(objects, start=1):
-        places.append(len(data))
-        data += b"%d 0 obj\n%s\nendobj\n" % (number, each)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    return data + (
-        b"xref\n0 5\n0000000000 65535 f \n%strailer<</Size 5/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-        % (table, len(data))
-    )
+    return pdf_of(objects)
 
 
 def test_a_decoding_that_does_not_end_keeps_no_process_alive(start_server: StartServer) -> None:

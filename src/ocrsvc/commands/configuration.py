@@ -42,7 +42,7 @@ def load(**arguments: Any) -> Settings:
         ) from error
 
 
-def strangers() -> list[str]:
+def unknown_variables() -> list[str]:
     """A line for every ``OCRSVC_*`` variable that is no setting: a slip of the pen would be ignored in silence.
 
     What Kubernetes sets for a service called ocrsvc (``OCRSVC_SERVICE_HOST``, ``OCRSVC_PORT_8000_TCP``) is none.

@@ -107,12 +107,12 @@ class Stream:
         if self._file:
             self._file.write(content)
             self._file.flush()
-        elif self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
+            return
+        if self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
             sys.stdout.write(content.decode("utf-8", "replace"))
         else:
             sys.stdout.buffer.write(content)
-        if not self._file:
-            sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
+        sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
 
 
 class Folder:

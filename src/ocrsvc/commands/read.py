@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
         tune=options.tune,
     )
     settings = sourced.settings
-    for warning in (*configuration.strangers(), sourced.found.warning):
+    for warning in (*configuration.unknown_variables(), sourced.found.warning):
         if warning:
             print(f"ocrsvc: {warning}", file=sys.stderr)
 

@@ -83,15 +83,13 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         providers=options.providers,
         tune=options.tune,
     )
-    if (
-        not sockets
-    ):  # fails in one line where another service has the port, before models are loaded for nothing
+    if not sockets:  # where another service has the port, this fails in one line before models are loaded
         _bound(sourced.settings.host, sourced.settings.port).close()
     from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
 
     logging.config.dictConfig(logging_configuration())
-    for warning in (*configuration.strangers(), sourced.found.warning):
+    for warning in (*configuration.unknown_variables(), sourced.found.warning):
         if warning:
             logger.warning(warning)
     if tuned := {name: getattr(sourced.settings, name) for name in sourced.tuned}:

@@ -34,7 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _refused = False
     _patience: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for a first request as long as for a further one."""
         super().connection_made(transport)
         self._be_patient(self.timeout_keep_alive)
