@@ -26,7 +26,9 @@ from peers import DISTRIBUTIONS, Absent, add_models, expand, open_peer
 from peers.batches import plan
 from slices import Line, Share
 
-from ocrsvc import evaluation, images
+from ocrsvc import evaluation
+from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Limits
 
 MEASURING = ("bankcard_digits", "demo_zh_checked", "fa_catalog_zh", "scribe_docs")
 WORKERS = 2
@@ -47,7 +49,7 @@ class Result:
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    images.quieten()
+    decoding.quieten()
     cv2.setNumThreads(1)
     real = load(evaluation.samples(options.data, options.limit))
     lines = [*real, *(drawn.lines(options.drawn, options.fonts) if options.drawn else ())]
@@ -107,7 +109,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def load(found: Sequence[evaluation.Sample]) -> list[Line]:
     """The samples with their pictures, decoded as the service decodes them."""
-    return [Line(s, next(images.decode(s.path.read_bytes(), images.Limits())).pixels) for s in found]
+    return [Line(s, next(decoding.decode(s.path.read_bytes(), Limits())).pixels) for s in found]
 
 
 def read(name: str, real: Sequence[Line], lines: Sequence[Line]) -> Result:

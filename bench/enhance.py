@@ -18,10 +18,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocrsvc import cpu, enhance, evaluation, images
+from ocrsvc import cpu, enhance, evaluation
 from ocrsvc.buckets import fit
 from ocrsvc.engine import Recogniser
 from ocrsvc.models import Registry
+from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Limits
 from ocrsvc.segments import cut, join
 from ocrsvc.settings import Settings
 
@@ -60,11 +62,11 @@ def main() -> None:
     parser.add_argument("--model", default="crnn")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     options = parser.parse_args()
-    images.quieten()
+    decoding.quieten()
     cv2.setNumThreads(1)
     recogniser = Recogniser(Registry(Settings()).spec(options.model), cpu=cpu.inspect())
     found = evaluation.samples(options.data, options.limit)
-    pictures = [next(images.decode(s.path.read_bytes(), images.Limits())).pixels for s in found]
+    pictures = [next(decoding.decode(s.path.read_bytes(), Limits())).pixels for s in found]
     rows = []
     for name, prepare in VARIANTS.items():
         begun = time.perf_counter()

@@ -23,7 +23,8 @@ from typing import Any
 import onnxruntime as ort
 from profiler import Profiler
 
-from ocrsvc import cli, images
+from ocrsvc import cli
+from ocrsvc.pages import decoding
 
 
 class Timers:
@@ -73,7 +74,9 @@ def main() -> None:
     timers = Timers()
     timers.watch("onnxruntime", ort.InferenceSession, "run")
     # Whatever reads this kind of picture: its class is known once there is one.
-    timers.watch("decode", images, "open_source", lambda source: timers.watch("decode", type(source), "page"))
+    timers.watch(
+        "decode", decoding, "open_source", lambda source: timers.watch("decode", type(source), "page")
+    )
     profiler = Profiler(frozenset({timers.code})) if options.profile else None
 
     def tell(*_: object) -> None:

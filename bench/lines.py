@@ -26,7 +26,9 @@ import machine
 from peers import DISTRIBUTIONS, Absent, Picture, add_models, expand, open_peer
 from peers.batches import Plan, plan
 
-from ocrsvc import evaluation, images
+from ocrsvc import evaluation
+from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Limits
 
 WORKERS = 2
 REFERENCES = {"ppocrv6-small@fp32": "its buckets", "ppocrv6-small@320": "320 pixels and more"}
@@ -34,7 +36,7 @@ REFERENCES = {"ppocrv6-small@fp32": "its buckets", "ppocrv6-small@320": "320 pix
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    images.quieten()
+    decoding.quieten()
     cv2.setNumThreads(1)
     report = machine.describe(DISTRIBUTIONS)
     pictures = load(evaluation.samples(options.data, options.limit))
@@ -71,7 +73,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def load(found: Sequence[evaluation.Sample]) -> list[Picture]:
     """The samples' pictures, decoded as the service decodes them."""
-    return [next(images.decode(s.path.read_bytes(), images.Limits())).pixels for s in found]
+    return [next(decoding.decode(s.path.read_bytes(), Limits())).pixels for s in found]
 
 
 def prepare(names: Sequence[str], pictures: Sequence[Picture]) -> tuple[dict[str, Plan], dict[str, str]]:

@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 from peers.recogniser import Picture
 
-from ocrsvc import evaluation, images
+from ocrsvc import evaluation
+from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Limits
 
 _QUALITY = 90
 _LINE_HEIGHTS = (22, 34)  # pixels, of a line on a page
@@ -24,7 +26,7 @@ def line_files(data: Path, limit: int, seed: int = 0) -> list[bytes]:
     JPEG yet becomes one."""
     found = evaluation.samples(data, limit)
     files = [
-        content if images.sniff(content) == "JPEG" else jpeg(_decoded(content))
+        content if decoding.sniff(content) == "JPEG" else jpeg(_decoded(content))
         for content in (sample.path.read_bytes() for sample in found)
     ]
     random.Random(seed).shuffle(files)
@@ -61,4 +63,4 @@ def jpeg(picture: Picture) -> bytes:
 
 
 def _decoded(content: bytes) -> Picture:
-    return next(images.decode(content, images.Limits())).pixels
+    return next(decoding.decode(content, Limits())).pixels

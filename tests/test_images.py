@@ -24,7 +24,8 @@ from ocrsvc.errors import (
     UndecodableImage,
     UnsupportedMedia,
 )
-from ocrsvc.images import ACCEPTED, Limits, PageImage, decode, open_source, select_pages, sniff
+from ocrsvc.pages.decoding import ACCEPTED, decode, open_source, sniff
+from ocrsvc.pages.source import Limits, PageImage, select_pages
 
 LIMITS = Limits()
 RED, GREEN, BLUE, WHITE = (0, 0, 255), (0, 128, 0), (255, 0, 0), (255, 255, 255)  # BGR

@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from ocrsvc.batcher import Load
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
 from ocrsvc.gate import PixelGate
-from ocrsvc.images import ACCEPTED
 from ocrsvc.lanes import Lane
 from ocrsvc.manifest import InputSpec, Manifest, ModelFile
+from ocrsvc.pages.decoding import ACCEPTED
 from ocrsvc.request import ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.service import assets, catalogue, schemas

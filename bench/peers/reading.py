@@ -7,7 +7,8 @@ from typing import Any
 
 import cv2
 
-from ocrsvc import images
+from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Limits
 from peers.own import Own
 from peers.recogniser import Prepared
 
@@ -19,13 +20,13 @@ class Reading:
     batch padded to its widest line costs more and reads otherwise."""
 
     def __init__(self, model: str, precision: str) -> None:
-        images.quieten()
+        decoding.quieten()
         cv2.setNumThreads(1)
         self._own = Own(model, precision)
 
     def fit(self, data: bytes) -> Line:
         """A file decoded and scaled, ready to be read."""
-        return self._own.prepare(next(images.decode(data, images.Limits())).pixels)
+        return self._own.prepare(next(decoding.decode(data, Limits())).pixels)
 
     def read(self, lines: Sequence[Line]) -> list[str]:
         """The text of each line."""

@@ -1,4 +1,4 @@
-"""The CPU quota that a container or a systemd unit gives this process: cgroup v2, v1, or both mounted side by side.
+"""The CPU quota and the memory that a container or a systemd unit gives this process: cgroup v2, v1, or both.
 
 Cpusets need no look here: the kernel takes them out of the affinity mask, which cpu.py asks for.
 """
@@ -12,7 +12,11 @@ from pathlib import Path, PurePosixPath
 
 # Where distributions mount them, for systems that hide /proc/self/mountinfo.
 _STANDARD_V2 = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
-_STANDARD_V1 = ("sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/cpuacct,cpu")
+_STANDARD_V1 = {
+    "cpu": ("sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/cpuacct,cpu"),
+    "memory": ("sys/fs/cgroup/memory",),
+}
+_UNLIMITED_BYTES = 1 << 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,24 @@ def quota(root: Path = Path("/")) -> float | None:
     Reads ``cpu.max`` of v2 and ``cpu.cfs_quota_us`` over ``cpu.cfs_period_us`` of v1, because a parent's limit
     binds its children. Shares and weights are no limits and do not count. ``root`` is there for tests.
     """
-    group_v2, group_v1 = _groups(root)
     found = [
         cores
-        for mount in _mounts(root)
-        for folder in _upwards(mount, group_v2 if mount.v2 else group_v1)
-        if (cores := _quota_v2(folder) if mount.v2 else _quota_v1(folder)) is not None
+        for v2, folder in _folders(root, "cpu")
+        if (cores := _quota_v2(folder) if v2 else _quota_v1(folder)) is not None
     ]
+    return min(found, default=None)
+
+
+def memory_bytes(root: Path = Path("/")) -> int | None:
+    """The tightest memory limit of this process's cgroup and of all above it that can be seen; None without one.
+
+    Reads ``memory.max`` of v2 and ``memory.limit_in_bytes`` of v1, where no limit is a number near 2**63.
+    """
+    found = []
+    for v2, folder in _folders(root, "memory"):
+        written = text(folder / ("memory.max" if v2 else "memory.limit_in_bytes")).strip()
+        if written.isdigit() and 0 < int(written) < _UNLIMITED_BYTES:
+            found.append(int(written))
     return min(found, default=None)
 
 
@@ -49,25 +64,33 @@ def text(path: Path) -> str:
         return ""
 
 
-def _groups(root: Path) -> tuple[PurePosixPath, PurePosixPath]:
-    """This process's group in the v2 hierarchy and in v1's of the controller ``cpu``, from /proc/self/cgroup."""
+def _folders(root: Path, controller: str) -> Iterator[tuple[bool, Path]]:
+    """The folders of this process's groups with that controller's files, and whether each is of v2."""
+    group_v2, group_v1 = _groups(root, controller)
+    for mount in _mounts(root, controller):
+        for folder in _upwards(mount, group_v2 if mount.v2 else group_v1):
+            yield mount.v2, folder
+
+
+def _groups(root: Path, controller: str) -> tuple[PurePosixPath, PurePosixPath]:
+    """This process's group in the v2 hierarchy and in v1's of a controller, from /proc/self/cgroup."""
     v2 = v1 = PurePosixPath("/")
     for line in text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if not controllers:
             v2 = PurePosixPath(path or "/")
-        elif "cpu" in controllers.split(","):
+        elif controller in controllers.split(","):
             v1 = PurePosixPath(path or "/")
     return v2, v1
 
 
-def _mounts(root: Path) -> Iterator[_Mount]:
-    """Every place where a hierarchy with quotas is mounted: /proc/self/mountinfo, else the usual ones."""
+def _mounts(root: Path, controller: str) -> Iterator[_Mount]:
+    """Every place where a hierarchy with that controller is mounted: /proc/self/mountinfo, else the usual ones."""
     known = False
     for line in text(root / "proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
         fields, (kind, _, options) = left.split(" "), [*right.split(" ", 2), "", "", ""][:3]
-        if len(fields) < 5 or not (kind == "cgroup2" or (kind == "cgroup" and "cpu" in options.split(","))):
+        if len(fields) < 5 or not (kind == "cgroup2" or (kind == "cgroup" and controller in options.split(","))):
             continue
         known = True
         yield _Mount(
@@ -75,7 +98,7 @@ def _mounts(root: Path) -> Iterator[_Mount]:
         )
     if not known:
         yield from (_Mount(True, root / place, PurePosixPath("/")) for place in _STANDARD_V2)
-        yield from (_Mount(False, root / place, PurePosixPath("/")) for place in _STANDARD_V1)
+        yield from (_Mount(False, root / place, PurePosixPath("/")) for place in _STANDARD_V1[controller])
 
 
 def _plain(escaped: str) -> str:

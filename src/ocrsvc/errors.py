@@ -31,6 +31,7 @@ Messages are for people: what was wrong, what is allowed, what to do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 
@@ -201,3 +202,15 @@ class CorruptModel(OcrError):
 def reason(error: Exception) -> str:
     """What another exception says, as the end of a sentence: without its own full stop."""
     return str(error).rstrip(". ") or type(error).__name__
+
+
+def by_slug(slug: str) -> type[OcrError]:
+    """The kind of error that has this slug; OcrError itself for one that does not exist."""
+    return next((kind for kind in kinds() if kind.slug == slug), OcrError)
+
+
+def kinds(root: type[OcrError] = OcrError) -> Iterator[type[OcrError]]:
+    """Every kind of error, in the order of the tree."""
+    yield root
+    for kind in root.__subclasses__():
+        yield from kinds(kind)

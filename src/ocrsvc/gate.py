@@ -27,6 +27,18 @@ class _Waiting:
     let_in: asyncio.Future[None]
 
 
+class Place:
+    """A picture's place inside the gate."""
+
+    def __init__(self, gate: PixelGate, picture: _Picture) -> None:
+        self._gate = gate
+        self._picture = picture
+
+    def shrink(self, pixels: int) -> None:
+        """Give back what decoding took beyond the decoded picture."""
+        self._gate.shrink(self._picture, pixels)
+
+
 class PixelGate:
     """A first-come-first-served semaphore that counts pixels. All methods belong to one event loop.
 
@@ -48,7 +60,7 @@ class PixelGate:
         return sum(each.picture.pixels for each in self._queue)
 
     @asynccontextmanager
-    async def hold(self, pixels: int, *, deadline: float = math.inf) -> AsyncIterator[None]:
+    async def hold(self, pixels: int, *, deadline: float = math.inf) -> AsyncIterator[Place]:
         """Let a picture of this size be in memory during the context; waits until there is room.
 
         A picture larger than the whole gate gets it for itself. Saturated if its turn would come after
@@ -60,7 +72,7 @@ class PixelGate:
         else:
             await self._wait(picture, deadline)
         try:
-            yield
+            yield Place(self, picture)
         finally:
             self._leave(picture)
 
@@ -109,6 +121,15 @@ class PixelGate:
         if picture.pixels > SMALL_PIXELS:
             picture.entered = asyncio.get_running_loop().time()
             self._pictures.add(picture)
+
+    def shrink(self, picture: _Picture, pixels: int) -> None:
+        """Let a picture inside hold no more than so many pixels from now on."""
+        freed = max(0, picture.pixels - pixels)
+        if freed and picture in self._pictures:
+            picture.pixels -= freed
+            self.inside -= freed
+            self._finished_since += freed
+            self._let_in()
 
     def _leave(self, picture: _Picture) -> None:
         self.inside -= picture.pixels

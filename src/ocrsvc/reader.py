@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
-from math import inf
+from functools import partial
+from math import ceil, inf
 from typing import TypeVar, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import conflicts, cpu, enhance, images, memory, segments
+from ocrsvc import conflicts, cpu, enhance, memory, segments
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
 from ocrsvc.detector import polygons
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
-from ocrsvc.gate import SMALL_PIXELS, PixelGate
-from ocrsvc.images import Limits, PageImage, Source
+from ocrsvc.gate import PixelGate
 from ocrsvc.lines import LineImage, looks_like_line, prepare
 from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
+from ocrsvc.pages import decoding
+from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
+from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, PageImage
 from ocrsvc.request import ReadOptions, Request, Sight, Timer
 from ocrsvc.results import Document, Line, LineText, Page, Polygon
 from ocrsvc.sessions import Answer, Pixels, Sessions, detector_lane
@@ -54,10 +56,14 @@ class Reader:
         self.cpu = cpu.inspect(cores=settings.workers)
         self.sessions = Sessions(settings, self.cpu)
         self._steps = enhance.parse(settings.enhance)
-        self._limits = Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi)
         workers = settings.workers or self.cpu.effective
         self.gate = PixelGate(settings.max_inflight_pixels or _INFLIGHT_PIXELS_PER_WORKER * workers)
-        self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self.decoder = Decoder(
+            Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi),
+            threads=settings.decode_threads,
+            processes=settings.decode_processes,
+            cpu_seconds=settings.decode_seconds,
+        )
         self._opening = asyncio.Lock()
         self._ready = False
         self._closed = False
@@ -94,14 +100,15 @@ class Reader:
 
         CorruptModel or UnknownModel if one of them is missing, broken, or gives no sane answer.
         """
-        images.quieten()
+        decoding.quieten()
         memory.give_back()
         cv2.setNumThreads(1)  # parallelism is across lines and pages; OpenCV's pool would fight the workers
         recogniser = await self._recogniser(self.settings.model)
-        await self._in_pool(self.sessions.open_detector)
+        await self.decoder.run(self.sessions.open_detector)
         if warm:
-            for lane, rows, seconds in await self._in_pool(self.sessions.warm, recogniser):
+            for lane, rows, seconds in await self.decoder.run(self.sessions.warm, recogniser):
                 self.batcher.cost.learn(lane, rows, seconds)
+            await self.decoder.start()
         await self.batcher.start()
         if self.settings.arena:
             self._resting = asyncio.create_task(self._rest(), name="rest")
@@ -141,7 +148,7 @@ class Reader:
         if self._resting is not None:
             self._resting.cancel()
         await self.batcher.close(self.settings.drain_seconds if grace_seconds is None else grace_seconds)
-        self._decode_pool.shutdown(wait=False, cancel_futures=True)
+        self.decoder.close()
 
     async def _rest(self) -> None:
         """Give memory back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
@@ -151,15 +158,22 @@ class Reader:
             await asyncio.sleep(_IDLE_SECONDS)
             now = self.batcher.counters.batches
             if given != now == before and not self.batcher.load().outstanding:
-                await self._in_pool(self.sessions.detector.give_back)
+                await self.decoder.run(self.sessions.detector.give_back)
                 given = now
 
     # --- pages ---
 
     async def _read_pages(self, data: bytes, request: Request) -> list[tuple[Page, list[Line]]]:
         async with Timer(request, "decode"):
-            source = await self._in_pool(self._open, data, request)
-        open_still = request.sight is None
+            source = await self.decoder.open(
+                data, request.options.pages, partial(self._look, request=request)
+            )
+        if isinstance(source, Seen):
+            sight = source.result
+            async with self.gate.hold(sight.page.width * sight.page.height):
+                sight = await self._find_lines(sight, request)
+            return [await self._read_lines(sight, request)]
+        request.page_count = len(source.numbers)
         try:
             if request.page_count == 1:
                 return [await self._read_page(source, source.numbers[0], request)]
@@ -171,53 +185,30 @@ class Reader:
 
             return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
-            if open_still:
-                self._let_go(source)
+            source.close()
 
-    def _open(self, data: bytes, request: Request) -> Source:
-        """The input behind the bytes; if it is one small picture, often of a line, looked at and closed at once.
-
-        Such a picture takes one trip to the pool instead of four. The gate, which it would not have to wait for,
-        does not count it until it is decoded.
-        """
-        source = images.open_source(data, self._limits, request.options.pages)
-        request.page_count = len(source.numbers)
-        if request.page_count == 1 and source.page_pixels <= SMALL_PIXELS:
-            try:
-                request.sight = self._look(source, source.numbers[0], request)
-            finally:
-                source.close()
-        return source
-
-    def _look(self, source: Source, number: int, request: Request) -> Sight:
-        """Decode a page and see whether it is one line alone."""
-        picture: PageImage = source.page(number)
+    def _look(self, picture: PageImage, request: Request) -> Sight:
+        """A decoded page, and its line if it is one line alone."""
         height, width = picture.pixels.shape[:2]
         mode = request.options.mode
         alone = mode == "line" or (request.auto and looks_like_line(picture.pixels))
         spec = request.recogniser.spec
-        page = Page(number, width, height)
+        page = Page(picture.number, width, height)
         if alone:
-            return Sight(page, None, prepare(picture.pixels, None, spec, self._steps))
-        return Sight(page, picture.pixels, [])
+            return Sight(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
+        return Sight(page, picture.pixels, [], alone=False)
 
-    def _let_go(self, source: Source) -> None:
-        """Close it, but not on the event loop: a PDF closes only when no page of another is being drawn."""
-        try:
-            self._decode_pool.submit(source.close)
-        except RuntimeError:  # the pool has been shut down: nothing is being drawn any more
-            source.close()
-
-    async def _read_page(self, source: Source, number: int, request: Request) -> tuple[Page, list[Line]]:
-        page, alone, lines = await self._find_lines(source, number, request)
-        async with Timer(request, "recognise"):
-            texts = await self._recognise(lines, request)
-        read = [
-            self._line(text, line.polygon, number, request)
-            for line, text in zip(lines, texts, strict=True)
-            if alone or _is_text(text) or (text.free and _is_text(text.free))
-        ]
-        return page, read
+    async def _read_page(self, source: OpenedInput, number: int, request: Request) -> tuple[Page, list[Line]]:
+        async with Timer(request, "decode"):
+            decode_bytes = await source.decode_bytes(number)
+        # A document that was let in is not refused half-way.
+        latest = inf if request.admitted else request.deadline
+        async with self.gate.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
+            async with Timer(request, "decode"):
+                sight = await self.decoder.run(self._look, await source.page(number), request)
+            place.shrink(sight.page.width * sight.page.height)
+            sight = await self._find_lines(sight, request)
+        return await self._read_lines(sight, request)
 
     def _line(self, text: LineText, polygon: Polygon, number: int, request: Request) -> Line:
         """The reading of a line with its confidence, and whether it wants a second look."""
@@ -242,34 +233,33 @@ class Reader:
             free_text=text.free.text if text.free and differs else None,
         )
 
-    async def _find_lines(
-        self, source: Source, number: int, request: Request
-    ) -> tuple[Page, bool, list[LineImage]]:
-        """The page's size, whether it is one line alone, and its lines; its pixels are let go of here."""
-        sight, request.sight = request.sight, None
-        if sight is not None and sight.pixels is None:
-            return sight.page, True, sight.lines
-        # A document that was let in is not refused half-way.
-        latest = inf if request.admitted else request.deadline
-        async with self.gate.hold(source.page_pixels, deadline=latest):
-            if sight is None:
-                async with Timer(request, "decode"):
-                    sight = await self._in_pool(self._look, source, number, request)
-            if sight.pixels is None:
-                return sight.page, True, sight.lines
-            found: list[Polygon] | None = await self._detect(sight.pixels, request)
-            if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
-                found = None  # text that fills the picture has no surroundings for the detector to see
-            async with Timer(request, "recognise"):
-                spec = request.recogniser.spec
-                lines = await self._in_pool(prepare, sight.pixels, found, spec, self._steps)
-        return sight.page, False, lines
+    async def _find_lines(self, sight: Sight, request: Request) -> Sight:
+        """The page with all of its lines and without its pixels."""
+        if sight.pixels is None:
+            return sight
+        found: list[Polygon] | None = await self._detect(sight.pixels, request)
+        if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
+            found = None  # text that fills the picture has no surroundings for the detector to see
+        async with Timer(request, "recognise"):
+            spec = request.recogniser.spec
+            lines = await self.decoder.run(prepare, sight.pixels, found, spec, self._steps)
+        return Sight(sight.page, None, lines, alone=False)
+
+    async def _read_lines(self, sight: Sight, request: Request) -> tuple[Page, list[Line]]:
+        async with Timer(request, "recognise"):
+            texts = await self._recognise(sight.lines, request)
+        read = [
+            self._line(text, line.polygon, sight.page.number, request)
+            for line, text in zip(sight.lines, texts, strict=True)
+            if sight.alone or _is_text(text) or (text.free and _is_text(text.free))
+        ]
+        return sight.page, read
 
     async def _detect(self, pixels: Pixels, request: Request) -> list[Polygon]:
         detector = self.sessions.detector
         async with Timer(request, "detect"):
             tiles = detector.tiles(pixels)
-            inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
+            inputs = await self.decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
             boxes = await self._submit(items, request, behind=_DETECTION_LINES)
             return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
@@ -313,10 +303,7 @@ class Reader:
         if loaded is not None:
             return loaded
         async with self._opening:
-            return await self._in_pool(self.sessions.open_recogniser, name)
-
-    async def _in_pool(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._decode_pool, work, *arguments)
+            return await self.decoder.run(self.sessions.open_recogniser, name)
 
 
 def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:

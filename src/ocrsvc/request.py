@@ -40,11 +40,12 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A decoded page: if it is one line alone, that line ready to be read, else its ``pixels``."""
+    """A decoded page: first its ``pixels``, then its ``lines``; where it is one line ``alone``, at once that line."""
 
     page: Page
     pixels: Pixels | None
     lines: list[LineImage]
+    alone: bool
 
 
 @dataclass(slots=True)
@@ -56,7 +57,6 @@ class Request:
     charset: Charset | None
     deadline: float
     page_count: int = 1
-    sight: Sight | None = None  # of the only page, where it is small
     lines: int = 0
     admitted: bool = False
     spent_ms: dict[str, float] = field(

@@ -62,6 +62,15 @@ class Settings(BaseSettings):
         True, description="Whether serve and read use what `ocrsvc tune` has found on this machine."
     )
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images and cut out lines.")
+    decode_processes: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Most processes that decode PDF, TIFF, WebP, BMP, GIF and large pictures.",
+    )
+    decode_seconds: float = Field(
+        20.0, gt=0, le=3600, description="Most processor time for decoding one page, in seconds."
+    )
     max_batch: int = Field(32, ge=1, le=256, description="Most lines in one batch.")
     t_max_ms: float = Field(40.0, gt=0, le=10_000, description="Longest estimated time of one batch, in ms.")
     max_wait_ms: float = Field(

@@ -8,12 +8,12 @@ from typing import Any
 from ocrsvc import __version__
 from ocrsvc.charsets import named
 from ocrsvc.formats import FORMATS
-from ocrsvc.images import ACCEPTED
 from ocrsvc.manifest import Manifest
+from ocrsvc.pages.decoding import ACCEPTED
 from ocrsvc.service.parameters import CHARSET_MODES, DEFAULT_CHARSET_MODE, DEFAULT_FORMAT, DEFAULT_MODE, MODES
 from ocrsvc.settings import Settings
 
-# A test asserts that each kind in ocrsvc.images.ACCEPTED is here.
+# A test asserts that each kind in ocrsvc.pages.decoding.ACCEPTED is here.
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium
 
 from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
-from ocrsvc.images import Limits, PageImage, check_size, select_pages
+from ocrsvc.pages.source import (
+    Allocate,
+    Limits,
+    PageImage,
+    check_memory,
+    check_size,
+    fresh_bytes,
+    select_pages,
+)
 
 _POINTS_PER_INCH = 72
 _LOWEST_DPI = 36  # below this no text is legible
+_BYTES_PER_PIXEL = 3  # of the bitmap; what the page refers to comes on top
+_DECODE_BYTES_PER_PIXEL = 6
 # PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
 _LOCK = threading.Lock()
 
 
 class PdfSource:
-    """An opened PDF; see ``images.Source``."""
+    """An opened PDF; see ``source.Source``."""
 
-    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
+    def __init__(
+        self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
+    ) -> None:
         self._limits = limits
+        self._allocate = allocate
         with _LOCK:
             try:
                 self._document = pdfium.PdfDocument(data)
@@ -36,10 +51,20 @@ class PdfSource:
             raise UndecodableImage("The PDF has no pages.")
         try:
             self.numbers = select_pages(pages, count, limits.max_pages)
-            self.page_pixels = self._pixels_of(self.numbers[0])
         except Exception:
             self.close()
             raise
+
+    def decode_bytes(self, number: int) -> int:
+        with _LOCK:
+            try:
+                width, height = self._document.get_page_size(number - 1)
+            except pdfium.PdfiumError as error:
+                raise UndecodableImage(
+                    f"Page {number} of the PDF cannot be opened: {reason(error)}."
+                ) from error
+        scale = self._scale(number, width, height)
+        return check_memory(_DECODE_BYTES_PER_PIXEL * _drawn(width, height, scale), self._limits)
 
     def page(self, number: int) -> PageImage:
         """The page drawn at ``pdf_dpi``, or at less where that would be more than ``max_pixels``.
@@ -51,9 +76,8 @@ class PdfSource:
                 page = self._document[number - 1]
                 try:
                     width, height = page.get_size()
-                    bitmap = page.render(scale=self._scale(number, width, height))
-                    # A copy, because the bitmap's memory goes when the page is closed.
-                    pixels = np.array(bitmap.to_numpy()[:, :, :3], dtype=np.uint8)
+                    bitmap = page.render(scale=self._scale(number, width, height), bitmap_maker=self._bitmap)
+                    pixels = np.asarray(bitmap.to_numpy(), dtype=np.uint8)
                     bitmap.close()
                 finally:
                     page.close()
@@ -63,16 +87,11 @@ class PdfSource:
                 ) from error
         return PageImage(number, pixels)
 
-    def _pixels_of(self, number: int) -> int:
-        with _LOCK:
-            try:
-                width, height = self._document.get_page_size(number - 1)
-            except pdfium.PdfiumError as error:
-                raise UndecodableImage(
-                    f"Page {number} of the PDF cannot be opened: {reason(error)}."
-                ) from error
-        scale = self._scale(number, width, height)
-        return _drawn(width, height, scale)
+    def _bitmap(self, width: int, height: int, **options: Any) -> pdfium.PdfBitmap:
+        """A bitmap in memory of ours, which outlives it."""
+        memory = self._allocate(width * height * _BYTES_PER_PIXEL)
+        buffer = (ctypes.c_ubyte * memory.nbytes).from_buffer(memory.data)
+        return pdfium.PdfBitmap.new_native(width, height, buffer=buffer, **options)
 
     def close(self) -> None:
         with _LOCK:
@@ -83,12 +102,13 @@ class PdfSource:
             raise UndecodableImage(f"Page {number} of the PDF has no size.")
         wanted = self._limits.pdf_dpi / _POINTS_PER_INCH
         # One pixel is spared on each side because PDFium rounds sizes up.
-        fitting = sqrt(self._limits.max_pixels / ((width + 1) * (height + 1)))
+        most = min(self._limits.max_pixels, self._limits.max_decode_bytes // _DECODE_BYTES_PER_PIXEL)
+        fitting = sqrt(most / ((width + 1) * (height + 1)))
         scale = min(wanted, fitting)
-        if scale * _POINTS_PER_INCH < _LOWEST_DPI and _drawn(width, height, wanted) > self._limits.max_pixels:
+        if scale * _POINTS_PER_INCH < _LOWEST_DPI and _drawn(width, height, wanted) > most:
             raise TooManyPixels(
                 f"Page {number} of the PDF is {width / 72:.0f}x{height / 72:.0f} inches: too large to draw.",
-                max_pixels=self._limits.max_pixels,
+                max_pixels=most,
             )
         # Rounding makes a page of 2.5e8 by 0.001 points a row of 126 million pixels.
         check_size(ceil(width * scale), ceil(height * scale), self._limits)

@@ -1,0 +1,100 @@
+"""Decoded pictures of every kind of pixel as ``uint8 [H,W,3]`` BGR, upright, nothing transparent."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ocrsvc.pages.source import Pixels
+
+# A picture of which less than this share can be seen is shown on black if that is on average lighter than this.
+_SEE_THROUGH, _LIGHT = 0.9, 170
+_STRIP_PIXELS = 1_000_000  # that are converted at a time where that takes many bytes a pixel
+# Bytes a pixel that Pillow's picture and ``to_bgr`` take together at their peak, by Pillow's mode (measured).
+_PILLOW_BYTES = {"1": 6, "L": 6, "P": 12, "RGB": 12, "I": 13, "F": 13}
+_DEEP_BYTES, _OTHER_BYTES, _TRANSPARENT_BYTES = 9, 15, 17
+
+
+def pillow_bytes(image: Image.Image) -> int:
+    """How many bytes a pixel decoding this picture by Pillow and ``to_bgr`` take at their peak."""
+    if image.has_transparency_data:
+        return _TRANSPARENT_BYTES
+    return _DEEP_BYTES if image.mode.startswith("I;16") else _PILLOW_BYTES.get(image.mode, _OTHER_BYTES)
+
+
+def to_bgr(image: Image.Image) -> Pixels:
+    """Any Pillow picture as ``uint8 [H,W,3]`` BGR: alpha composed, deep and float pixels scaled to 8 bits."""
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image)
+        return converted((deep >> 8).astype(np.uint8), cv2.COLOR_GRAY2BGR)
+    if image.mode in ("I", "F"):
+        return converted(_stretched(np.asarray(image)), cv2.COLOR_GRAY2BGR)
+    if image.mode in ("1", "L") and not image.has_transparency_data:
+        return converted(_array(image, "L"), cv2.COLOR_GRAY2BGR)
+    if image.has_transparency_data:
+        return composed(converted(_array(image, "RGBA"), cv2.COLOR_RGBA2BGRA))
+    return converted(_array(image, "RGB"), cv2.COLOR_RGB2BGR)
+
+
+def _array(image: Image.Image, mode: str) -> NDArray[np.uint8]:
+    # Pillow copies a picture that has the mode already.
+    return np.asarray(image if image.mode == mode else image.convert(mode), dtype=np.uint8)
+
+
+def converted(pixels: NDArray[np.uint8], code: int) -> Pixels:
+    """The picture in other colours; ``code`` is one of OpenCV's COLOR_ constants."""
+    return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
+
+
+def composed(bgra: NDArray[np.uint8]) -> Pixels:
+    """Composite on white, as a browser shows a picture on a page; what is light itself on black.
+
+    White letters on a transparent ground, made for a dark page, would be gone on a white one.
+    """
+    color, alpha = bgra[:, :, :3], bgra[:, :, 3]
+    if alpha.min(initial=255) == 255:
+        return np.ascontiguousarray(color)
+    seen = cv2.mean(alpha)[0] / 255
+    shown = cv2.multiply(cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY), alpha, scale=1 / 255)
+    light = cv2.mean(shown)[0] > _LIGHT * seen
+    ground = np.uint16(0 if light and 0 < seen < _SEE_THROUGH else 255)
+    page = np.empty(color.shape, np.uint8)
+    strip = max(
+        1, _STRIP_PIXELS // max(1, bgra.shape[1])
+    )  # as a whole the 16-bit arrays are six times the picture
+    for rows in (slice(top, top + strip) for top in range(0, bgra.shape[0], strip)):
+        cover = alpha[rows, :, np.newaxis].astype(np.uint16)
+        page[rows] = (color[rows] * cover + ground * (255 - cover) + 127) // 255
+    return page
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Undo the EXIF orientation (1 to 8; others mean upright)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.transpose(pixels, (1, 0, 2))
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _stretched(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Numbers ``[H,W]`` of any range as 0 to 255; what is not finite counts as 0 or as the largest number there is."""
+    strips = [
+        slice(top, top + max(1, _STRIP_PIXELS // values.shape[1]))
+        for top in range(0, values.shape[0], max(1, _STRIP_PIXELS // values.shape[1]))
+    ]
+
+    def finite(rows: slice) -> NDArray[np.float64]:
+        return np.nan_to_num(values[rows].astype(np.float64))
+
+    low = min(float(finite(rows).min()) for rows in strips)
+    high = max(float(finite(rows).max()) for rows in strips)
+    gray = np.zeros(values.shape, np.uint8)
+    if high > low:
+        for rows in strips:
+            gray[rows] = (finite(rows) - low) * (255 / (high - low))
+    return gray

@@ -1,0 +1,164 @@
+"""A process that decodes pages for the service, which may kill it at any time: ``python -m`` this module.
+
+It ends by itself when the service does, and keeps the input of its last answer open: the next page of the same document
+costs no second opening.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import mmap
+import os
+import resource
+import socket
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc import memory
+from ocrsvc.errors import OcrError
+from ocrsvc.pages import messages, pdf  # noqa: F401  (the library that draws PDFs belongs to what is measured below)
+from ocrsvc.pages.decoding import open_source, quieten
+from ocrsvc.pages.source import Allocate, Limits, Pixels, Source
+
+_MOST_MAPPED = 4  # files for pixels
+_SLACK_BYTES = 64 << 20  # of address space beyond what decoding and the input take
+
+
+class _Output:
+    """The file in memory that the pixels of an answer go to; files come again and again, and stay mapped."""
+
+    def __init__(self) -> None:
+        self._mapped: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
+        self._number, self._file = -1, -1
+
+    def use(self, number: int, file: int) -> None:
+        """Write to this file from now on."""
+        self._number, self._file = number, file
+
+    def allocate(self, count: int) -> NDArray[np.uint8]:
+        """The first ``count`` bytes of the file."""
+        mapped = self._mapped.pop(self._number, None)
+        if mapped is None or mapped.nbytes < count:
+            if os.fstat(self._file).st_size < count:
+                os.ftruncate(self._file, count)
+            mapped = np.frombuffer(mmap.mmap(self._file, count), np.uint8)
+        self._mapped[self._number] = mapped
+        if len(self._mapped) > _MOST_MAPPED:
+            self._mapped.popitem(last=False)
+        return mapped[:count]
+
+    def put(self, pixels: Pixels) -> None:
+        """Let the file begin with these pixels."""
+        mapped = self._mapped.get(self._number)
+        if mapped is None or not np.shares_memory(pixels, mapped):
+            np.copyto(self.allocate(pixels.nbytes), pixels.ravel())
+
+
+class _Inputs:
+    """The input that is open: one, by the number that the service gave it."""
+
+    def __init__(self, allocate: Allocate) -> None:
+        self._allocate = allocate
+        self._number: int | None = None
+        self._source: Source | None = None
+
+    def source(self, message: dict[str, Any], file: int) -> Source:
+        """The input of a message, opened unless it is open already."""
+        if self._source is None or message["input"] != self._number:
+            self.close()
+            data = os.pread(file, os.fstat(file).st_size, 0)
+            limits = Limits(**message["limits"])
+            self._source = open_source(data, limits, message["pages"], allocate=self._allocate)
+            self._number = message["input"]
+        return self._source
+
+    def close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+
+def main(descriptor: int) -> None:
+    """Answer messages from the socket of this descriptor until the service closes it."""
+    connection = socket.socket(fileno=descriptor)
+    quieten()
+    memory.give_back()
+    cv2.setNumThreads(1)
+    _die_first()
+    base_bytes = _address_bytes() + _SLACK_BYTES
+    output = _Output()
+    inputs = _Inputs(output.allocate)
+    with contextlib.suppress(messages.Closed):
+        messages.send(connection, {"ready": True})
+        while True:
+            message, files = messages.receive(connection)
+            file = files[0]
+            if message["buffer"] is not None:
+                output.use(message["buffer"], files[1])
+            _confine(base_bytes + 2 * os.fstat(file).st_size + message["limits"]["max_decode_bytes"])
+            _allow_seconds(message["cpu_seconds"])
+            try:
+                answer = _answer(inputs, output, message, file)
+            except OcrError as error:
+                answer = {"error": error.slug, "detail": error.detail, "extra": error.extra}
+            except MemoryError:
+                answer = {"ended": "memory"}
+            finally:
+                for each in files:
+                    os.close(each)
+            messages.send(connection, answer)
+
+
+def _answer(inputs: _Inputs, output: _Output, message: dict[str, Any], file: int) -> dict[str, Any]:
+    source = inputs.source(message, file)
+    number = message["page"]
+    if number is None:
+        return {"numbers": source.numbers, "decode_bytes": source.decode_bytes(source.numbers[0])}
+    answer = {"decode_bytes": source.decode_bytes(number)}  # checks the limits, too
+    if message["buffer"] is not None:
+        pixels = source.page(number).pixels
+        output.put(pixels)
+        answer["height"], answer["width"] = pixels.shape[:2]
+    return answer
+
+
+def _die_first() -> None:
+    """Where a container's memory ends, the system kills this process and not the service (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _address_bytes() -> int:
+    """How much address space this process takes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _confine(address_bytes: int) -> None:
+    """Let this process have so much address space and no more; codecs then fail with an error or a crash."""
+    _, hardest = resource.getrlimit(resource.RLIMIT_AS)
+    with contextlib.suppress(OSError, ValueError):  # where limits cannot be set there are none
+        resource.setrlimit(resource.RLIMIT_AS, (address_bytes, hardest))
+
+
+def _allow_seconds(cpu_seconds: float) -> None:
+    """End this process when it has used so much more processor time."""
+    used = sum(os.times()[:2])
+    _, hardest = resource.getrlimit(resource.RLIMIT_CPU)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(used + cpu_seconds), hardest))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,284 @@
+"""Processes that decode what may take long or much memory, and that are killed when it does.
+
+Nothing stops a codec in a thread: a JPEG of 60 000 scans or a PDF of nested forms would hold its thread, and PDFium
+the lock of all PDFs, for minutes. PDF, TIFF, WebP, BMP, GIF and large pictures are decoded here, each in a process
+with limits of memory and processor time (setrlimit(2)); a request that ends early takes its process with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ocrsvc.errors import ShuttingDown, Unavailable, UndecodableImage, by_slug
+from ocrsvc.pages import messages
+from ocrsvc.pages.buffers import Buffer, Buffers
+from ocrsvc.pages.source import Limits, PageImage, Pixels
+
+logger = logging.getLogger("ocrsvc.decoders")
+
+_PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
+_JOIN_SECONDS = 5.0  # for a process that was killed
+
+
+class DecoderProcesses:
+    """Up to ``count`` processes, started when they are first needed. All methods belong to one event loop.
+
+    ``cpu_seconds`` is the processor time of one page, or of opening one input.
+    """
+
+    def __init__(self, count: int, limits: Limits, *, cpu_seconds: float) -> None:
+        self._limits = limits
+        self._cpu_seconds = cpu_seconds
+        self._free = asyncio.Semaphore(count)
+        self._idle: list[_Process] = []
+        self._busy: dict[_Process, float] = {}  # and since when, in loop time
+        self._buffers = Buffers(keep=count + 1)
+        self._inputs = itertools.count()
+        # One more than processes: an input is copied while all of them are at work.
+        self._pool = ThreadPoolExecutor(count + 1, thread_name_prefix="decoders")
+        self._lock = threading.Lock()  # of the two below, which the threads change
+        self._running: set[_Process] = set()
+        self._closed = False
+
+    @property
+    def longest_seconds(self) -> float:
+        """For how long the oldest page in work has been so; 0 if there is none."""
+        now = asyncio.get_running_loop().time()
+        return now - min(self._busy.values(), default=now)
+
+    async def start(self) -> None:
+        """Start one process, so that the first document need not wait for it. Unavailable if that fails."""
+        async with self._free:
+            self._give_back(await self._started())
+
+    async def open(self, data: bytes, pages: str | None) -> ProcessSource:
+        """The input behind these bytes; raises what ``decoding.open_source`` and ``Source.decode_bytes`` raise."""
+        loop = asyncio.get_running_loop()
+        file = await loop.run_in_executor(self._pool, messages.in_memory, data)
+        document = ProcessSource(self, next(self._inputs), file, pages)
+        try:
+            document.opened(await self.ask(document, page=None))
+        except BaseException:
+            document.close()
+            raise
+        return document
+
+    async def decode(self, document: ProcessSource, page: int) -> Pixels:
+        """The pixels uint8 [H,W,3] of a page, which cannot be written to; raises what ``ask`` raises."""
+        buffer = self._buffers.take()
+        answer = await self.ask(document, page=page, buffer=buffer)
+        return self._buffers.pixels(buffer, int(answer["height"]), int(answer["width"]))
+
+    async def ask(
+        self, document: ProcessSource, *, page: int | None, buffer: Buffer | None = None
+    ) -> dict[str, Any]:
+        """What a process answers about a document or one of its pages, which it decodes into the ``buffer`` if given.
+
+        Raises an OcrError that decoding raised; UndecodableImage if the process had to be ended. Cancelling this ends
+        the process.
+        """
+        message = {
+            "input": document.input,
+            "pages": document.pages,
+            "page": page,
+            "buffer": buffer.number if buffer else None,
+            "limits": asdict(self._limits),
+            "cpu_seconds": self._cpu_seconds,
+        }
+        loop = asyncio.get_running_loop()
+        async with self._free:
+            process = self._take(document.input) or await self._started()
+            self._busy[process] = loop.time()
+            files = [document.file, buffer.file] if buffer else [document.file]
+            work = loop.run_in_executor(self._pool, process.ask, message, files)
+            try:
+                answer = await asyncio.shield(work)
+            except asyncio.CancelledError:
+                process.kill()  # which ends the thread's wait
+                raise
+            finally:
+                del self._busy[process]
+                self._give_back(process)
+        if "error" in answer:
+            raise by_slug(str(answer["error"]))(str(answer["detail"]), **answer["extra"])
+        if "ended" in answer:
+            raise UndecodableImage(self._reason(str(answer["ended"])))
+        return answer
+
+    def close(self) -> None:
+        """End all processes, whatever they do."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._closed = True
+        for process in self._running:
+            process.end()
+        self._idle.clear()
+
+    async def _started(self) -> _Process:
+        work = asyncio.get_running_loop().run_in_executor(self._pool, self._start)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_end)
+            raise
+
+    def _start(self) -> _Process:
+        process = _Process()
+        with self._lock:
+            if not self._closed:
+                self._running = {each for each in self._running if each.usable} | {process}
+                return process
+        process.end()
+        raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
+
+    def _take(self, number: int) -> _Process | None:
+        """An idle process, rather the one that has this input open."""
+        if not self._idle:
+            return None
+        process = next((each for each in self._idle if each.last_input == number), self._idle[0])
+        self._idle.remove(process)
+        return process
+
+    def _give_back(self, process: _Process) -> None:
+        if self._closed:
+            process.end()
+        elif process.usable:
+            self._idle.append(process)
+
+    def _reason(self, ended: str) -> str:
+        if ended == "seconds":
+            return (
+                f"Decoding takes more than {self._cpu_seconds:g} s of processor time, the limit for one page."
+            )
+        if ended == "memory":
+            allowed = self._limits.max_decode_bytes / 2**20
+            return f"Decoding takes more than {allowed:,.0f} MiB of memory, the limit for one page."
+        return "The decoder crashed: the input is damaged, or takes more memory than one page may."
+
+
+class ProcessSource:
+    """An input that decoder processes have looked at; made by ``DecoderProcesses.open``."""
+
+    def __init__(self, processes: DecoderProcesses, number: int, file: int, pages: str | None) -> None:
+        self._processes = processes
+        self.input = number
+        self.file = file
+        self.pages = pages
+        self.numbers: tuple[int, ...] = ()
+        self._first_bytes = 0
+
+    def opened(self, answer: dict[str, Any]) -> None:
+        """Take in what opening it has told."""
+        self.numbers = tuple(int(number) for number in answer["numbers"])
+        self._first_bytes = int(answer["decode_bytes"])
+
+    async def decode_bytes(self, number: int) -> int:
+        """As ``Source.decode_bytes``."""
+        if number == self.numbers[0]:
+            return self._first_bytes
+        answer = await self._processes.ask(self, page=number)
+        return int(answer["decode_bytes"])
+
+    async def page(self, number: int) -> PageImage:
+        """As ``Source.page``; the pixels cannot be written to."""
+        return PageImage(number, await self._processes.decode(self, number))
+
+    def close(self) -> None:
+        """Let go of the input's bytes."""
+        file, self.file = self.file, -1
+        if file >= 0:
+            os.close(file)
+
+
+class _Process:
+    """One process and the socket to it; Unavailable if it cannot be started. All methods but ``kill`` block."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        paths = (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "ocrsvc.pages.decoder_process", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,  # codecs write what they like about damaged pictures
+                    # Ctrl-C in a terminal is for the service, which finishes what it has begun.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise _unavailable(str(error)) from error
+        self._connection = ours
+        self._killed = False
+        self.last_input: int | None = None
+        try:
+            messages.receive(ours)  # it is ready
+        except messages.Closed as error:
+            raise _unavailable(f"it ended with status {self.end()}") from error
+
+    @property
+    def usable(self) -> bool:
+        """Whether it runs and nobody has killed it."""
+        return not self._killed and self._process.poll() is None
+
+    def ask(self, message: dict[str, Any], files: Sequence[int]) -> dict[str, Any]:
+        """Its answer; ``{"ended": ...}`` if it ended without one, for want of memory or seconds or by a crash."""
+        self.last_input = message["input"]
+        try:
+            messages.send(self._connection, message, files)
+            answer, _ = messages.receive(self._connection)
+        except messages.Closed:
+            killed = self._killed
+            status = self.end()
+        else:
+            return answer
+        if status == -signal.SIGXCPU:
+            return {"ended": "seconds"}
+        if not killed:
+            logger.warning("a decoder process has ended", extra={"status": status})
+        return {"ended": "memory" if status == -signal.SIGKILL else "crash"}
+
+    def kill(self) -> None:
+        """End it now; returns at once."""
+        self._killed = True
+        self._process.kill()
+
+    def end(self) -> int | None:
+        """End it and return its exit status; None if it takes too long."""
+        self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_JOIN_SECONDS)
+        self._connection.close()
+        return self._process.returncode
+
+
+def _unavailable(cause: str) -> Unavailable:
+    return Unavailable(f"No process that decodes pictures can be started: {cause}.", retry_after_seconds=5)
+
+
+def _end(work: asyncio.Future[_Process]) -> None:
+    """End a process that nobody waits for any more."""
+    if not work.cancelled() and work.exception() is None:
+        work.result().end()

@@ -1,0 +1,108 @@
+"""Bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
+
+The kind is sniffed from the bytes, never taken from the client's word, and every limit is checked on the
+header before anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+import cv2
+
+from ocrsvc.errors import EmptyInput, UnsupportedMedia
+from ocrsvc.pages.images import PictureSource, WebPSource
+from ocrsvc.pages.source import Allocate, Limits, PageImage, Source, fresh_bytes
+from ocrsvc.pages.tiff import TiffSource
+
+# Kind -> media type of all that is read, for messages and for what the service says about itself.
+ACCEPTED: Mapping[str, str] = MappingProxyType(
+    {
+        "JPEG": "image/jpeg",
+        "PNG": "image/png",
+        "WebP": "image/webp",
+        "BMP": "image/bmp",
+        "GIF": "image/gif",
+        "TIFF": "image/tiff",
+        "PDF": "application/pdf",
+    }
+)
+_QUICK = ("JPEG", "PNG")
+_PDF_SEARCH_BYTES = 1024  # Acrobat accepts rubbish of this length before the header, and people send it
+
+
+def sniff(data: bytes) -> str:
+    """The kind of these bytes, a key of ``ACCEPTED``; EmptyInput if there are none, else UnsupportedMedia."""
+    if not data:
+        raise EmptyInput("There are no bytes to read: send a picture or a PDF.")
+    head = data[:16]
+    if head.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
+        return "TIFF"
+    # Two letters alone would take any text that begins with BM: the reserved fields must be zero too.
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "BMP"
+    if b"%PDF-" in data[:_PDF_SEARCH_BYTES]:
+        return "PDF"
+    raise UnsupportedMedia(
+        f"These bytes are of no kind that can be read: send {', '.join([*ACCEPTED][:-1])} or PDF.",
+        supported=list(ACCEPTED),
+    )
+
+
+def open_source(
+    data: bytes, limits: Limits, pages: str | None = None, *, allocate: Allocate = fresh_bytes
+) -> Source:
+    """The input behind these bytes, its header checked against the limits, nothing decoded yet.
+
+    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory in which PDF
+    pages are drawn. Raises EmptyInput,
+    UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a wrong ``pages``.
+    """
+    kind = sniff(data)
+    if kind == "PDF":
+        from ocrsvc.pages.pdf import PdfSource
+
+        return PdfSource(data, limits, pages, allocate)
+    if kind == "TIFF":
+        return TiffSource(data, limits, pages)
+    if kind == "WebP":
+        return WebPSource(data, limits, pages)
+    return PictureSource(data, kind, limits, pages)
+
+
+def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source | None:
+    """As ``open_source``, for a JPEG or PNG that is decoded in well under a second; None for everything else."""
+    if (kind := sniff(data)) not in _QUICK:
+        return None
+    source = PictureSource(data, kind, limits, pages)
+    if source.quick:
+        return source
+    source.close()
+    return None
+
+
+def decode(data: bytes, limits: Limits, pages: str | None = None) -> Iterator[PageImage]:
+    """All selected pages, one after the other; raises what ``open_source`` and ``Source.page`` raise."""
+    source = open_source(data, limits, pages)
+    try:
+        for number in source.numbers:
+            source.decode_bytes(number)
+            yield source.page(number)
+    finally:
+        source.close()
+
+
+def quieten() -> None:
+    """Stop OpenCV and Pillow from writing about damaged pictures to standard error, in this whole process."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")

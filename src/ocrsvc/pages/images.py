@@ -1,0 +1,186 @@
+"""Pictures that hold one page: JPEG, PNG, WebP, BMP, and of an animation the first frame."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+
+from ocrsvc.errors import UndecodableImage, reason
+from ocrsvc.pages import structure
+from ocrsvc.pages.colours import composed, converted, pillow_bytes, to_bgr, upright
+from ocrsvc.pages.source import Limits, PageImage, Pixels, check_memory, check_size, select_pages
+
+_ORIENTATION = 0x0112  # EXIF tag
+# Where a PNG's header has the bits of a channel; OpenCV keeps 16 of alpha pictures: twice the memory.
+_PNG_DEPTH = 24
+# Bytes a pixel that OpenCV and what follows take at their peak (measured): it holds colour twice.
+_GRAY_BYTES, _COLOR_BYTES, _ALPHA_BYTES = 5, 7, 10
+_WEBP_BYTES, _WEBP_ALPHA_BYTES, _ANIMATION_BYTES = 8, 10, 27  # libwebp's own buffers included
+# Decoded in a thread is what takes well under a second: so many pixels, those of a JPEG once for each scan.
+_QUICK_PIXELS = 24_000_000
+
+
+class PictureSource:
+    """A picture of any kind but TIFF and WebP; see ``source.Source``."""
+
+    def __init__(self, data: bytes, kind: str, limits: Limits, pages: str | None) -> None:
+        self._data, self._kind, self._limits = data, kind, limits
+        scans = structure.count_scans(data) if kind == "JPEG" else 1
+        # The plugins are called by name, not through Image.open: only these formats are ever tried, and
+        # Pillow's own pixel limit (a warning, then an error of another kind) stays out of the way of ours.
+        plugin: Callable[[io.BytesIO], ImageFile.ImageFile] = {
+            "JPEG": JpegImagePlugin.JpegImageFile,
+            "PNG": PngImagePlugin.PngImageFile,
+            "BMP": BmpImagePlugin.BmpImageFile,
+            "GIF": GifImagePlugin.GifImageFile,
+        }[kind]
+        self._header = open_header(plugin, data, kind)
+        check_size(*self._header.size, limits)
+        self._pixel_count = self._header.size[0] * self._header.size[1]
+        self.quick = self._fast and self._pixel_count * max(1, scans) <= _QUICK_PIXELS
+        self.numbers = select_pages(pages, 1, limits.max_pages)
+
+    def decode_bytes(self, number: int) -> int:
+        header = self._header
+        if not self._fast:
+            each = pillow_bytes(header)
+        elif header.mode == "RGBA":
+            each = _ALPHA_BYTES
+        else:
+            each = _GRAY_BYTES if header.mode == "L" else _COLOR_BYTES
+        return check_memory(each * self._pixel_count, self._limits)
+
+    def page(self, number: int) -> PageImage:
+        try:
+            pixels = self._decoded() if self._fast else None
+            if pixels is None:
+                pixels = to_bgr(self._header)
+            pixels = upright(pixels, self._orientation())
+        except UndecodableImage:
+            raise
+        except Exception as error:  # codecs raise whatever they like on damaged bytes
+            raise UndecodableImage(
+                f"The {self._kind} picture is damaged or incomplete: {reason(error)}."
+            ) from error
+        return PageImage(number, pixels)
+
+    def close(self) -> None:
+        self._header.close()
+
+    @property
+    def _plain(self) -> bool:
+        return self._header.mode in ("RGB", "L", "I;16") and "transparency" not in self._header.info
+
+    @property
+    def _fast(self) -> bool:
+        """Whether OpenCV decodes it, twice as fast as Pillow."""
+        mode = self._header.mode
+        deep = self._kind == "PNG" and mode == "RGBA" and self._data[_PNG_DEPTH] == 16
+        return self._kind in ("JPEG", "PNG") and not deep and (self._plain or mode == "RGBA")
+
+    def _decoded(self) -> Pixels | None:
+        """Decoded by OpenCV; None where Pillow must do it after all.
+
+        Native codecs report damage on standard error, Pillow never does: PNG is checked before, OpenCV's
+        BMP reader is not used, and of a JPEG libjpeg says one line at most.
+        """
+        if self._kind == "PNG":
+            structure.check_png(self._data)
+        mode = self._header.mode
+        # A scan is decoded as gray first: OpenCV would hold it in colour twice.
+        flags = (
+            cv2.IMREAD_GRAYSCALE if mode == "L" else cv2.IMREAD_COLOR if self._plain else cv2.IMREAD_UNCHANGED
+        )
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION if self._plain else 0
+        return decoded_by_opencv(self._data, flags, self._header.size)
+
+    def _orientation(self) -> int:
+        # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
+        if "exif" not in self._header.info:
+            return 1
+        try:
+            return int(self._header.getexif().get(_ORIENTATION, 1))
+        except Exception:  # damaged EXIF is no reason not to read the picture
+            return 1
+
+
+class WebPSource:
+    """A WebP, of an animation the first frame; see ``source.Source``."""
+
+    quick = False
+
+    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
+        self._data, self._limits = data, limits
+        self._header = structure.webp_header(data)
+        check_size(self._header.width, self._header.height, limits)
+        self.numbers = select_pages(pages, 1, limits.max_pages)
+
+    def decode_bytes(self, number: int) -> int:
+        header = self._header
+        still = _WEBP_ALPHA_BYTES if header.alpha else _WEBP_BYTES
+        each = _ANIMATION_BYTES if header.animated else still
+        return check_memory(each * header.width * header.height, self._limits)
+
+    def page(self, number: int) -> PageImage:
+        header = self._header
+        try:
+            pixels = None
+            if not header.animated:
+                flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
+                flags |= 0 if header.alpha else cv2.IMREAD_IGNORE_ORIENTATION
+                pixels = decoded_by_opencv(self._data, flags, (header.width, header.height))
+            if pixels is None:
+                with WebPImagePlugin.WebPImageFile(io.BytesIO(self._data)) as image:
+                    check_size(*image.size, self._limits)
+                    pixels = to_bgr(image)
+            return PageImage(number, upright(pixels, self._orientation()))
+        except Exception as error:
+            raise UndecodableImage(f"The WebP picture is damaged or incomplete: {reason(error)}.") from error
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _orientation(self) -> int:
+        if not self._header.exif:
+            return 1
+        try:
+            exif = Image.Exif()
+            exif.load(self._header.exif)
+            return int(exif.get(_ORIENTATION, 1))
+        except Exception:  # damaged EXIF is no reason not to read the picture
+            return 1
+
+
+def decoded_by_opencv(data: bytes, flags: int, size: tuple[int, int]) -> Pixels | None:
+    """The picture of this width and height in BGR; None where OpenCV cannot decode it or sees another size."""
+    decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    if decoded is None or decoded.dtype != np.uint8 or decoded.shape[:2] != size[::-1]:
+        return None
+    pixels = np.asarray(decoded, dtype=np.uint8)
+    if pixels.ndim == 2:
+        return converted(pixels, cv2.COLOR_GRAY2BGR)
+    return composed(pixels) if pixels.shape[2] == 4 else pixels
+
+
+def open_header(
+    plugin: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes, kind: str
+) -> ImageFile.ImageFile:
+    """Pillow's view of a file, its pixels not decoded; UndecodableImage."""
+    try:
+        return plugin(io.BytesIO(data))
+    except Exception as error:  # plugins raise SyntaxError, struct.error, OSError, ... on damaged headers
+        raise UndecodableImage(
+            f"The {kind} picture has a damaged or incomplete header: {reason(error)}."
+        ) from error

@@ -1,0 +1,59 @@
+"""TIFF documents: pages chained by directories, decoded by Pillow and libtiff."""
+
+from __future__ import annotations
+
+import threading
+
+from PIL import TiffImagePlugin
+
+from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
+from ocrsvc.pages.colours import pillow_bytes, to_bgr
+from ocrsvc.pages.images import open_header
+from ocrsvc.pages.source import Limits, PageImage, check_memory, check_size, select_pages
+from ocrsvc.pages.structure import count_directories
+
+
+class TiffSource:
+    """A TIFF of one or more pages; see ``source.Source``."""
+
+    quick = False
+
+    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
+        self._limits = limits
+        # A page is chosen and then decoded, both on the one picture: two threads would read each other's page.
+        self._lock = threading.Lock()
+        self._image = open_header(TiffImagePlugin.TiffImageFile, data, "TIFF")
+        check_size(*self._image.size, limits)
+        self.numbers = select_pages(pages, count_directories(data), limits.max_pages)
+
+    def decode_bytes(self, number: int) -> int:
+        with self._lock:
+            self._seek(number)
+            width, height = self._image.size
+            return check_memory(width * height * pillow_bytes(self._image), self._limits)
+
+    def page(self, number: int) -> PageImage:
+        with self._lock:
+            self._seek(number)
+            try:
+                return PageImage(number, to_bgr(self._image))  # Pillow turns a TIFF upright by itself
+            except Exception as error:
+                raise _damaged(number, error) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._image.close()
+
+    def _seek(self, number: int) -> None:
+        """Make this the picture's page. UndecodableImage, TooManyPixels."""
+        try:
+            self._image.seek(number - 1)
+            check_size(*self._image.size, self._limits)
+        except (UndecodableImage, TooManyPixels):
+            raise
+        except Exception as error:  # Pillow raises whatever it likes on damaged bytes
+            raise _damaged(number, error) from error
+
+
+def _damaged(number: int, error: Exception) -> UndecodableImage:
+    return UndecodableImage(f"Page {number} of the TIFF is damaged or incomplete: {reason(error)}.")
