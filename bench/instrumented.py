@@ -73,9 +73,12 @@ def main() -> None:
     options = parser.parse_args()
     timers = Timers()
     timers.watch("onnxruntime", ort.InferenceSession, "run")
-    # Whatever reads this kind of picture: its class is known once there is one.
+    # Whatever reads this kind of picture, if a thread does: its class is known once there is one.
     timers.watch(
-        "decode", decoding, "open_source", lambda source: timers.watch("decode", type(source), "page")
+        "decode",
+        decoding,
+        "open_quick",
+        lambda source: source and timers.watch("decode", type(source), "page"),
     )
     profiler = Profiler(frozenset({timers.code})) if options.profile else None
 

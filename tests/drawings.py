@@ -5,6 +5,7 @@ Pure functions; fixtures in conftest.py bind them to the font that this machine 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,3 +138,37 @@ def pdf_of(objects: Sequence[bytes]) -> bytes:
         b"xref\n0 %d\n0000000000 65535 f \n%strailer<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
         % (size, table, size, len(data))
     )
+
+
+def pdf_page(operators: bytes, *others: bytes, resources: bytes = b"") -> bytes:
+    """A PDF of one page of 600 x 800 points that draws ``operators``; ``others`` are objects from number 5."""
+    packed = zlib.compress(operators, 9)
+    page = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<<%s>>>>" % resources
+    return pdf_of(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            page,
+            b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(packed), packed),
+            *others,
+        ]
+    )
+
+
+def endless_pdf() -> bytes:
+    """A small PDF that takes PDFium minutes: 100 000 dashed lines across the page."""
+    return pdf_page(b"[1 1] 0 d 0 0 m 600 800 l 600 0 l 0 800 l S\n" * 100_000)
+
+
+def nested_pdf(depth: int = 8, fan: int = 30) -> bytes:
+    """A small PDF that takes PDFium all memory there is: forms that each draw another one ``fan`` times."""
+    forms = []
+    for number in range(5, 5 + depth):
+        last = number == 4 + depth
+        inner = b"0 0 10 10 re f\n" * fan if last else b"/F Do\n" * fan
+        refers = b"" if last else b"/Resources<</XObject<</F %d 0 R>>>>" % (number + 1)
+        forms.append(
+            b"<</Type/XObject/Subtype/Form/BBox[0 0 600 800]%s/Length %d>>stream\n%s\nendstream"
+            % (refers, len(inner), inner)
+        )
+    return pdf_page(b"/F Do\n" * fan, *forms, resources=b"/XObject<</F 5 0 R>>")

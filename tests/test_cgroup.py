@@ -118,6 +118,27 @@ def test_a_machine_without_cgroups_has_no_quota(tmp_path: Path) -> None:
     assert cgroup.quota(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("536870912\n", 536870912), ("max\n", None), ("", None), ("-1", None), ("0", None)],
+)
+def test_v2_limits_memory(v2: Path, written: str, expected: int | None) -> None:
+    write(v2, "sys/fs/cgroup/memory.max", written)
+    assert cgroup.memory_bytes(v2) == expected
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["mountinfo", "no mountinfo"])
+def test_v1_limits_memory(tmp_path: Path, told: bool) -> None:
+    if told:
+        write(tmp_path, "proc/self/mountinfo", V1_MOUNTS.format(top="/", base="/sys/fs/cgroup/cpu"))
+    write(tmp_path, "proc/self/cgroup", "5:memory:/docker/abc\n4:cpu,cpuacct:/elsewhere\n")
+    write(tmp_path, "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "1073741824\n")
+    write(tmp_path, "sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")  # none
+    assert cgroup.memory_bytes(tmp_path) == 1073741824
+    write(tmp_path, "sys/fs/cgroup/memory/docker/memory.limit_in_bytes", "536870912\n")
+    assert cgroup.memory_bytes(tmp_path) == 536870912
+
+
 @pytest.fixture
 def real_group() -> Iterator[Path]:
     """A group with a quota of one and a half cores, made below one of this machine's mounts."""

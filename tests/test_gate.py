@@ -55,6 +55,23 @@ async def test_pictures_wait_for_room_in_their_order() -> None:
     assert (gate.inside, gate.waiting) == (0, 0)
 
 
+async def test_what_decoding_took_is_given_back_before_the_end() -> None:
+    gate = PixelGate(10 * MEGA)
+    async with gate.hold(9 * MEGA) as place:
+        other = Holder(gate, 5 * MEGA)
+        await settle()
+        assert not other.inside.is_set()
+        place.shrink(12 * MEGA)
+        assert gate.inside == 9 * MEGA, "nothing grows"
+        place.shrink(4 * MEGA)
+        await settle()
+        assert other.inside.is_set()
+        assert gate.inside == 9 * MEGA
+    assert gate.inside == 5 * MEGA
+    await other.go()
+    assert (gate.inside, gate.waiting) == (0, 0)
+
+
 async def test_a_line_does_not_wait_behind_photographs() -> None:
     gate = PixelGate(MEGA)
     photo, other = Holder(gate, MEGA), Holder(gate, MEGA)
@@ -172,10 +189,12 @@ async def test_any_schedule_stays_within_the_bound_and_ends_empty(seed: int) -> 
         pixels = random_.randint(SMALL_PIXELS + 1, 12 * MEGA)
         for _ in range(random_.randint(0, 9)):
             await asyncio.sleep(0)
-        async with gate.hold(pixels):
-            most = max(most, gate.inside)
-            for _ in range(random_.randint(0, 9)):
-                await asyncio.sleep(0)
+        async with gate.hold(pixels) as place:
+            for _ in range(random_.randint(1, 3)):
+                most = max(most, gate.inside)
+                for _ in range(random_.randint(0, 4)):
+                    await asyncio.sleep(0)
+                place.shrink(random_.randint(0, pixels))
 
     tasks = [asyncio.create_task(one()) for _ in range(60)]
     for _ in range(30):

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -49,6 +50,13 @@ class IdleBatcher:
         return Load(queued, 3, 1, 2, 0.5, 0.25, self.longest_run_seconds)
 
 
+@dataclass
+class IdleDecoder:
+    """Decodes nothing; ``longest_seconds`` is what a stuck one would report."""
+
+    longest_seconds: float = 0.0
+
+
 class FaultyReader:
     """Stands in for a Reader; what it does wrong is told by the bytes of the picture and by its flags."""
 
@@ -60,6 +68,7 @@ class FaultyReader:
         self.start_error: Exception | None = None
         self.batcher = IdleBatcher()
         self.gate = PixelGate(1)
+        self.decoder = IdleDecoder()
         self.alive = True
         self.ready = False
         self.closed = False
@@ -209,6 +218,14 @@ async def test_a_run_that_does_not_end_is_noticed_and_load_is_not(bench: Bench) 
     assert (await bench.client.get("/livez")).status_code == 200
     bench.reader.batcher.longest_run_seconds = 500
     assert (await bench.client.get("/livez")).status_code == 503
+
+
+async def test_a_page_that_is_decoded_without_end_is_noticed(bench: Bench) -> None:
+    bench.reader.decoder.longest_seconds = 500
+    answer = await bench.client.get("/livez")
+    assert answer.status_code == 503
+    bench.reader.decoder.longest_seconds = 20
+    assert (await bench.client.get("/livez")).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])

@@ -114,6 +114,20 @@ async def test_large_json_goes_through_the_pool(intake: Intake, monkeypatch: pyt
     assert first(await intake.post(json={"image": BASE64})) == PNG
 
 
+async def test_a_large_json_with_any_characters(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SMALL_BYTES", 16)
+    body = json.dumps({"image": BASE64, "mode": "line", "note": "发票🧾" * 90}, ensure_ascii=False)
+    response = await intake.post(content=body.encode(), headers=JSON)
+    assert first(response) == PNG
+    assert response.json()["fields"] == {"mode": "line", "note": "发票🧾" * 90}
+    for wrong, why in (
+        (b"{", "not JSON: .* line 1"),
+        (b"[" * 500, "not JSON|nested"),
+        (b'{"a": "\xff"}', "not JSON"),
+    ):
+        assert re.search(why, refusal(await intake.post(content=wrong + b" " * 20, headers=JSON))[2])
+
+
 @pytest.mark.parametrize(
     "media_type",
     ["image/png", "image/jpeg", "application/pdf", "application/octet-stream", "IMAGE/PNG; x=1", None],
@@ -177,7 +191,13 @@ JSON = {"content-type": "application/json"}
         ),
         ({"content": b"{", "headers": JSON}, 400, "invalid-request", "not JSON: .* line 1 column 2"),
         ({"content": b'{"image": "\xff"}', "headers": JSON}, 400, "invalid-request", "not UTF-8"),
-        ({"content": b"[" * 4000, "headers": JSON}, 400, "invalid-request", "nested|not JSON"),
+        (
+            {"content": b'{"image": [' + b"{}," * 1100 + b"{}]}", "headers": JSON},
+            400,
+            "invalid-request",
+            "values",
+        ),
+        ({"content": b"[" * 4000, "headers": JSON}, 400, "invalid-request", "nested|not JSON|values"),
         ({"json": ["a"]}, 400, "invalid-request", "not a list"),
         ({"json": 7}, 400, "invalid-request", "not a number"),
         ({"json": {}}, 400, "invalid-request", "no member 'image'"),

@@ -90,7 +90,9 @@ def _mounts(root: Path, controller: str) -> Iterator[_Mount]:
     for line in text(root / "proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
         fields, (kind, _, options) = left.split(" "), [*right.split(" ", 2), "", "", ""][:3]
-        if len(fields) < 5 or not (kind == "cgroup2" or (kind == "cgroup" and controller in options.split(","))):
+        if len(fields) < 5 or not (
+            kind == "cgroup2" or (kind == "cgroup" and controller in options.split(","))
+        ):
             continue
         known = True
         yield _Mount(

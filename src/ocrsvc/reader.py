@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import conflicts, cpu, enhance, memory, segments
+from ocrsvc import cgroup, conflicts, cpu, enhance, memory, segments
 from ocrsvc.batcher import Batcher, Lane
+from ocrsvc.capacity import capacity
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
 from ocrsvc.detector import polygons
@@ -43,7 +44,6 @@ T = TypeVar("T")
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
 _DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
-_INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
@@ -57,9 +57,10 @@ class Reader:
         self.sessions = Sessions(settings, self.cpu)
         self._steps = enhance.parse(settings.enhance)
         workers = settings.workers or self.cpu.effective
-        self.gate = PixelGate(settings.max_inflight_pixels or _INFLIGHT_PIXELS_PER_WORKER * workers)
+        fits = capacity(settings, workers=workers, memory_bytes=cgroup.memory_bytes())
+        self.gate = PixelGate(fits.inflight_pixels)
         self.decoder = Decoder(
-            Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi),
+            Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi, fits.decode_bytes),
             threads=settings.decode_threads,
             processes=settings.decode_processes,
             cpu_seconds=settings.decode_seconds,

@@ -91,14 +91,23 @@ class Settings(BaseSettings):
     max_batch_bytes: int = Field(
         200 * 2**20, ge=1024, description="Largest multipart body of /api/ocr/batch, in bytes."
     )
-    max_inflight_bytes: int = Field(2**30, ge=1024, description="Most bytes of request bodies held at once.")
+    max_inflight_bytes: int | None = Field(
+        None,
+        ge=1024,
+        description="Most bytes of request bodies held at once. Default: 1 GiB, or 1/16 of a container's memory.",
+    )
     max_requests: int = Field(
         256, ge=1, le=100_000, description="Most requests in work at once; more are refused."
     )
     max_inflight_pixels: int | None = Field(
         None,
         ge=1024,
-        description="Most decoded pixels in memory at once; more wait. Default: 8 million for each worker.",
+        description="Most decoded pixels in memory at once; more wait. Default: 8 million for each worker, or less.",
+    )
+    max_decode_bytes: int | None = Field(
+        None,
+        ge=1024,
+        description="Most memory for decoding one page, in bytes. Default: 1 GiB, or what a container's memory leaves.",
     )
     max_image_pixels: int = Field(
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."

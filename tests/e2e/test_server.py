@@ -15,12 +15,14 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from drawings import pdf_of
+from drawings import endless_pdf, nested_pdf, pdf_page
 from PIL import Image
 from running_server import RunningServer, StartServer
 
@@ -603,31 +605,52 @@ async def test_a_shutdown_that_may_not_wait_says_so(
     assert await asyncio.to_thread(server.wait) == 0
 
 
-def endless_pdf() -> bytes:
-    """A small PDF that takes PDFium minutes: 100 000 dashed lines across the page."""
-    operators = zlib.compress(b"[1 1] 0 d 0 0 m 600 800 l 600 0 l 0 800 l S\n" * 100_000, 9)
-    objects = (
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R>>",
-        b"<</Filter/FlateDecode/Length %d>>stream\n%s\nendstream" % (len(operators), operators),
-    )
-    return pdf_of(objects)
+def post_in_part(url: str, body: bytes) -> socket.socket:
+    """A connection on which a PDF was sent, without waiting for its answer."""
+    client = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+    head = "POST /api/ocr HTTP/1.1\r\nHost: x\r\nContent-Type: application/pdf\r\n"
+    client.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    return client
 
 
 def test_a_decoding_that_does_not_end_keeps_no_process_alive(start_server: StartServer) -> None:
     server = start_server(drain_seconds=2)
     server.wait_until_ready()
-    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as client:
-        body = endless_pdf()
-        head = "POST /api/ocr HTTP/1.1\r\nHost: x\r\nContent-Type: application/pdf\r\n"
-        head += f"Content-Length: {len(body)}\r\n\r\n"
-        client.sendall(head.encode() + body)
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    with post_in_part(server.url, endless_pdf()):
         metric_until(server.url, "ocrsvc_decode_pixels_inflight", lambda pixels: pixels > 0)
+        decoders = [int(child) for child in children.read_text().split()] if children.exists() else []
         told = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - told < 30
-    assert any("leaving threads behind" in line["event"] for line in server.log_lines())
+    assert not any(Path(f"/proc/{decoder}").exists() for decoder in decoders)
+
+
+def test_threads_that_do_not_end_keep_no_process_alive() -> None:
+    program = "import threading, time; from ocrsvc.service import server\n"
+    program += "threading.Thread(target=time.sleep, args=(600,)).start(); server._leave_threads_behind()"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
+
+
+def test_endless_inputs_are_refused_and_keep_nobody_waiting(start_server: StartServer, line: bytes) -> None:
+    server = start_server(decode_seconds=2, max_decode_bytes=100 << 20)
+    server.wait_until_ready()
+    with ThreadPoolExecutor(4) as pool, httpx.Client(base_url=server.url, timeout=60) as client:
+        attacks = [
+            pool.submit(httpx.post, f"{server.url}/api/ocr", content=body, timeout=60)
+            for body in (endless_pdf(), nested_pdf(), endless_pdf(), nested_pdf())
+        ]
+        expected = client.post("/api/ocr?format=text", content=line).text
+        while not all(attack.done() for attack in attacks):
+            assert client.post("/api/ocr?format=text", content=line).text == expected
+            assert client.get("/livez").status_code == 200
+        for attack in attacks:
+            answer = attack.result()
+            assert answer.status_code == 422
+            assert "limit for one page" in answer.json()["detail"] or "crashed" in answer.json()["detail"]
+        assert client.post("/api/ocr", content=pdf_page(b"0 0 9 9 re f")).status_code == 200
+    metric_until(server.url, "ocrsvc_decode_pixels_inflight", lambda pixels: pixels == 0)
+    assert server.log_lines()  # each of them JSON, whatever the codecs had to say
 
 
 def test_a_model_that_is_not_there_ends_the_process(start_server: StartServer) -> None:

@@ -18,8 +18,6 @@ from ocrsvc.errors import UndecodableImage
 from ocrsvc.pages import messages
 from ocrsvc.pages.source import Pixels
 
-_KEPT_BYTES = 32 << 20  # a page of A4 at 300 dpi; larger files are let go of
-
 
 class Buffer:
     """One file in memory; ``number`` is its name for the processes."""
@@ -51,9 +49,13 @@ class Buffer:
 
 
 class Buffers:
-    """Files that nobody uses now, at most ``keep`` of them. ``take`` and the end of pixels may be on any thread."""
+    """Files that nobody uses now, at most ``keep`` of them, each of at most ``keep_bytes``.
 
-    def __init__(self, keep: int) -> None:
+    ``take`` and the end of pixels may be on any thread.
+    """
+
+    def __init__(self, keep: int, keep_bytes: int) -> None:
+        self.keep_bytes = keep_bytes
         self._free: deque[Buffer] = deque(maxlen=keep)
         self._numbers = itertools.count()
 
@@ -66,7 +68,7 @@ class Buffers:
 
     def give_back(self, buffer: Buffer) -> None:
         """Keep it for another page, unless it is large."""
-        if buffer.size_bytes <= _KEPT_BYTES:
+        if buffer.size_bytes <= self.keep_bytes:
             self._free.append(buffer)
 
     def pixels(self, buffer: Buffer, height: int, width: int) -> Pixels:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder_processes import DecoderProcesses
-from ocrsvc.pages.decoding import open_quick
 from ocrsvc.pages.source import Limits, PageImage, Source
 
 T = TypeVar("T")
@@ -41,11 +42,13 @@ class Decoder:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._processes = DecoderProcesses(processes, limits, cpu_seconds=cpu_seconds)
+        self._begun: dict[object, float] = {}  # when each thread at work began, by time.monotonic
 
     @property
     def longest_seconds(self) -> float:
-        """For how long the oldest page in work has been so; 0 if there is none."""
-        return self._processes.longest_seconds
+        """For how long the oldest work of a thread or process has been going on; 0 if there is none."""
+        now = time.monotonic()
+        return max(self._processes.longest_seconds, now - min([*self._begun.values()], default=now))
 
     async def start(self) -> None:
         """Start a process, so that the first document need not wait for it. Unavailable if that fails."""
@@ -64,17 +67,25 @@ class Decoder:
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """What ``work(*arguments)`` returns, called on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._watched, work, *arguments)
 
     def close(self) -> None:
         """End all processes, whatever they do, and the threads when their work is done."""
         self._processes.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def _watched(self, work: Callable[..., T], *arguments: object) -> T:
+        key = object()
+        self._begun[key] = time.monotonic()
+        try:
+            return work(*arguments)
+        finally:
+            del self._begun[key]
+
     def _open(
         self, data: bytes, pages: str | None, look: Callable[[PageImage], T]
     ) -> OpenedInput | Seen[T] | None:
-        source = open_quick(data, self._limits, pages)
+        source = decoding.open_quick(data, self._limits, pages)
         if source is None:
             return None
         (number,) = source.numbers

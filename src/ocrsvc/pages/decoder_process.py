@@ -27,7 +27,7 @@ from ocrsvc.pages import messages, pdf  # noqa: F401  (the library that draws PD
 from ocrsvc.pages.decoding import open_source, quieten
 from ocrsvc.pages.source import Allocate, Limits, Pixels, Source
 
-_MOST_MAPPED = 4  # files for pixels
+_MOST_MAPPED = 2  # files for pixels
 _SLACK_BYTES = 64 << 20  # of address space beyond what decoding and the input take
 
 
@@ -53,6 +53,11 @@ class _Output:
         if len(self._mapped) > _MOST_MAPPED:
             self._mapped.popitem(last=False)
         return mapped[:count]
+
+    def let_go(self, keep_bytes: int) -> None:
+        """Forget the file if it is larger than those that come again; the service has it."""
+        if (mapped := self._mapped.get(self._number)) is not None and mapped.nbytes > keep_bytes:
+            del self._mapped[self._number]
 
     def put(self, pixels: Pixels) -> None:
         """Let the file begin with these pixels."""
@@ -113,6 +118,7 @@ def main(descriptor: int) -> None:
             finally:
                 for each in files:
                     os.close(each)
+            output.let_go(message["keep_bytes"])
             messages.send(connection, answer)
 
 

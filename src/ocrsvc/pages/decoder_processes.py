@@ -31,6 +31,7 @@ from ocrsvc.pages.source import Limits, PageImage, Pixels
 logger = logging.getLogger("ocrsvc.decoders")
 
 _PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
+_KEPT_BYTES = 16 << 20  # of a file for pixels that is used again: a page of A4 at 200 dpi
 _JOIN_SECONDS = 5.0  # for a process that was killed
 
 
@@ -46,7 +47,7 @@ class DecoderProcesses:
         self._free = asyncio.Semaphore(count)
         self._idle: list[_Process] = []
         self._busy: dict[_Process, float] = {}  # and since when, in loop time
-        self._buffers = Buffers(keep=count + 1)
+        self._buffers = Buffers(count + 1, min(_KEPT_BYTES, limits.max_decode_bytes // 8))
         self._inputs = itertools.count()
         # One more than processes: an input is copied while all of them are at work.
         self._pool = ThreadPoolExecutor(count + 1, thread_name_prefix="decoders")
@@ -96,6 +97,7 @@ class DecoderProcesses:
             "pages": document.pages,
             "page": page,
             "buffer": buffer.number if buffer else None,
+            "keep_bytes": self._buffers.keep_bytes,
             "limits": asdict(self._limits),
             "cpu_seconds": self._cpu_seconds,
         }

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-import cv2
-import numpy as np
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -18,15 +16,16 @@ from PIL import (
 )
 
 from ocrsvc.errors import UndecodableImage, reason
-from ocrsvc.pages import structure
-from ocrsvc.pages.colours import composed, converted, pillow_bytes, to_bgr, upright
+from ocrsvc.pages import opencv, structure
+from ocrsvc.pages.colours import pillow_bytes, to_bgr, upright
 from ocrsvc.pages.source import Limits, PageImage, Pixels, check_memory, check_size, select_pages
 
 _ORIENTATION = 0x0112  # EXIF tag
 # Where a PNG's header has the bits of a channel; OpenCV keeps 16 of alpha pictures: twice the memory.
 _PNG_DEPTH = 24
-# Bytes a pixel that OpenCV and what follows take at their peak (measured): it holds colour twice.
-_GRAY_BYTES, _COLOR_BYTES, _ALPHA_BYTES = 5, 7, 10
+# Bytes a pixel that OpenCV and what follows take at their peak (measured). To be turned, a picture is copied; of
+# a progressive JPEG all coefficients are held.
+_COLOR_BYTES, _COPIED_BYTES, _ALPHA_BYTES = 4, 7, 10
 _WEBP_BYTES, _WEBP_ALPHA_BYTES, _ANIMATION_BYTES = 8, 10, 27  # libwebp's own buffers included
 # Decoded in a thread is what takes well under a second: so many pixels, those of a JPEG once for each scan.
 _QUICK_PIXELS = 24_000_000
@@ -37,7 +36,7 @@ class PictureSource:
 
     def __init__(self, data: bytes, kind: str, limits: Limits, pages: str | None) -> None:
         self._data, self._kind, self._limits = data, kind, limits
-        scans = structure.count_scans(data) if kind == "JPEG" else 1
+        self._scans = structure.count_scans(data) if kind == "JPEG" else 1
         # The plugins are called by name, not through Image.open: only these formats are ever tried, and
         # Pillow's own pixel limit (a warning, then an error of another kind) stays out of the way of ours.
         plugin: Callable[[io.BytesIO], ImageFile.ImageFile] = {
@@ -49,7 +48,7 @@ class PictureSource:
         self._header = open_header(plugin, data, kind)
         check_size(*self._header.size, limits)
         self._pixel_count = self._header.size[0] * self._header.size[1]
-        self.quick = self._fast and self._pixel_count * max(1, scans) <= _QUICK_PIXELS
+        self.quick = self._fast and self._pixel_count * max(1, self._scans) <= _QUICK_PIXELS
         self.numbers = select_pages(pages, 1, limits.max_pages)
 
     def decode_bytes(self, number: int) -> int:
@@ -59,7 +58,7 @@ class PictureSource:
         elif header.mode == "RGBA":
             each = _ALPHA_BYTES
         else:
-            each = _GRAY_BYTES if header.mode == "L" else _COLOR_BYTES
+            each = _COPIED_BYTES if "exif" in header.info or self._scans > 1 else _COLOR_BYTES
         return check_memory(each * self._pixel_count, self._limits)
 
     def page(self, number: int) -> PageImage:
@@ -98,13 +97,7 @@ class PictureSource:
         """
         if self._kind == "PNG":
             structure.check_png(self._data)
-        mode = self._header.mode
-        # A scan is decoded as gray first: OpenCV would hold it in colour twice.
-        flags = (
-            cv2.IMREAD_GRAYSCALE if mode == "L" else cv2.IMREAD_COLOR if self._plain else cv2.IMREAD_UNCHANGED
-        )
-        flags |= cv2.IMREAD_IGNORE_ORIENTATION if self._plain else 0
-        return decoded_by_opencv(self._data, flags, self._header.size)
+        return opencv.decode(self._data, self._header.size, alpha=not self._plain)
 
     def _orientation(self) -> int:
         # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
@@ -138,9 +131,7 @@ class WebPSource:
         try:
             pixels = None
             if not header.animated:
-                flags = cv2.IMREAD_UNCHANGED if header.alpha else cv2.IMREAD_COLOR
-                flags |= 0 if header.alpha else cv2.IMREAD_IGNORE_ORIENTATION
-                pixels = decoded_by_opencv(self._data, flags, (header.width, header.height))
+                pixels = opencv.decode(self._data, (header.width, header.height), alpha=header.alpha)
             if pixels is None:
                 with WebPImagePlugin.WebPImageFile(io.BytesIO(self._data)) as image:
                     check_size(*image.size, self._limits)
@@ -161,17 +152,6 @@ class WebPSource:
             return int(exif.get(_ORIENTATION, 1))
         except Exception:  # damaged EXIF is no reason not to read the picture
             return 1
-
-
-def decoded_by_opencv(data: bytes, flags: int, size: tuple[int, int]) -> Pixels | None:
-    """The picture of this width and height in BGR; None where OpenCV cannot decode it or sees another size."""
-    decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
-    if decoded is None or decoded.dtype != np.uint8 or decoded.shape[:2] != size[::-1]:
-        return None
-    pixels = np.asarray(decoded, dtype=np.uint8)
-    if pixels.ndim == 2:
-        return converted(pixels, cv2.COLOR_GRAY2BGR)
-    return composed(pixels) if pixels.shape[2] == 4 else pixels
 
 
 def open_header(

@@ -37,7 +37,9 @@ def decode(text: str) -> bytes:
         raise InvalidRequest(
             f"Wrong base64: the padding '=' at position {misplaced.start()} is not at the end."
         )
-    digits = text.rstrip("=").translate({ord("-"): "+", ord("_"): "/"})
+    digits = (
+        text.rstrip("=").replace("-", "+").replace("_", "/")
+    )  # which copy only if there is something to replace
     if len(digits) % 4 == 1:
         raise InvalidRequest(
             f"Wrong base64: {len(digits)} characters cannot be whole bytes; the end may be cut off."

@@ -12,7 +12,8 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
-from ocrsvc import cpu
+from ocrsvc import cgroup, cpu
+from ocrsvc.capacity import capacity
 from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.manifest import Manifest
 from ocrsvc.observer import Observer
@@ -47,11 +48,12 @@ class Service:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
-        self.door = Door(max_requests=settings.max_requests, max_bytes=settings.max_inflight_bytes)
+        self._cpus = cpu.inspect(cores=settings.workers).effective
+        fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
+        self.door = Door(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
         self.metrics.requests_inside.set_function(lambda: self.door.requests)
         self.metrics.body_bytes_held.set_function(lambda: self.door.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
-        self._cpus = cpu.inspect(cores=settings.workers).effective
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
         self._reader_factory = reader_factory
         self._reader: Reader | None = None
@@ -94,11 +96,11 @@ class Service:
 
     def check_alive(self) -> None:
         """Raise Unavailable if only a restart helps: no models, a dead scheduler, a run that does not end."""
-        stuck = (
-            self.engine_alive
-            and cast(Reader, self._reader).batcher.load().longest_run_seconds > _STUCK_SECONDS
-        )
-        self.health.check_alive(engine_alive=self.engine_alive and not stuck)
+        self.health.check_alive(engine_alive=self.engine_alive and not self._stuck())
+
+    def _stuck(self) -> bool:
+        reader = cast(Reader, self._reader)
+        return max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds) > _STUCK_SECONDS
 
     def check_ready(self) -> None:
         """Raise Unavailable unless a request that comes now would be answered."""
