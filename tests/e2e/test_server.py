@@ -626,6 +626,22 @@ def test_a_decoding_that_does_not_end_keeps_no_process_alive(start_server: Start
     assert not any(Path(f"/proc/{decoder}").exists() for decoder in decoders)
 
 
+def test_what_a_codec_says_of_a_damaged_picture_is_a_line_of_the_log(
+    start_server: StartServer, line: bytes
+) -> None:
+    server = start_server()
+    server.wait_until_ready()
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(line)).convert("RGB").save(buffer, "JPEG")
+    bent = bytearray(buffer.getvalue())
+    bent[-40:-30] = b"\xff\xd0" * 5  # restart markers where none belong
+    assert httpx.post(f"{server.url}/api/ocr", content=bytes(bent), timeout=60).status_code in (200, 422)
+    assert server.stop() == 0
+    said = [entry for entry in server.log_lines() if entry["logger"] == "ocrsvc.native"]
+    assert said
+    assert "JPEG" in said[0]["said"]
+
+
 def test_threads_that_do_not_end_keep_no_process_alive() -> None:
     program = "import threading, time; from ocrsvc.service import server\n"
     program += "threading.Thread(target=time.sleep, args=(600,)).start(); server._leave_threads_behind()"

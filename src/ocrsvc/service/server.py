@@ -17,6 +17,7 @@ from types import FrameType
 import uvicorn
 
 from ocrsvc.errors import Unavailable
+from ocrsvc.service import native_messages
 from ocrsvc.service.app import create_app
 from ocrsvc.service.logs import configuration
 from ocrsvc.service.protocol import BoundedProtocol
@@ -58,7 +59,8 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
         ),
         service,
     )
-    server.run(list(sockets) or None)
+    with native_messages.logged():
+        server.run(list(sockets) or None)
     if service.health.failure is not None:
         raise Unavailable(f"The models could not be loaded: {service.health.failure}")
     _leave_threads_behind()
