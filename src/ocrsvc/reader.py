@@ -39,7 +39,6 @@ from ocrsvc.settings import Settings
 T = TypeVar("T")
 
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
-_DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
@@ -68,7 +67,6 @@ class Reader:
             max_batch=settings.max_batch,
             t_max_ms=settings.t_max_ms,
             max_wait_ms=settings.max_wait_ms,
-            stagger_ms=settings.stagger_ms,
             max_queue_seconds=settings.max_queue_seconds,
             cost=CostModel(),
             observer=observer,
@@ -271,7 +269,7 @@ class Reader:
             tiles = detector.tiles(pixels)
             inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            boxes = await self._submit(items, request, behind=_DETECTION_LINES)
+            boxes = await self._submit(items, request)
             return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
 
     async def _recognise(self, lines: Sequence[LineImage], request: Request) -> list[LineText]:
@@ -293,19 +291,13 @@ class Reader:
             texts.append(text)
         return texts
 
-    async def _submit(
-        self, items: Sequence[tuple[Lane, Pixels]], request: Request, *, behind: int = 0
-    ) -> list[Answer]:
-        """The batcher's answers, in order; ``behind`` lines more than those of this reading go first."""
+    async def _submit(self, items: Sequence[tuple[Lane, Pixels]], request: Request) -> list[Answer]:
+        """The batcher's answers, in order."""
         futures = self.batcher.submit(
-            items, deadline=request.deadline, outstanding=request.lines + behind, admitted=request.admitted
+            items, flow=request.flow, deadline=request.deadline, admitted=request.admitted
         )
         request.admitted = True  # a document that was let in is not refused half-way
-        request.lines += len(futures)
-        try:
-            return await _all_or_none(futures)
-        finally:
-            request.lines -= len(futures)
+        return await _all_or_none(futures)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """The recogniser of this name or path, opened when it is first asked for."""

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ocrsvc.charsets import Charset
 from ocrsvc.engine import Recogniser
+from ocrsvc.fairness import Flow
 from ocrsvc.lines import LineImage, Pixels
 from ocrsvc.results import Page
 
@@ -49,7 +50,7 @@ class Sight:
 
 @dataclass(slots=True)
 class Request:
-    """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
+    """What is the same for all pages of one reading; ``spent_ms`` and ``flow`` grow on the way."""
 
     options: ReadOptions
     recogniser: Recogniser
@@ -57,7 +58,7 @@ class Request:
     deadline: float
     page_count: int = 1
     sight: Sight | None = None  # of the only page, where it is small
-    lines: int = 0
+    flow: Flow = field(default_factory=Flow)
     admitted: bool = False
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}

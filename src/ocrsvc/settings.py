@@ -67,9 +67,6 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(
         0.0, ge=0, le=1_000, description="Longest wait of an idle worker for company, in ms."
     )
-    stagger_ms: float = Field(
-        20.0, ge=0, le=1_000, description="How far the next line of a page yields to others, in ms."
-    )
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
     deadline_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time for one request, in seconds."
