@@ -1,6 +1,7 @@
 """The whole way from bytes to a Document, and the only place that knows it.
 
-Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting.
+Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting; what is
+small is opened on one more thread, so that a line does not wait for pages there.
 Detection and recognition share the batcher's workers: both are the same kind of work, one thread of a core at a
 time, and two pools would oversubscribe the cores whenever both are busy.
 """
@@ -19,11 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import conflicts, cpu, enhance, images, memory, segments
+from ocrsvc import conflicts, cpu, enhance, images, layout, memory, segments
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
-from ocrsvc.detector import polygons
+from ocrsvc.detector import Tile, polygons
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.gate import SMALL_PIXELS, PixelGate
@@ -39,6 +40,7 @@ from ocrsvc.settings import Settings
 T = TypeVar("T")
 
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
+_SMALL_BYTES = 256 * 1024  # of a file, most often of a line, which is opened beside those that are large
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _INFLIGHT_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi each; while lines are read, no page is held
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
@@ -57,6 +59,7 @@ class Reader:
         workers = settings.workers or self.cpu.effective
         self.gate = PixelGate(settings.max_inflight_pixels or _INFLIGHT_PIXELS_PER_WORKER * workers)
         self._decode_pool = ThreadPoolExecutor(settings.decode_threads, thread_name_prefix="decode")
+        self._small_pool = ThreadPoolExecutor(1, thread_name_prefix="decode-small")
         self._opening = asyncio.Lock()
         self._ready = False
         self._closed = False
@@ -139,7 +142,8 @@ class Reader:
         if self._resting is not None:
             self._resting.cancel()
         await self.batcher.close(self.settings.drain_seconds if grace_seconds is None else grace_seconds)
-        self._decode_pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._decode_pool, self._small_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _rest(self) -> None:
         """Give memory back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
@@ -156,7 +160,8 @@ class Reader:
 
     async def _read_pages(self, data: bytes, request: Request) -> list[tuple[Page, list[Line]]]:
         async with Timer(request, "decode"):
-            source = await self._in_pool(self._open, data, request)
+            pool = self._small_pool if _is_small(data) else self._decode_pool
+            source = await asyncio.get_running_loop().run_in_executor(pool, self._open, data, request)
         open_still = request.sight is None
         try:
             if request.page_count == 1:
@@ -255,22 +260,39 @@ class Reader:
                     sight = await self._in_pool(self._look, source, number, request)
             if sight.pixels is None:
                 return sight.page, True, sight.lines
-            found: list[Polygon] | None = await self._detect(sight.pixels, request)
-            if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
-                found = None  # text that fills the picture has no surroundings for the detector to see
+            tiles, boxes = await self._detect(sight.pixels, request)
+            most = max(0, min(self.settings.max_page_lines, self.settings.max_request_lines - request.lines))
             async with Timer(request, "recognise"):
-                spec = request.recogniser.spec
-                lines = await self._in_pool(prepare, sight.pixels, found, spec, self._steps)
-        return sight.page, False, lines
+                lines, omitted = await self._in_pool(self._cut, sight, tiles, boxes, most, request)
+            request.lines += len(lines)
+        return replace(sight.page, lines_omitted=omitted), False, lines
 
-    async def _detect(self, pixels: Pixels, request: Request) -> list[Polygon]:
+    async def _detect(self, pixels: Pixels, request: Request) -> tuple[list[Tile], list[NDArray[np.float32]]]:
+        """The tiles of a page and the boxes on each of them."""
         detector = self.sessions.detector
         async with Timer(request, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self._in_pool(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            boxes = await self._submit(items, request)
-            return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
+            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, request))
+
+    def _cut(
+        self,
+        sight: Sight,
+        tiles: Sequence[Tile],
+        boxes: Sequence[NDArray[np.float32]],
+        most: int,
+        request: Request,
+    ) -> tuple[list[LineImage], int]:
+        """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
+        pixels = cast(Pixels, sight.pixels)
+        found = polygons(pixels, tiles, boxes)
+        omitted = max(0, len(found) - most)
+        if omitted:
+            found = layout.first(found, most)
+        # Text that fills the picture has no surroundings for the detector to see.
+        alone = request.auto and not found and sight.page.height <= _SMALL_HEIGHT
+        return prepare(pixels, None if alone else found, request.recogniser.spec, self._steps), omitted
 
     async def _recognise(self, lines: Sequence[LineImage], request: Request) -> list[LineText]:
         spec = request.recogniser.spec
@@ -329,6 +351,11 @@ async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
             future.cancel()
         if left:
             await asyncio.wait(left)
+
+
+def _is_small(data: bytes) -> bool:
+    """Whether to open this takes milliseconds: of pictures larger than a line nothing but the head is read then."""
+    return len(data) <= _SMALL_BYTES and b"%PDF-" not in data[:1024]
 
 
 def _is_text(text: LineText) -> bool:

@@ -50,7 +50,7 @@ class Sight:
 
 @dataclass(slots=True)
 class Request:
-    """What is the same for all pages of one reading; ``spent_ms`` and ``flow`` grow on the way."""
+    """What is the same for all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` grow on the way."""
 
     options: ReadOptions
     recogniser: Recogniser
@@ -58,6 +58,7 @@ class Request:
     deadline: float
     page_count: int = 1
     sight: Sight | None = None  # of the only page, where it is small
+    lines: int = 0  # on the pages that were looked at
     flow: Flow = field(default_factory=Flow)
     admitted: bool = False
     spent_ms: dict[str, float] = field(

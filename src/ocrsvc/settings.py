@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."
     )
     max_pages: int = Field(50, ge=1, le=10_000, description="Most pages of one PDF or TIFF.")
+    max_page_lines: int = Field(
+        2_000, ge=1, le=100_000, description="Most lines of one page that are read; the rest is counted."
+    )
+    max_request_lines: int = Field(
+        20_000, ge=1, le=1_000_000, description="Most lines of all pages of one input that are read."
+    )
     max_batch_files: int = Field(
         100, ge=1, le=10_000, description="Most files of one /api/ocr/batch request."
     )
