@@ -71,7 +71,7 @@ class Batcher(Generic[Payload, Result]):
 
     ``run(lane, payloads)`` is called on those threads and returns one result for each payload, in order. All
     other methods belong to the event loop that called ``start``. ``measure`` gives the width in pixels that a
-    payload uses, for the observer; ``timer`` and ``executor`` are there for tests.
+    payload uses, for the observer; ``timer`` and ``executor`` (of ``workers + 1`` threads) are there for tests.
     """
 
     def __init__(

@@ -43,10 +43,8 @@ class Waiting(Generic[Payload, Result]):
         self._max_batch = max_batch
         self._t_max = t_max
         self._max_wait = max_wait
-        self._queues: dict[bool, dict[Lane, LaneQueue[Payload, Result]]] = {
-            True: {},
-            False: {},
-        }  # short, long
+        # Those of short readings under True.
+        self._queues: dict[bool, dict[Lane, LaneQueue[Payload, Result]]] = {True: {}, False: {}}
         self._sequence = itertools.count()
         self._units = 0
 
