@@ -140,6 +140,24 @@ async def test_one_line_does_not_wait_for_a_page_that_has_every_worker() -> None
     await batcher.close(1)
 
 
+async def test_a_long_line_that_is_a_picture_of_its_own_counts_as_short() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, t_max_ms=1)
+    page = batcher.submit([(LANE, number) for number in range(100)])
+    await engine.until_started()
+    futures = batcher.submit([(WIDE, "of a small page")])
+    futures += batcher.submit([(WIDE, "alone")], flow=Flow(alone=True))
+    futures += batcher.submit([(WIDE, number) for number in range(3)], flow=Flow(alone=True))
+    await engine.until_started()
+    assert engine.runs[1:] == [(WIDE, ("alone",))]
+    assert [item.short for item in batcher._waiting].count(True) == 0, (
+        "12 ms are too much for ten runs of 1 ms"
+    )
+    engine.gate.set()
+    await asyncio.gather(*futures, *page)
+    await batcher.close(1)
+
+
 async def test_short_readings_among_themselves_get_no_further_thread() -> None:
     engine = Engine(held=True)
     batcher = await opened(engine)

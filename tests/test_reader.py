@@ -460,11 +460,11 @@ async def test_lines_beyond_the_limits_are_left_out_and_counted(
     page = draw_page().image
     whole = await made.read(tiff(page, page, page))
     counts = [sum(line.page == number for line in whole.lines) for number in (1, 2, 3)]
-    assert counts[0] == 3
-    assert sum(counts) <= 3 + 3, "two pages may be found at the same time"
-    found = {count + each.lines_omitted for count, each in zip(counts, whole.pages, strict=True)}
-    assert found == {len(RECEIPT)}
-    assert [line.text for line in whole.lines[:3]] == whole.text.splitlines()[:3]
+    assert max(counts) == 3
+    assert 5 <= sum(counts) <= 6, "two pages may be found at the same time"
+    assert {n + each.lines_omitted for n, each in zip(counts, whole.pages, strict=True)} == {len(RECEIPT)}
+    (only,) = (await made.read(png(page))).pages
+    assert only.lines_omitted == len(RECEIPT) - 3
     await made.close(5)
 
 

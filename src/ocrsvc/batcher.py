@@ -5,9 +5,9 @@ the window. Only lines of one lane (model, width, charset) share a batch, so tha
 company. What goes first is fair (fairness.py): each reading is a flow, its lines and its detector runs are charged to
 it, and the flow that has had least goes first.
 
-A run cannot be stopped, and those of a detector take long. A reading so small that all of it is no longer than one
-run (``t_max_ms``) does not wait for them: one thread more than there are workers runs such lines, one run at a time
-and only while a longer reading holds a worker. The system then shares the cores.
+A run cannot be stopped, and those of a detector take long. A reading that is one line, or so small that all of it
+is no longer than one run (``t_max_ms``), does not wait for them: one thread more than there are workers runs such
+lines, one run at a time and only while a longer reading holds a worker. The system then shares the cores.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Batcher(Generic[Payload, Result]):
         flow = flow or Flow()
         seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
         units = [self._door.units_of(each) for each in seconds]
-        short = flow.seconds + sum(seconds) <= self._t_max
+        short = flow.is_short(sum(seconds), self._t_max)
         self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
         flow.seconds += sum(seconds)
         job = Job(flow, remaining=len(items))

@@ -21,21 +21,27 @@ from dataclasses import dataclass, field
 
 _TURN_SECONDS = 5.0  # what a page of 150 long lines costs; a document keeps others waiting no longer
 _RISE = 0.5
+_ALONE_RUNS = 10.0  # a long line is cut in pieces, each of which may take longer than a run should
 
 
 @dataclass(slots=True, eq=False)
 class Flow:
     """One reading, as the scheduler sees it. ``seconds`` is the estimated work of all lines that it has brought.
 
-    Its turn has the tag ``start``, holds ``left`` seconds more, and ends on the clock at ``finish``. ``number`` counts
-    flows as they come.
+    ``alone``: it is a picture of one line. Its turn has the tag ``start``, holds ``left`` seconds more, and ends on the
+    clock at ``finish``. ``number`` counts flows as they come.
     """
 
+    alone: bool = False
     number: int = -1
     start: float = 0.0
     finish: float = 0.0
     left: float = 0.0
     seconds: float = 0.0
+
+    def is_short(self, more: float, run: float) -> bool:
+        """Whether with ``more`` seconds of work it is a short reading, where a run takes up to ``run`` seconds."""
+        return self.seconds + more <= run * (_ALONE_RUNS if self.alone else 1)
 
 
 @dataclass(slots=True)

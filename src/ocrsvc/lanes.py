@@ -38,7 +38,7 @@ class Job:
 class Item(Generic[Payload, Result]):
     """One line on its way. ``tag`` says when its reading's turn began on the fair clock, ``units`` its cost in µs.
 
-    ``short``: it belongs to a reading that wants no more than one run's time in all.
+    ``short``: it belongs to a short reading (``Flow.is_short``).
     """
 
     lane: Lane

@@ -213,6 +213,7 @@ class Reader:
 
     async def _read_page(self, source: Source, number: int, request: Request) -> tuple[Page, list[Line]]:
         page, alone, lines = await self._find_lines(source, number, request)
+        request.flow.alone = alone and request.page_count == 1
         async with Timer(request, "recognise"):
             texts = await self._recognise(lines, request)
         read = [
