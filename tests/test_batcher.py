@@ -9,13 +9,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from ocrsvc.batcher import Batcher, Lane
+from ocrsvc.batcher import Batcher, Flow, Lane
 from ocrsvc.cost import CostModel
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, ShuttingDown, UndecodableImage
 from ocrsvc.observer import BatchReport, Counters
 
 LANE = Lane("m", 100)
 WIDE = Lane("m", 400)
+SLOW = Lane("m", 100_000)  # a second
 
 
 class Engine:
@@ -124,29 +125,66 @@ async def test_a_window_gathers_requests_that_come_one_by_one() -> None:
     await batcher.close(1)
 
 
-async def test_one_line_overtakes_a_page() -> None:
+async def test_one_line_does_not_wait_for_a_page_that_has_every_worker() -> None:
     engine = Engine(held=True)
-    batcher = await opened(engine, t_max_ms=1, stagger_ms=5)
+    batcher = await opened(engine, t_max_ms=1)
     page = batcher.submit([(LANE, f"page {number}") for number in range(100)])
     await engine.until_started()
-    (single,) = batcher.submit([(LANE, "single")])
+    single, other = batcher.submit([(LANE, "single")]) + batcher.submit([(LANE, "other")])
+    await engine.until_started()
+    assert engine.runs[1:] == [(LANE, ("single",))], "one run at a time beside the workers"
+    assert batcher.load().busy == 1
     engine.gate.set()
-    await single
-    assert len(engine.runs) < 40, "the page's lines are 5 ms apart, the single line came long before its end"
-    await asyncio.gather(*page)
+    await asyncio.gather(single, other, *page)
+    assert batcher.counters.releases["short"] >= 1
     await batcher.close(1)
 
 
-async def test_a_client_with_much_outstanding_yields() -> None:
+async def test_a_long_line_that_is_a_picture_of_its_own_counts_as_short() -> None:
     engine = Engine(held=True)
     batcher = await opened(engine, t_max_ms=1)
+    page = batcher.submit([(LANE, number) for number in range(100)])
+    await engine.until_started()
+    futures = batcher.submit([(WIDE, "of a small page")])
+    futures += batcher.submit([(WIDE, "alone")], flow=Flow(alone=True))
+    futures += batcher.submit([(WIDE, number) for number in range(3)], flow=Flow(alone=True))
+    await engine.until_started()
+    assert engine.runs[1:] == [(WIDE, ("alone",))]
+    assert [item.short for item in batcher._waiting].count(True) == 0, (
+        "12 ms are too much for ten runs of 1 ms"
+    )
+    engine.gate.set()
+    await asyncio.gather(*futures, *page)
+    await batcher.close(1)
+
+
+async def test_short_readings_among_themselves_get_no_further_thread() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine)
     futures = batcher.submit([(LANE, "plug")])
     await engine.until_started()
-    futures += batcher.submit([(LANE, "greedy")], outstanding=1000)
-    futures += batcher.submit([(LANE, "modest")])
+    futures += batcher.submit([(LANE, "single")])
+    await asyncio.sleep(0.01)
+    assert len(engine.runs) == 1
     engine.gate.set()
     await asyncio.gather(*futures)
-    assert [payloads for _, payloads in engine.runs] == [("plug",), ("modest",), ("greedy",)]
+    await batcher.close(1)
+
+
+async def test_a_page_is_finished_before_the_next_begins_and_a_document_yields_after_its_turn() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, t_max_ms=1, max_batch=1)
+    document, first, second = Flow(), Flow(), Flow()
+    futures = batcher.submit([(LANE, "plug")] * 2, flow=document)
+    await engine.until_started()
+    futures += batcher.submit([(SLOW, f"document {number}") for number in range(9)], flow=document)
+    futures += batcher.submit([(SLOW, "first: detect")], flow=first)
+    futures += batcher.submit([(SLOW, "second: detect")], flow=second)
+    futures += batcher.submit([(SLOW, "first: read")], flow=first)
+    engine.gate.set()
+    await asyncio.gather(*futures)
+    order = [str(payloads[0]).split(":")[0].split(" ")[0] for _, payloads in engine.runs]
+    assert order == ["plug"] * 2 + ["document"] * 5 + ["first"] * 2 + ["second"] + ["document"] * 4
     await batcher.close(1)
 
 
@@ -205,7 +243,7 @@ async def test_a_deadline_is_answered_while_the_worker_is_stuck() -> None:
 
 async def test_a_full_queue_says_when_to_come_back() -> None:
     engine = Engine(held=True)
-    batcher = await opened(engine, max_queue_seconds=0.5)
+    batcher = await opened(engine, max_queue_seconds=0.5, t_max_ms=0.5)
     futures = batcher.submit(
         [(LANE, number) for number in range(2000)]
     )  # 2 s: let in, because nothing else waits
@@ -223,7 +261,7 @@ async def test_a_full_queue_says_when_to_come_back() -> None:
 
 async def test_work_that_would_come_too_late_is_refused_at_the_door() -> None:
     engine = Engine(held=True)
-    batcher = await opened(engine)
+    batcher = await opened(engine, t_max_ms=0.5)
     futures = batcher.submit([(LANE, number) for number in range(3000)])
     now = asyncio.get_running_loop().time()
     with pytest.raises(Saturated) as caught:
@@ -232,6 +270,20 @@ async def test_work_that_would_come_too_late_is_refused_at_the_door() -> None:
     with pytest.raises(DeadlineExceeded):
         batcher.submit([(LANE, "too late")], deadline=now - 1)
     assert batcher.counters.refusals == {"saturated": 1, "deadline": 1}
+    for future in futures:
+        future.cancel()
+    engine.gate.set()
+    await batcher.close(5)
+
+
+async def test_a_short_reading_is_let_in_beside_a_full_queue_that_it_need_not_wait_for() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, max_queue_seconds=0.5)
+    futures = batcher.submit([(LANE, number) for number in range(2000)])
+    with pytest.raises(Saturated):
+        batcher.submit([(LANE, number) for number in range(50)])
+    now = asyncio.get_running_loop().time()
+    futures += batcher.submit([(LANE, "urgent")], deadline=now + 1)
     for future in futures:
         future.cancel()
     engine.gate.set()
@@ -306,7 +358,10 @@ async def test_dead_lines_do_not_pile_up_behind_a_stuck_worker() -> None:
         for future in batcher.submit([(LANE, "x")] * 100):
             future.cancel()
         await asyncio.sleep(0.001)
-    assert sum(len(queue._heap) for queue in batcher._lanes.values()) < 500
+    assert (
+        sum(len(queue._heap) for queues in batcher._waiting._queues.values() for queue in queues.values())
+        < 500
+    )
     assert batcher.load().outstanding == 1
     engine.gate.set()
     await plug

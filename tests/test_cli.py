@@ -32,11 +32,16 @@ def environment() -> dict[str, str]:
     return {**kept, "OCRSVC_MODEL": model_name(), "OCRSVC_TUNE": "false"}
 
 
-def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0) -> tuple[bytes, str]:
+def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0, **variables: str) -> tuple[bytes, str]:
     """Run ``ocrsvc``, check its exit status, return standard output and error."""
     command = [sys.executable, "-m", "ocrsvc", *map(str, arguments)]
     done = subprocess.run(
-        command, input=stdin, capture_output=True, env=environment(), timeout=100, check=False
+        command,
+        input=stdin,
+        capture_output=True,
+        env=environment() | variables,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == status, done.stderr.decode()
     errors = done.stderr.decode()
@@ -156,6 +161,17 @@ def test_json_of_a_page_has_its_lines(
     assert len(reading["lines"]) == len(RECEIPT)
     read, wanted = [normal(line["text"]) for line in reading["lines"]], [normal(line) for line in RECEIPT]
     assert sum(a == b for a, b in zip(read, wanted, strict=True)) >= len(RECEIPT) - 1
+
+
+def test_what_is_left_out_of_a_page_is_told(
+    tmp_path: Path, draw_page: Callable[..., DrawnPage], jpeg: Callable[..., bytes]
+) -> None:
+    path = tmp_path / "receipt.jpg"
+    path.write_bytes(jpeg(draw_page().image))
+    out, errors = run("read", path, OCRSVC_MAX_PAGE_LINES="2")
+    assert len(out.splitlines()) == 2
+    left = len(RECEIPT) - 2
+    assert errors == f"ocrsvc: {path}: page 1 has {left} lines more than the limit; they are left out\n"
 
 
 def test_tsv_of_a_pattern(pictures: Path) -> None:

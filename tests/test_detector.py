@@ -281,6 +281,14 @@ def test_neighbouring_lines_of_two_tiles_stay_apart() -> None:
     assert len(merge([upper[None], lower[None]])) == 2
 
 
+def test_the_boxes_of_a_long_strip_are_compared_with_near_ones_only() -> None:
+    tiles = [
+        np.stack([rectangle(0, 100 * k + 10 * i, 50, 100 * k + 10 * i + 8) for i in range(11)])
+        for k in range(90)
+    ]
+    assert len(merge(tiles)) == 901, "the last of each tile is the first of the next"
+
+
 def test_boxes_of_one_tile_are_never_merged() -> None:
     both = np.stack([rectangle(0, 0, 100, 30), rectangle(0, 10, 100, 35)])
     assert len(merge([both, np.empty((0, 4, 2), np.float32)])) == 2

@@ -66,6 +66,14 @@ def test_json_has_the_promised_members(document: Document) -> None:
     }
 
 
+def test_json_tells_what_was_left_out_of_a_page(document: Document) -> None:
+    cut = replace(document.pages[0], lines_omitted=7)
+    for name in ("json", "jsonl"):
+        first, second = json.loads(render(name, replace(document, pages=(cut, document.pages[1]))))["pages"]
+        assert first["lines_omitted"] == 7
+        assert "lines_omitted" not in second
+
+
 def test_json_tells_doubts_and_conflicts_of_a_line(document: Document) -> None:
     first, second = document.lines
     doubtful = replace(first, needs_review=True), replace(second, needs_review=True, free_text="a b")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ocrsvc.layout import order
+from ocrsvc.layout import first, order
 from ocrsvc.results import Polygon
 
 Word = tuple[str, float, float, float, float]  # label, left, top, right, bottom
@@ -203,3 +203,12 @@ def test_six_columns_of_a_newspaper() -> None:
         word for c in range(6) for word in column(f"c{c}-", 20 + 200 * c, 200 + 200 * c, 40, 60, pitch=20)
     ]
     assert read(words) == labels(words)
+
+
+def test_the_first_lines_of_very_many_are_found_without_ordering_all() -> None:
+    grid = [
+        polygon(26 * (i % 40), 26 * (i // 40), 26 * (i % 40) + 12, 26 * (i // 40) + 16) for i in range(2400)
+    ]
+    shuffled = random.Random(0).sample(grid, len(grid))
+    assert first(shuffled, 100) == grid[:100]
+    assert first(shuffled, 0) == []

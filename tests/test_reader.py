@@ -455,6 +455,22 @@ async def test_a_drawn_receipt_is_read_in_order(real: Settings, draw_page: Calla
     await made.close(5)
 
 
+async def test_lines_beyond_the_limits_are_left_out_and_counted(
+    real: Settings, draw_page: Callable[..., DrawnPage]
+) -> None:
+    made = open_reader(real.model_copy(update={"max_page_lines": 3, "max_request_lines": 5}))
+    await made.start(warm=False)
+    page = draw_page().image
+    whole = await made.read(tiff(page, page, page))
+    counts = [sum(line.page == number for line in whole.lines) for number in (1, 2, 3)]
+    assert max(counts) == 3
+    assert 5 <= sum(counts) <= 6, "two pages may be found at the same time"
+    assert {n + each.lines_omitted for n, each in zip(counts, whole.pages, strict=True)} == {len(RECEIPT)}
+    (only,) = (await made.read(png(page))).pages
+    assert only.lines_omitted == len(RECEIPT) - 3
+    await made.close(5)
+
+
 async def test_a_tilted_page_and_a_rotated_photo_read_the_same(
     real: Settings, draw_page: Callable[..., DrawnPage]
 ) -> None:

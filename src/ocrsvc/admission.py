@@ -32,18 +32,21 @@ class Admission:
         """Estimated time until all accepted work is done."""
         return self._seconds(self.units)
 
-    def check(self, units: int, time_left: float, *, admitted: bool) -> None:
+    def check(self, units: int, time_left: float, *, admitted: bool, rivals: int | None = None) -> None:
         """Raise DeadlineExceeded or Saturated if this much more work must not come in.
 
         Saturated says when to try again. ``admitted`` work is refused only if its deadline has passed. With
-        nothing to do everything is let in: only work corrects an estimate that is too high.
+        nothing to do everything is let in: only work corrects an estimate that is too high. ``rivals`` is given for
+        a reading that these units are all of: the queue is fair, so each of so many others does at most as much
+        before it.
         """
         if time_left <= 0:
             raise DeadlineExceeded("The request's deadline had passed before its lines could be queued.")
         if admitted or not self.units:
             return
-        excess = self._seconds(self.units + units - self._max_units)
-        late = self._seconds(self.units + units) - time_left
+        before = self.units if rivals is None else min(self.units, rivals * units)
+        excess = self._seconds(before + units - self._max_units)
+        late = self._seconds(before + units) - time_left
         if excess > 0 or late > 0:
             raise Saturated(
                 f"About {self.eta_seconds:.1f} s of work is queued already.",

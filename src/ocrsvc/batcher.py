@@ -1,17 +1,18 @@
 """The scheduler: which lines share a run of the engine, and when it starts.
 
 An idle worker never waits while a line waits: batches grow only while all workers are busy, so load itself is
-the window. Waiting lines are first spread over the idle workers, then stacked up to ``t_max_ms`` of estimated
-time, because a batch holds its core until it ends. Only lines of one lane (model, width, charset) share a
-batch, so that a reading never depends on its company. Each line carries a virtual arrival time that lies
-``stagger_ms`` later for every line that its client has before it: a page of 150 lines yields to a request of
-one line, and a line is only ever overtaken by lines that arrive at most ``stagger_ms`` times its index later.
+the window. Only lines of one lane (model, width, charset) share a batch, so that a reading never depends on its
+company. What goes first is fair (fairness.py): each reading is a flow, its lines and its detector runs are charged to
+it, and the flow that has had least goes first.
+
+A run cannot be stopped, and those of a detector take long. A reading that is one line, or so small that all of it
+is no longer than one run (``t_max_ms``), does not wait for them: one thread more than there are workers runs such
+lines, one run at a time and only while a longer reading holds a worker. The system then shares the cores.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import math
 import time
@@ -31,11 +32,13 @@ from ocrsvc.errors import (
     ShuttingDown,
     Unavailable,
 )
-from ocrsvc.lanes import Item, Job, Lane, LaneQueue, Payload, Result
-from ocrsvc.observer import Counters, Fanout, Observer, Release, outcome_of, refusal_of
+from ocrsvc.fairness import FairClock, Flow
+from ocrsvc.lanes import Item, Job, Lane, Payload, Result
+from ocrsvc.observer import Counters, Fanout, Observer, outcome_of, refusal_of
 from ocrsvc.runner import Runner, fail
+from ocrsvc.waiting import Batch, Waiting
 
-__all__ = ["Batcher", "Lane", "Load"]
+__all__ = ["Batcher", "Flow", "Lane", "Load"]
 
 _JOIN_SECONDS = 10.0  # how long close() waits for a run that does not end before it leaves the thread behind
 
@@ -68,7 +71,7 @@ class Batcher(Generic[Payload, Result]):
 
     ``run(lane, payloads)`` is called on those threads and returns one result for each payload, in order. All
     other methods belong to the event loop that called ``start``. ``measure`` gives the width in pixels that a
-    payload uses, for the observer; ``timer`` and ``executor`` are there for tests.
+    payload uses, for the observer; ``timer`` and ``executor`` (of ``workers + 1`` threads) are there for tests.
     """
 
     def __init__(
@@ -79,7 +82,6 @@ class Batcher(Generic[Payload, Result]):
         max_batch: int = 32,
         t_max_ms: float = 40.0,
         max_wait_ms: float = 0.0,
-        stagger_ms: float = 20.0,
         max_queue_seconds: float = 60.0,
         cost: CostModel | None = None,
         observer: Observer | None = None,
@@ -91,11 +93,8 @@ class Batcher(Generic[Payload, Result]):
         self.cost = cost or CostModel()
         self.counters = Counters()
         self._observer: Observer = Fanout(self.counters, observer) if observer else self.counters
-        self._max_batch = max_batch
         self._t_max = t_max_ms / 1000
-        self._max_wait = max_wait_ms / 1000
-        self._stagger = stagger_ms / 1000
-        self._executor = executor or ThreadPoolExecutor(workers, thread_name_prefix="recognise")
+        self._executor = executor or ThreadPoolExecutor(workers + 1, thread_name_prefix="recognise")
         self._owns_executor = executor is None
         self._runner = Runner(
             run,
@@ -107,12 +106,15 @@ class Batcher(Generic[Payload, Result]):
         )
         self._door = Admission(workers=workers, max_queue_seconds=max_queue_seconds)
         self._inbox: asyncio.Queue[list[Item[Payload, Result]] | _Signal | BaseException] = asyncio.Queue()
-        self._lanes: dict[Lane, LaneQueue[Payload, Result]] = {}
+        self._clock = FairClock()
+        self._waiting: Waiting[Payload, Result] = Waiting(
+            self.cost, self._clock, max_batch=max_batch, t_max=self._t_max, max_wait=max_wait_ms / 1000
+        )
         self._outstanding: set[Item[Payload, Result]] = set()
         self._running: dict[asyncio.Task[None], float] = {}
-        self._sequence = itertools.count()
-        self._queued_units = 0
         self._idle = workers
+        self._long_runs = 0  # of the workers, begun for a line that is not of a short reading
+        self._spare_free = True
         self._window: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -132,9 +134,9 @@ class Batcher(Generic[Payload, Result]):
     def load(self) -> Load:
         """What is queued and running now."""
         now = asyncio.get_running_loop().time()
-        waiting = [item.arrived for queue in self._lanes.values() for item in queue]
+        waiting = [item.arrived for item in self._waiting]
         return Load(
-            queued={lane: queue.live for lane, queue in self._lanes.items() if queue.live},
+            queued=self._waiting.counts(),
             outstanding=len(self._outstanding),
             busy=self.workers - self._idle,
             workers=self.workers,
@@ -154,17 +156,15 @@ class Batcher(Generic[Payload, Result]):
         self,
         items: Sequence[tuple[Lane, Payload]],
         *,
+        flow: Flow | None = None,
         deadline: float = math.inf,
-        weight: float = 1.0,
-        outstanding: int = 0,
         admitted: bool = False,
     ) -> list[asyncio.Future[Result]]:
         """One future for each line, in order; all lines are accepted or none.
 
-        ``deadline`` is in the loop's time. ``outstanding`` is how many lines this client already has here;
-        ``weight`` above 1 lets its lines yield less. ``admitted`` says that the request passed this door
-        before (its page was detected here), and must not be refused half-way for load. Cancel a future to
-        take its line back.
+        ``flow`` is the reading that the lines belong to, a new one by default. ``deadline`` is in the loop's time.
+        ``admitted`` says that the request passed this door before (its page was detected here), and must not be
+        refused half-way for load. Cancel a future to take its line back.
 
         Futures fail with DeadlineExceeded, ShuttingDown, EngineFailure or an OcrError of the engine's own.
         Raises ShuttingDown, Saturated (with ``retry_after_seconds``) or DeadlineExceeded; Unavailable after a
@@ -172,13 +172,18 @@ class Batcher(Generic[Payload, Result]):
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
-        units = [self._door.units_of(self.cost.seconds(lane, 1)) for lane, _ in items]
-        self._admit(sum(units), deadline - now, admitted)
-        job = Job(remaining=len(items))
+        flow = flow or Flow()
+        seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
+        units = [self._door.units_of(each) for each in seconds]
+        short = flow.is_short(sum(seconds), self._t_max)
+        self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
+        flow.seconds += sum(seconds)
+        job = Job(flow, remaining=len(items))
         accepted: list[Item[Payload, Result]] = []
-        for index, ((lane, payload), cost) in enumerate(zip(items, units, strict=True)):
-            tag = now + self._stagger * (outstanding + index) / weight
-            item = Item(lane, payload, loop.create_future(), job, now, tag, cost)
+        for (lane, payload), cost, each in zip(items, units, seconds, strict=True):
+            tag = self._clock.tag(flow, each)
+            self._clock.share(short=short).enter(flow)
+            item = Item(lane, payload, loop.create_future(), job, now, tag, cost, short)
             item.future.add_done_callback(partial(self._settle, item))
             accepted.append(item)
         if not accepted:
@@ -190,13 +195,13 @@ class Batcher(Generic[Payload, Result]):
         self._inbox.put_nowait(accepted)
         return [item.future for item in accepted]
 
-    def _admit(self, units: int, time_left: float, admitted: bool) -> None:
+    def _admit(self, units: int, time_left: float, admitted: bool, *, rivals: int | None) -> None:
         if self._crashed:
             raise Unavailable("The scheduler has stopped; restart this process.", retry_after_seconds=5)
         try:
             if not self._open:
                 raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
-            self._door.check(units, time_left, admitted=admitted)
+            self._door.check(units, time_left, admitted=admitted, rivals=rivals)
         except OcrError as error:
             self._observer.refused(refusal_of(error))
             raise
@@ -212,15 +217,11 @@ class Batcher(Generic[Payload, Result]):
         item.job.remaining -= 1
         if not item.job.remaining and item.job.timer is not None:
             item.job.timer.cancel()
-        self._dequeue(item)
+        self._clock.share(short=item.short).leave(item.job.flow)
+        self._waiting.leave(item)
         self._observer.settled(outcome_of(item.future))
         if not self._open:
             self._inbox.put_nowait(_Signal.CLOSE)
-
-    def _dequeue(self, item: Item[Payload, Result]) -> None:
-        if item.queue is not None:
-            item.queue.leave(item)
-            self._queued_units -= item.units
 
     # --- the loop ---
 
@@ -252,77 +253,51 @@ class Batcher(Generic[Payload, Result]):
                     self._enqueue(event)
             self._dispatch()
 
-    def _dispatch(self) -> None:
-        while self._idle and (picked := self._pick()):
-            self._launch(*picked)
-
     def _enqueue(self, items: Sequence[Item[Payload, Result]]) -> None:
         now = asyncio.get_running_loop().time()
         for item in items:
             if not item.future.done():
-                queue = self._lanes.setdefault(item.lane, LaneQueue())
-                queue.push(item, next(self._sequence), now)
-                self._queued_units += item.units
+                self._waiting.push(item, now)
 
-    def _pick(self) -> tuple[Lane, list[Item[Payload, Result]], Release] | None:
-        """The next batch and why it is no larger; None if no line waits, or all still wait for company."""
-        lane = self._first_lane()
-        if lane is None:
-            return None
-        queue = self._lanes[lane]
-        first = queue.pop()
-        share = math.ceil(self._queued_units / (self._idle * first.units))
-        allowed = self._allowed_rows(lane)
-        batch = [first]
-        while queue.head() is not None and len(batch) < min(share, allowed):
-            batch.append(queue.pop())
-        for item in batch:
-            self._dequeue(item)
-        if queue.head() is None:
-            del self._lanes[lane]
-            return lane, batch, "empty"
-        if share <= allowed:
-            return lane, batch, "spread"
-        return lane, batch, "full" if allowed == self._max_batch else "t_max"
+    def _dispatch(self) -> None:
+        while self._idle and (batch := self._pick()):
+            first, seconds = batch.items[0], self.cost.seconds(batch.lane, len(batch.items))
+            self._clock.serve(first.tag, seconds, short=first.short)
+            self._idle -= 1
+            self._long_runs += not first.short
+            self._launch(batch, partial(self._free, first.short))
+        if self._spare_free and self._long_runs and not self._idle and (batch := self._waiting.take_short()):
+            self._spare_free = False
+            self._launch(batch, self._free_spare)
 
-    def _first_lane(self) -> Lane | None:
-        """The lane whose head came first, among those that need not wait for company any longer."""
+    def _pick(self) -> Batch[Payload, Result] | None:
+        """The next run for an idle worker; None if no line waits, or all still wait for company."""
         loop = asyncio.get_running_loop()
-        now, next_ripe = loop.time(), math.inf
-        best: Lane | None = None
-        for lane, queue in list(self._lanes.items()):
-            if queue.head() is None:
-                del self._lanes[lane]
-                continue
-            ripe = queue.since + self._max_wait
-            if self._open and now < ripe and queue.live < self._allowed_rows(lane):
-                next_ripe = min(next_ripe, ripe)
-            elif best is None or queue.order() < self._lanes[best].order():
-                best = lane
+        batch = self._waiting.take(self._idle, loop.time(), patient=self._open)
         if self._window is not None:
             self._window.cancel()
         self._window = None
-        if next_ripe < math.inf:
-            self._window = loop.call_at(next_ripe, self._inbox.put_nowait, _Signal.WINDOW)
-        return best
-
-    def _allowed_rows(self, lane: Lane) -> int:
-        """How many lines of this lane fit in ``t_max_ms`` by the cost model, 1 to ``max_batch``."""
-        fixed, per_row = self.cost.terms(lane)
-        return max(1, min(self._max_batch, math.floor((self._t_max - fixed) / per_row)))
+        if self._waiting.ripe_at < math.inf:
+            self._window = loop.call_at(self._waiting.ripe_at, self._inbox.put_nowait, _Signal.WINDOW)
+        return batch
 
     # --- running ---
 
-    def _launch(self, lane: Lane, batch: list[Item[Payload, Result]], release: Release) -> None:
+    def _launch(self, batch: Batch[Payload, Result], free: Callable[[], None]) -> None:
         now = asyncio.get_running_loop().time()
-        self._idle -= 1
-        self._observer.released(release, len(batch), now - min(item.arrived for item in batch))
-        task = asyncio.create_task(self._runner.execute(lane, batch, self._free))
+        waited = now - min(item.arrived for item in batch.items)
+        self._observer.released(batch.release, len(batch.items), waited)
+        task = asyncio.create_task(self._runner.execute(batch.lane, batch.items, free))
         self._running[task] = now
         task.add_done_callback(self._ended)
 
-    def _free(self) -> None:
+    def _free(self, short: bool) -> None:
         self._idle += 1
+        self._long_runs -= not short
+        self._dispatch()
+
+    def _free_spare(self) -> None:
+        self._spare_free = True
         self._dispatch()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

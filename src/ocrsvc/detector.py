@@ -31,7 +31,7 @@ _BRIDGED_PEAK, _BRIDGED_MORE = (
     0.9,
     0.1,
 )  # the same of letters far apart; and by how much surer their own pixels are
-_MAX_CANDIDATES = 1000
+_MAX_CANDIDATES = 2000  # of one tile
 # Sides of the input are multiples of the first number up to the second: multiples of 32 because the network halves
 # five times, coarser for larger ones so that there are few shapes. The aspect changes by 10 % at most.
 _STEPS = ((32, 320.0), (64, 1024.0), (128, 2048.0), (256, inf))
@@ -261,12 +261,18 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """
     kept = parts[0]
     for boxes in parts[1:]:
+        if not len(boxes):
+            continue
         lows, highs = kept.min(axis=1), kept.max(axis=1)
         fresh: list[NDArray[np.float32]] = []
         kept = kept.copy()
+        # Of a strip of hundreds of tiles only the last ones are near.
+        low, high = boxes.min(axis=(0, 1)), boxes.max(axis=(0, 1))
+        near = np.flatnonzero(np.all((lows < high) & (highs > low), axis=1))
+        lows, highs = lows[near], highs[near]
         for box in boxes:
             touching = np.all((lows < box.max(axis=0)) & (highs > box.min(axis=0)), axis=1)
-            for i in np.flatnonzero(touching):
+            for i in near[touching]:
                 if (joined := _joined(kept[i], box)) is not None:
                     kept[i] = joined
                     break

@@ -12,8 +12,8 @@ from ocrsvc.errors import DeadlineExceeded, OcrError, ShuttingDown
 # A line ends in exactly one of these.
 Outcome = Literal["ok", "failed", "expired", "cancelled", "shutdown"]
 # Why a batch was released at the size it had: as many lines as allowed, as much time as allowed, its share
-# among the idle workers, or because the lane was empty.
-Release = Literal["full", "t_max", "spread", "empty"]
+# among the idle workers, or because the lane was empty; or as a short one beside workers that were all busy.
+Release = Literal["full", "t_max", "spread", "empty", "short"]
 Refusal = Literal["saturated", "deadline", "draining"]
 
 

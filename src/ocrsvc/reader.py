@@ -1,6 +1,7 @@
 """The whole way from bytes to a Document, and the only place that knows it.
 
-Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting.
+Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting; what is
+small is opened on one more thread, so that a line does not wait for pages there.
 Detection and recognition share the batcher's workers: both are the same kind of work, one thread of a core at a
 time, and two pools would oversubscribe the cores whenever both are busy.
 """
@@ -19,12 +20,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import cgroup, conflicts, cpu, enhance, memory, segments
+from ocrsvc import cgroup, conflicts, cpu, enhance, layout, memory, segments
 from ocrsvc.batcher import Batcher, Lane
 from ocrsvc.capacity import capacity
 from ocrsvc.confidence import UNCALIBRATED_THRESHOLD
 from ocrsvc.cost import CostModel
-from ocrsvc.detector import polygons
+from ocrsvc.detector import Tile, polygons
 from ocrsvc.engine import Recogniser
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.gate import PixelGate
@@ -42,7 +43,6 @@ from ocrsvc.settings import Settings
 T = TypeVar("T")
 
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
-_DETECTION_LINES = 16  # a page's detection takes about as long as so many lines, and yields like them
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
 _MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
@@ -75,7 +75,6 @@ class Reader:
             max_batch=settings.max_batch,
             t_max_ms=settings.t_max_ms,
             max_wait_ms=settings.max_wait_ms,
-            stagger_ms=settings.stagger_ms,
             max_queue_seconds=settings.max_queue_seconds,
             cost=CostModel(),
             observer=observer,
@@ -238,15 +237,15 @@ class Reader:
         """The page with all of its lines and without its pixels."""
         if sight.pixels is None:
             return sight
-        found: list[Polygon] | None = await self._detect(sight.pixels, request)
-        if request.auto and not found and sight.page.height <= _SMALL_HEIGHT:
-            found = None  # text that fills the picture has no surroundings for the detector to see
+        tiles, boxes = await self._detect(sight.pixels, request)
+        most = max(0, min(self.settings.max_page_lines, self.settings.max_request_lines - request.lines))
         async with Timer(request, "recognise"):
-            spec = request.recogniser.spec
-            lines = await self.decoder.run(prepare, sight.pixels, found, spec, self._steps)
-        return Sight(sight.page, None, lines, alone=False)
+            lines, omitted = await self.decoder.run(self._cut, sight, tiles, boxes, most, request)
+        request.lines += len(lines)
+        return Sight(replace(sight.page, lines_omitted=omitted), None, lines, alone=False)
 
     async def _read_lines(self, sight: Sight, request: Request) -> tuple[Page, list[Line]]:
+        request.flow.alone = sight.alone and request.page_count == 1
         async with Timer(request, "recognise"):
             texts = await self._recognise(sight.lines, request)
         read = [
@@ -256,14 +255,32 @@ class Reader:
         ]
         return sight.page, read
 
-    async def _detect(self, pixels: Pixels, request: Request) -> list[Polygon]:
+    async def _detect(self, pixels: Pixels, request: Request) -> tuple[list[Tile], list[NDArray[np.float32]]]:
+        """The tiles of a page and the boxes on each of them."""
         detector = self.sessions.detector
         async with Timer(request, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self.decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            boxes = await self._submit(items, request, behind=_DETECTION_LINES)
-            return polygons(pixels, tiles, cast("list[NDArray[np.float32]]", boxes))
+            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, request))
+
+    def _cut(
+        self,
+        sight: Sight,
+        tiles: Sequence[Tile],
+        boxes: Sequence[NDArray[np.float32]],
+        most: int,
+        request: Request,
+    ) -> tuple[list[LineImage], int]:
+        """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
+        pixels = cast(Pixels, sight.pixels)
+        found = polygons(pixels, tiles, boxes)
+        omitted = max(0, len(found) - most)
+        if omitted:
+            found = layout.first(found, most)
+        # Text that fills the picture has no surroundings for the detector to see.
+        alone = request.auto and not found and sight.page.height <= _SMALL_HEIGHT
+        return prepare(pixels, None if alone else found, request.recogniser.spec, self._steps), omitted
 
     async def _recognise(self, lines: Sequence[LineImage], request: Request) -> list[LineText]:
         spec = request.recogniser.spec
@@ -284,19 +301,13 @@ class Reader:
             texts.append(text)
         return texts
 
-    async def _submit(
-        self, items: Sequence[tuple[Lane, Pixels]], request: Request, *, behind: int = 0
-    ) -> list[Answer]:
-        """The batcher's answers, in order; ``behind`` lines more than those of this reading go first."""
+    async def _submit(self, items: Sequence[tuple[Lane, Pixels]], request: Request) -> list[Answer]:
+        """The batcher's answers, in order."""
         futures = self.batcher.submit(
-            items, deadline=request.deadline, outstanding=request.lines + behind, admitted=request.admitted
+            items, flow=request.flow, deadline=request.deadline, admitted=request.admitted
         )
         request.admitted = True  # a document that was let in is not refused half-way
-        request.lines += len(futures)
-        try:
-            return await _all_or_none(futures)
-        finally:
-            request.lines -= len(futures)
+        return await _all_or_none(futures)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """The recogniser of this name or path, opened when it is first asked for."""

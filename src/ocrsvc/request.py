@@ -9,6 +9,7 @@ from typing import Literal
 
 from ocrsvc.charsets import Charset
 from ocrsvc.engine import Recogniser
+from ocrsvc.fairness import Flow
 from ocrsvc.lines import LineImage, Pixels
 from ocrsvc.results import Page
 
@@ -50,14 +51,15 @@ class Sight:
 
 @dataclass(slots=True)
 class Request:
-    """What is the same for all pages of one reading; ``spent_ms`` and ``lines`` grow on the way."""
+    """What is the same for all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` grow on the way."""
 
     options: ReadOptions
     recogniser: Recogniser
     charset: Charset | None
     deadline: float
     page_count: int = 1
-    lines: int = 0
+    lines: int = 0  # on the pages that were looked at
+    flow: Flow = field(default_factory=Flow)
     admitted: bool = False
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}

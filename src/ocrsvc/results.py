@@ -61,11 +61,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Size in pixels of one page of the input; ``number`` counts from 1."""
+    """Size in pixels of one page of the input; ``number`` counts from 1.
+
+    ``lines_omitted``: lines that were found there and not read, because they are more than the limit.
+    """
 
     number: int
     width: int
     height: int
+    lines_omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

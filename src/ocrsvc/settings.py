@@ -76,9 +76,6 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(
         0.0, ge=0, le=1_000, description="Longest wait of an idle worker for company, in ms."
     )
-    stagger_ms: float = Field(
-        20.0, ge=0, le=1_000, description="How far the next line of a page yields to others, in ms."
-    )
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
     deadline_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time for one request, in seconds."
@@ -113,6 +110,12 @@ class Settings(BaseSettings):
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."
     )
     max_pages: int = Field(50, ge=1, le=10_000, description="Most pages of one PDF or TIFF.")
+    max_page_lines: int = Field(
+        2_000, ge=1, le=100_000, description="Most lines of one page that are read; the rest is counted."
+    )
+    max_request_lines: int = Field(
+        20_000, ge=1, le=1_000_000, description="Most lines of all pages of one input that are read."
+    )
     max_batch_files: int = Field(
         100, ge=1, le=10_000, description="Most files of one /api/ocr/batch request."
     )

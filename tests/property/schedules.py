@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from virtual_time import VirtualExecutor, VirtualLoop
 
-from ocrsvc.batcher import Batcher, Lane
+from ocrsvc.batcher import Batcher, Flow, Lane
 from ocrsvc.buckets import Buckets, stack
 from ocrsvc.cost import CostModel, Sized
 from ocrsvc.errors import OcrError
@@ -46,8 +46,7 @@ class Request:
     lines: tuple[Line, ...]
     after: float = 0.0
     deadline: float = math.inf
-    weight: float = 1.0
-    outstanding: int = 0
+    flow: int | None = None  # requests of one number are one reading
     admitted: bool = False
     cancel: tuple[tuple[int, float], ...] = ()
 
@@ -60,7 +59,6 @@ class World:
     max_batch: int = 8
     t_max_ms: float = 40.0
     max_wait_ms: float = 0.0
-    stagger_ms: float = 5.0
     max_queue_seconds: float = FOREVER
     fixed_seconds: float = 0.001
     seconds_per_pixel: float = 0.0002
@@ -83,6 +81,7 @@ class Record:
     arrived: float
     future: asyncio.Future[str]
     units: int
+    flow: Flow
     done_at: float = math.inf
     starts: list[float] = field(default_factory=list)
     order: int = -1  # of its first run
@@ -146,6 +145,7 @@ class Simulation:
         self.unwanted: list[Record] = []  # lines that the engine was given although nobody waited for them
         self.stuck = stuck
         self._by_number: dict[int, Record] = {}
+        self._flows: dict[int, Flow] = {}
         self._count = 0
         self._engine_clock = 0.0
         self._last_seconds = 0.0
@@ -156,7 +156,6 @@ class Simulation:
             max_batch=world.max_batch,
             t_max_ms=world.t_max_ms,
             max_wait_ms=world.max_wait_ms,
-            stagger_ms=world.stagger_ms,
             max_queue_seconds=world.max_queue_seconds,
             cost=self.cost,
             executor=self.executor,
@@ -190,13 +189,13 @@ class Simulation:
 
     def submit(self, request: Request) -> list[Record]:
         now = self.loop.time()
+        flow = Flow() if request.flow is None else self._flows.setdefault(request.flow, Flow())
         payloads = [self._payload(line) for line in request.lines]
         try:
             futures = self.batcher.submit(
                 [(line.lane, payload) for line, payload in zip(request.lines, payloads, strict=True)],
                 deadline=now + request.deadline,
-                weight=request.weight,
-                outstanding=request.outstanding,
+                flow=flow,
                 admitted=request.admitted,
             )
         except OcrError as error:
@@ -204,7 +203,7 @@ class Simulation:
             self.refused_numbers.update(payload.number for payload in payloads)
             return []
         fresh = [
-            Record(p, i, request, now, future, max(1, round(self.cost.seconds(p.line.lane, 1) * 1e6)))
+            Record(p, i, request, now, future, max(1, round(self.cost.seconds(p.line.lane, 1) * 1e6)), flow)
             for i, (p, future) in enumerate(zip(payloads, futures, strict=True))
         ]
         for record in fresh:
@@ -246,7 +245,8 @@ class Simulation:
 
     @property
     def idle(self) -> int:
-        return self.world.workers - self.executor.running
+        load = self.batcher.load()
+        return load.workers - load.busy
 
 
 def lines(*, poison: bool = False, liar: bool = False) -> st.SearchStrategy[Line]:
@@ -266,7 +266,6 @@ def requests(
     *,
     deadlines: bool = False,
     cancels: bool = False,
-    weights: bool = True,
 ) -> st.SearchStrategy[list[Request]]:
     """Up to a dozen submissions of up to a dozen lines, some at the same instant, some far apart."""
     one = st.builds(
@@ -276,8 +275,7 @@ def requests(
         deadline=st.sampled_from([math.inf, math.inf, 0.003, 0.02, 0.1, 1.0])
         if deadlines
         else st.just(math.inf),
-        weight=st.sampled_from([1.0, 1.0, 0.5, 2.0]) if weights else st.just(1.0),
-        outstanding=st.sampled_from([0, 0, 0, 3, 40]),
+        flow=st.sampled_from([None, None, 0, 1]),
         cancel=(
             st.lists(st.tuples(st.integers(0, 11), st.sampled_from([0.0, 0.001, 0.01, 0.1])), max_size=4).map(
                 tuple
@@ -299,7 +297,6 @@ def worlds(
         max_batch=st.sampled_from([1, 2, 3, 8, 32]),
         t_max_ms=st.sampled_from([0.5, 5.0, 20.0, 40.0, 1000.0]),
         max_wait_ms=st.sampled_from([0.0, 2.0, 15.0]) if max_wait else st.just(0.0),
-        stagger_ms=st.sampled_from([0.0, 1.0, 5.0, 50.0]),
         max_queue_seconds=st.just(FOREVER) if queue_seconds is None else queue_seconds,
         fixed_seconds=st.sampled_from([0.0, 0.001, 0.01]),
         seconds_per_pixel=st.sampled_from([0.00002, 0.0002, 0.001]),

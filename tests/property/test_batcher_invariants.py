@@ -137,7 +137,7 @@ def test_invariant_05_a_batch_has_rows_and_ends_within_t_max(
         rows = len(run.numbers)
         assert 1 <= rows <= world.max_batch
         assert rows == 1 or simulation.cost.seconds(run.lane, rows) <= world.t_max_ms / 1000 + EPSILON
-    assert simulation.executor.peak <= world.workers
+    assert simulation.executor.peak <= world.workers + 1, "one more for short readings"
 
 
 @random_schedules
@@ -185,16 +185,28 @@ def test_invariant_07_outstanding_work_is_counted_exactly(
 
 
 @random_schedules
-@given(world=worlds(), jobs=requests(cancels=True, weights=False))
-def test_invariant_08_nobody_overtakes_beyond_the_stagger(
+@given(world=worlds(), jobs=requests(cancels=True))
+def test_invariant_08_the_fair_order_decides_who_is_first(
     world: World, jobs: list[Request], count: Count
 ) -> None:
-    simulation = count(Simulation(world).play(jobs))
-    started = [r for r in simulation.records if r.starts]
-    for slow, fast in itertools.permutations(started, 2):
-        bound = slow.arrived + world.stagger_ms / 1000 * (slow.request.outstanding + slow.index)
-        if slow.lane == fast.lane and fast.arrived > bound + EPSILON:
-            assert slow.order <= fast.order
+    simulation = Simulation(world)
+    heads: list[tuple[bool, tuple[float, int]]] = []
+    genuine = Batcher._pick
+
+    def pick(batcher: Batcher[object, object]) -> object:
+        waiting = [item for item in batcher._waiting if item.waits]
+        batch = genuine(batcher)
+        if batch is not None:
+            first = batch.items[0]
+            assert len({item.short for item in batch.items}) == 1, "a long run would hold a short reading up"
+            rivals = [(each.tag, each.job.flow.number) for each in waiting if each.short == first.short]
+            heads.append((first.short, (first.tag, first.job.flow.number)))
+            assert heads[-1][1] == min(rivals)
+        return batch
+
+    with patch.object(Batcher, "_pick", pick):
+        count(simulation.play(jobs))
+    assert heads
 
 
 @random_schedules

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 # A command reads the user's own files and nobody waits behind them: limits made for a public service only get
 # in the way. What the user sets in the environment still holds.
-OFFLINE: dict[str, Any] = {"deadline_seconds": 3600.0, "max_queue_seconds": 86_400.0, "max_pages": 10_000}
+OFFLINE: dict[str, Any] = {
+    "deadline_seconds": 3600.0,
+    "max_queue_seconds": 86_400.0,
+    "max_pages": 10_000,
+    "max_page_lines": 20_000,
+    "max_request_lines": 1_000_000,
+}
 
 
 _PREFIX = "OCRSVC_"

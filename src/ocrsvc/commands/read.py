@@ -15,7 +15,7 @@ from ocrsvc.commands import configuration
 from ocrsvc.commands.output import Folder, Output, Stream, message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.commands.sources import STDIN, Source, find, listed
-from ocrsvc.results import Document
+from ocrsvc.results import Document, Page
 
 if TYPE_CHECKING:
     from ocrsvc.request import ReadOptions
@@ -166,6 +166,10 @@ def _folder(format_name: str, path: Path, sources: Sequence[Source]) -> Folder:
         ) from error
 
 
+def _cut(page: Page) -> str:
+    return f"page {page.number} has {page.lines_omitted} lines more than the limit; they are left out"
+
+
 def _share(value: str) -> float:
     try:
         share = float(value)
@@ -185,6 +189,9 @@ async def _read(sources: Sequence[Source], settings: Settings, request: ReadOpti
             async for source, answer in answers:
                 if isinstance(answer, Document):
                     output.put(source, answer)
+                    for page in answer.pages:
+                        if page.lines_omitted:
+                            print(f"ocrsvc: {source.title}: {_cut(page)}", file=sys.stderr)
                 else:
                     failed += 1
                     output.fail(source, answer)

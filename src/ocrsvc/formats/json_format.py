@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
-from ocrsvc.results import Document, Line
+from ocrsvc.results import Document, Line, Page
 
 CONFIDENCE_DIGITS = 4
 PIXEL_DIGITS = 1  # finer than any detector's polygon is true
@@ -19,9 +19,7 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
     body |= {
         "text": document.text,
         "lines": [_line(line, characters=rendering.characters) for line in document.lines],
-        "pages": [
-            {"number": page.number, "width": page.width, "height": page.height} for page in document.pages
-        ],
+        "pages": [_page(page) for page in document.pages],
         "model": {"name": document.model.name, "digest": document.model.digest},
         "timing_ms": {
             stage: round(float(spent), MILLISECOND_DIGITS) for stage, spent in document.timing_ms.items()
@@ -30,6 +28,11 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
     if rendering.request_id is not None:
         body["request_id"] = rendering.request_id
     return body
+
+
+def _page(page: Page) -> dict[str, Any]:
+    body = {"number": page.number, "width": page.width, "height": page.height}
+    return body | {"lines_omitted": page.lines_omitted} if page.lines_omitted else body
 
 
 def _line(line: Line, *, characters: bool) -> dict[str, Any]:

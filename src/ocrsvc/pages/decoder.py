@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -15,7 +15,8 @@ from ocrsvc.pages.source import Limits, PageImage, Source
 
 T = TypeVar("T")
 
-SMALL_BYTES = 1_250_000  # of memory: the picture of a line, decoded in the trip that opens it
+_SMALL_BYTES = 1_250_000  # of memory: the picture of a line, decoded in the trip that opens it
+_SMALL_FILE_BYTES = 256 * 1024  # most often of a line, which is opened beside those that are large
 
 
 class OpenedInput(Protocol):
@@ -41,6 +42,7 @@ class Decoder:
     def __init__(self, limits: Limits, *, threads: int, processes: int, cpu_seconds: float) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._small_pool = ThreadPoolExecutor(1, thread_name_prefix="decode-small")
         self._processes = DecoderProcesses(processes, limits, cpu_seconds=cpu_seconds)
         self._begun: dict[object, float] = {}  # when each thread at work began, by time.monotonic
 
@@ -62,17 +64,22 @@ class Decoder:
         Such a picture takes one trip to the pool instead of three. Raises what ``decoding.open_source`` and
         ``Source.page`` raise; Unavailable if no process can be started.
         """
-        found = await self.run(self._open, data, pages, look)
+        pool = self._small_pool if len(data) <= _SMALL_FILE_BYTES else self._pool
+        found = await self._in(pool, self._open, data, pages, look)
         return found or await self._processes.open(data, pages)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """What ``work(*arguments)`` returns, called on one of the threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._watched, work, *arguments)
+        return await self._in(self._pool, work, *arguments)
 
     def close(self) -> None:
         """End all processes, whatever they do, and the threads when their work is done."""
         self._processes.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._small_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _in(self, pool: Executor, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, self._watched, work, *arguments)
 
     def _watched(self, work: Callable[..., T], *arguments: object) -> T:
         key = object()
@@ -89,7 +96,7 @@ class Decoder:
         if source is None:
             return None
         (number,) = source.numbers
-        if source.decode_bytes(number) > SMALL_BYTES:
+        if source.decode_bytes(number) > _SMALL_BYTES:
             return _ThreadSource(self, source)
         try:
             return Seen(look(source.page(number)))

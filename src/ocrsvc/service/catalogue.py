@@ -66,6 +66,8 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "max_batch_files": settings.max_batch_files,
             "max_image_pixels": settings.max_image_pixels,
             "max_pages": settings.max_pages,
+            "max_page_lines": settings.max_page_lines,
+            "max_request_lines": settings.max_request_lines,
             "deadline_seconds": settings.deadline_seconds,
         },
         "defaults": {

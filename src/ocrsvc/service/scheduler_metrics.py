@@ -29,7 +29,9 @@ class SchedulerMetrics:
             registry=registry,
         )
         self._releases = self._counter(
-            "ocrsvc_batch_release_total", "Why a batch was not larger: full, t_max, spread, empty.", "reason"
+            "ocrsvc_batch_release_total",
+            "Why a batch was not larger: full, t_max, spread, empty, short.",
+            "reason",
         )
         self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
         self._refusals = self._counter("ocrsvc_jobs_refused_total", "Pages not let in.", "reason")

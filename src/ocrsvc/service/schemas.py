@@ -55,6 +55,11 @@ class PageShape(Shape):
     number: int = Field(ge=1)
     width: int
     height: int
+    lines_omitted: int | None = Field(
+        None,
+        ge=1,
+        description="Lines that were found there and not read, beyond the server's limit; else absent.",
+    )
 
 
 class ModelIdShape(Shape):
@@ -173,6 +178,8 @@ class LimitsShape(Shape):
     max_batch_files: int
     max_image_pixels: int
     max_pages: int
+    max_page_lines: int
+    max_request_lines: int
     deadline_seconds: float
 
 
