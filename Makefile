@@ -1,7 +1,7 @@
 # Everything runs in .venv with nothing but a Python >= 3.11 on the machine, and without root.
 #
 #   make serve     the service on http://127.0.0.1:8000        make setup    .venv with everything for development
-#   make test      all tests (see below)                       make lint     ruff and mypy
+#   make test      all tests (see below)                       make lint     ruff, mypy, import-linter
 #   make bench     the benchmarks in bench/, DATA=folder       make format   ruff, rewriting files
 #   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
 #   make image-x86, make image-arm64   images for docker and podman (docs/containers.md); make test-arm64 DATA=folder
@@ -74,6 +74,7 @@ lint: $(VENV)/.setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
 format: $(VENV)/.setup
 	@$(BIN)/ruff check --fix .

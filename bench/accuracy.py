@@ -26,7 +26,7 @@ from peers import DISTRIBUTIONS, Absent, add_models, expand, open_peer
 from peers.batches import plan
 from slices import Line, Share
 
-from ocrsvc import evaluation
+from ocrsvc.diagnosis import evaluation
 from ocrsvc.pages import decoding
 from ocrsvc.pages.source import Limits
 

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from lines import order, spread
 
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.manifest import Manifest
 
 Run = Callable[[], object]
 

@@ -11,7 +11,7 @@ import onnxruntime as ort
 from cells import Cell, pixels, runner, session
 from lines import spread
 
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.manifest import Manifest
 
 _ENOUGH = 0.8  # of a claimed gain
 _BLOG_THREADS = 14

@@ -20,9 +20,9 @@ from peers.recogniser import Picture
 from PIL import Image, ImageDraw
 from slices import Line, Slice
 
-from ocrsvc.charsets import named
-from ocrsvc.crops import cut
-from ocrsvc.evaluation import Sample
+from ocrsvc.diagnosis.evaluation import Sample
+from ocrsvc.pages.crops import cut
+from ocrsvc.recognition.charsets import named
 
 if TYPE_CHECKING:
     from ocrsvc.training.corpus import Corpus

@@ -18,13 +18,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocrsvc import cpu, enhance, evaluation
-from ocrsvc.buckets import fit
-from ocrsvc.engine import Recogniser
-from ocrsvc.models import Registry
-from ocrsvc.pages import decoding
+from ocrsvc.diagnosis import evaluation
+from ocrsvc.machine import cpu
+from ocrsvc.models.buckets import fit
+from ocrsvc.models.registry import Registry
+from ocrsvc.pages import decoding, enhance
 from ocrsvc.pages.source import Limits
-from ocrsvc.segments import cut, join
+from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.recognition.segments import cut, join
 from ocrsvc.settings import Settings
 
 FIXED_WIDTH = 320  # what most CRNN services scale every line to

@@ -23,7 +23,7 @@ from typing import Any
 import onnxruntime as ort
 from profiler import Profiler
 
-from ocrsvc import cli
+from ocrsvc.commands import cli
 from ocrsvc.pages import decoding
 
 

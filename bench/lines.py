@@ -26,7 +26,7 @@ import machine
 from peers import DISTRIBUTIONS, Absent, Picture, add_models, expand, open_peer
 from peers.batches import Plan, plan
 
-from ocrsvc import evaluation
+from ocrsvc.diagnosis import evaluation
 from ocrsvc.pages import decoding
 from ocrsvc.pages.source import Limits
 

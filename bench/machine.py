@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ocrsvc import cpu
+from ocrsvc.machine import cpu
 
 
 def describe(packages: Iterable[str] = ()) -> dict[str, Any]:

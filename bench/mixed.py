@@ -37,7 +37,7 @@ from lines import order, spread
 from systems import raw
 from throughput import percentile
 
-from ocrsvc import evaluation
+from ocrsvc.diagnosis import evaluation
 
 PHASES = ("idle", "lines", "mixed", "full")
 _WITH_PAGES = ("mixed", "full")  # where the lines beside a page are those that count

@@ -24,9 +24,9 @@ from typing import Any
 import machine
 import report
 
-from ocrsvc import evaluation
-from ocrsvc.reader import open_reader
-from ocrsvc.request import ReadOptions
+from ocrsvc.diagnosis import evaluation
+from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.request import ReadOptions
 from ocrsvc.settings import Settings
 
 RAPIDOCR = "rapidocr"

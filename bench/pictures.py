@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from peers.recogniser import Picture
 
-from ocrsvc import evaluation
+from ocrsvc.diagnosis import evaluation
 from ocrsvc.pages import decoding
 from ocrsvc.pages.source import Limits
 

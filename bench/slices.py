@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from peers.recogniser import Picture
 
-from ocrsvc.evaluation import Sample, normal, rate_line
+from ocrsvc.diagnosis.evaluation import Sample, normal, rate_line
 
 LOW_PIXELS = 20  # a crop below this height is of low resolution
 LONG_CHARACTERS = 25  # in normal form

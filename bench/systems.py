@@ -21,8 +21,8 @@ from peers.batches import plan
 from peers.own import Own
 from peers.recogniser import Picture
 
-from ocrsvc import runtime
-from ocrsvc.buckets import stack
+from ocrsvc.models import runtime
+from ocrsvc.models.buckets import stack
 
 LIMIT_ROWS = (1, 4, None)  # rows of a batch; None: as many as 40 ms hold
 

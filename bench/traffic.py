@@ -28,7 +28,7 @@ import report
 from cells import runner, session
 from peers.own import manifest
 
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.manifest import Manifest
 
 _RUNS = 5  # after one that warms up
 _COPY_BYTES, _COPY_SECONDS = 2**26, 1.0

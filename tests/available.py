@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from ocrsvc.models import default_models_dir
+from ocrsvc.models.registry import default_models_dir
 
 TRAINING = (
     "torch",

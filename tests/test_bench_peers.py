@@ -21,10 +21,10 @@ from peers.ppocr import BUCKETS, WHEELS, PpOcr, Wheel
 from peers.recogniser import Absent, Prepared
 from peers.tesseract import Tesseract, pages
 
-from ocrsvc import ppocr
-from ocrsvc.evaluation import distance, normal
-from ocrsvc.manifest import save
-from ocrsvc.wheels import WheelFile
+from ocrsvc.diagnosis.evaluation import distance, normal
+from ocrsvc.models import ppocr
+from ocrsvc.models.manifest import save
+from ocrsvc.models.wheels import WheelFile
 
 TEXT = "上海浦东发展银行2026"
 

@@ -14,7 +14,7 @@ import pytest
 import stripe_data
 import tiny_model
 
-from ocrsvc.manifest import save
+from ocrsvc.models.manifest import save
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import slices
 from available import need_training
 from slices import REAL, Line
 
-from ocrsvc.evaluation import Sample
+from ocrsvc.diagnosis.evaluation import Sample
 
 
 def line(text: str, *, source: str = "a", height: int = 32, key: str = "a/img/1.png") -> Line:

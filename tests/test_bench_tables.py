@@ -26,7 +26,7 @@ import throughput
 import tiny_model
 from peers.own import manifest
 
-from ocrsvc.models import default_models_dir
+from ocrsvc.models.registry import default_models_dir
 
 
 @pytest.mark.timeout(180)  # sessions of two threads wait for each other on a machine that is busy with others

@@ -91,7 +91,7 @@ def test_installed_it_reads_and_serves(
     picture.write_bytes(png(draw_page().image))
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OCRSVC_PORT": "0"}
 
-    where = "import ocrsvc, ocrsvc.models; print(ocrsvc.__file__, ocrsvc.models.default_models_dir())"
+    where = "import ocrsvc, ocrsvc.models.registry; print(ocrsvc.__file__, ocrsvc.models.registry.default_models_dir())"
     told = subprocess.run(
         [installed / "python", "-c", where],
         env=environment,

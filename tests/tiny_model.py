@@ -15,7 +15,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ocrsvc.manifest import InputSpec, Manifest, ModelFile, save
+from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, save
 
 CHARSET = "0123456789ABXY中文 "
 STRIDE = 8

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import cpu, engine, lines, segments
 from ocrsvc.errors import UnknownModel
-from ocrsvc.manifest import Manifest, load
-from ocrsvc.models import Registry
+from ocrsvc.machine import cpu
+from ocrsvc.models.manifest import Manifest, load
+from ocrsvc.models.registry import Registry
+from ocrsvc.reading import lines
+from ocrsvc.recognition import recogniser, segments
 from ocrsvc.results import LineText
 from ocrsvc.settings import Precision, Settings
 from peers.recogniser import Absent, Picture, Prepared
@@ -40,7 +42,7 @@ class Own:
             raise Absent(f"{name} has no {precision} weights, only {', '.join(spec.precisions)}")
         self.name = f"{name}@{precision}"
         self.spec = spec
-        self._engine = engine.Recogniser(spec, cpu=cpu.inspect(), precision=_PRECISIONS[precision])
+        self._engine = recogniser.Recogniser(spec, cpu=cpu.inspect(), precision=_PRECISIONS[precision])
         size = f"{self._engine.file.size / 1e6:.1f} MB"
         self.about = f"{spec.name} {precision}, {size}, {self._engine.id.digest[:14]}, as served"
 

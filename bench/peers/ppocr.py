@@ -21,9 +21,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import ppocr, runtime
-from ocrsvc.manifest import ModelFile
-from ocrsvc.wheels import WheelFile
+from ocrsvc.models import ppocr, runtime
+from ocrsvc.models.manifest import ModelFile
+from ocrsvc.models.wheels import WheelFile
 from peers.recogniser import Absent, Picture, Prepared
 
 Scaled = NDArray[np.uint8]  # a line at the model's height, [height,w,3]

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ocrsvc import cpu
+from ocrsvc.machine import cpu
 
 MAX_BATCH = 16
 WAIT_MS = 5

@@ -1,5 +1,5 @@
 """``python -m ocrsvc`` is ``ocrsvc``."""
 
-from ocrsvc.cli import main
+from ocrsvc.commands.cli import main
 
 raise SystemExit(main())

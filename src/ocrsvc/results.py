@@ -17,8 +17,8 @@ class Character:
     """One character that CTC emitted.
 
     ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction;
-    ``confidence`` is the probability that it is right (``ocrsvc.confidence``); without a calibration, and before one
-    is applied, the probability at its CTC peak.
+    ``confidence`` is the probability that it is right (``ocrsvc.models.calibration``); without a calibration, and
+    before one is applied, the probability at its CTC peak.
     """
 
     text: str

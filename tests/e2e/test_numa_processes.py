@@ -24,7 +24,8 @@ SERVE = """
 import sys
 from functools import partial
 from pathlib import Path
-from ocrsvc import cli, processes
+from ocrsvc.commands import cli
+from ocrsvc.machine import processes
 
 if __name__ == "__main__":
     processes.places = partial(processes.places, root=Path(sys.argv[1]))

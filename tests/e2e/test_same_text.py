@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from available import model_name
 
-from ocrsvc.reader import open_reader
-from ocrsvc.request import ReadOptions
+from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.request import ReadOptions
 from ocrsvc.results import Line
 from ocrsvc.settings import Settings
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from virtual_time import VirtualExecutor, VirtualLoop
 
-from ocrsvc.batcher import Batcher, Flow, Lane
-from ocrsvc.buckets import Buckets, stack
-from ocrsvc.cost import CostModel, Sized
 from ocrsvc.errors import OcrError
+from ocrsvc.models.buckets import Buckets, stack
+from ocrsvc.scheduling.batcher import Batcher, Flow, Lane
+from ocrsvc.scheduling.cost import CostModel, Sized
 
 BUCKETS = Buckets((8, 16, 24, 32, 48, 64))
 HEIGHT = 2

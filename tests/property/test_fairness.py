@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schedules import FOREVER, Line, Record, Request, Simulation, World
 
-from ocrsvc.fairness import FairClock, Flow
+from ocrsvc.scheduling.fairness import FairClock, Flow
 
 Count = Callable[[Simulation], Simulation]
 

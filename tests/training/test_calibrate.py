@@ -16,7 +16,7 @@ from available import need_training
 
 need_training()
 
-from ocrsvc.manifest import load  # noqa: E402
+from ocrsvc.models.manifest import load  # noqa: E402
 from ocrsvc.training import cli  # noqa: E402
 from ocrsvc.training.calibrate import fit, logistic  # noqa: E402
 from ocrsvc.training.readings import Reading  # noqa: E402

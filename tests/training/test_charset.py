@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from available import need_training
 
-from ocrsvc.charsets import SCRIPTS, named
+from ocrsvc.recognition.charsets import SCRIPTS, named
 from ocrsvc.training import charset
 
 FIRST = 7158  # characters that the first models wrote

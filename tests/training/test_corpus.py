@@ -12,7 +12,7 @@ from available import need_training
 
 need_training()
 
-from ocrsvc.charsets import named  # noqa: E402
+from ocrsvc.recognition.charsets import named  # noqa: E402
 from ocrsvc.training import charset  # noqa: E402
 from ocrsvc.training.corpus import Corpus, running_text  # noqa: E402
 

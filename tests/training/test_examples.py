@@ -14,7 +14,7 @@ from drawings import Picture
 
 need_training()
 
-from ocrsvc.manifest import InputSpec, Manifest  # noqa: E402
+from ocrsvc.models.manifest import InputSpec, Manifest  # noqa: E402
 from ocrsvc.training import charset, examples  # noqa: E402
 from ocrsvc.training.samples import Sample  # noqa: E402
 

@@ -24,9 +24,11 @@ import yaml  # noqa: E402
 from onnx import numpy_helper  # noqa: E402
 from tiny_training import RECIPE  # noqa: E402
 
-from ocrsvc import cpu, ctc, manifest  # noqa: E402
-from ocrsvc.buckets import fit, stack  # noqa: E402
-from ocrsvc.engine import Recogniser  # noqa: E402
+from ocrsvc.machine import cpu  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.models.buckets import fit, stack  # noqa: E402
+from ocrsvc.recognition import ctc  # noqa: E402
+from ocrsvc.recognition.recogniser import Recogniser  # noqa: E402
 from ocrsvc.training import cli, export, package, quantize, teacher  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor  # noqa: E402

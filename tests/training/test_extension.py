@@ -13,12 +13,13 @@ from drawings import Picture
 
 need_training()
 
-from ocrsvc import cpu, manifest  # noqa: E402
-from ocrsvc.buckets import fit  # noqa: E402
-from ocrsvc.engine import Recogniser  # noqa: E402
 from ocrsvc.errors import UnknownCharset  # noqa: E402
-from ocrsvc.manifest import Manifest, ModelFile  # noqa: E402
-from ocrsvc.models import Registry  # noqa: E402
+from ocrsvc.machine import cpu  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.models.buckets import fit  # noqa: E402
+from ocrsvc.models.manifest import Manifest, ModelFile  # noqa: E402
+from ocrsvc.models.registry import Registry  # noqa: E402
+from ocrsvc.recognition.recogniser import Recogniser  # noqa: E402
 from ocrsvc.settings import Precision, Settings  # noqa: E402
 from ocrsvc.training import cli, extension  # noqa: E402
 from ocrsvc.training.teacher import Head  # noqa: E402

@@ -18,9 +18,9 @@ need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc import manifest  # noqa: E402
-from ocrsvc.buckets import fit as scale  # noqa: E402
-from ocrsvc.manifest import Manifest  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.models.buckets import fit as scale  # noqa: E402
+from ocrsvc.models.manifest import Manifest  # noqa: E402
 from ocrsvc.training import charset, cli, finetune, folder, golden, tuning, weights  # noqa: E402
 from ocrsvc.training import state as state_module  # noqa: E402
 from ocrsvc.training.features import PAD_VALUE  # noqa: E402

@@ -23,9 +23,10 @@ need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc import cpu, manifest  # noqa: E402
-from ocrsvc.buckets import fit  # noqa: E402
-from ocrsvc.engine import Recogniser  # noqa: E402
+from ocrsvc.machine import cpu  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.models.buckets import fit  # noqa: E402
+from ocrsvc.recognition.recogniser import Recogniser  # noqa: E402
 from ocrsvc.training import classic, cli, scratch  # noqa: E402
 from ocrsvc.training.commands import step  # noqa: E402
 from ocrsvc.training.fonts import Library  # noqa: E402

@@ -19,7 +19,7 @@ need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc.buckets import fit, stack  # noqa: E402
+from ocrsvc.models.buckets import fit, stack  # noqa: E402
 from ocrsvc.training import charset, features, teacher  # noqa: E402
 from ocrsvc.training.corpus import Corpus  # noqa: E402
 from ocrsvc.training.features import BUCKETS, Extractor, Order  # noqa: E402

@@ -8,8 +8,9 @@ import onnx
 import pytest
 import tiny_model
 
-from ocrsvc import cpu, manifest
-from ocrsvc.engine import Recogniser
+from ocrsvc.machine import cpu
+from ocrsvc.models import manifest
+from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.training import cli, static
 
 

@@ -17,7 +17,7 @@ need_training()
 import torch  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from ocrsvc.buckets import fit, stack  # noqa: E402
+from ocrsvc.models.buckets import fit, stack  # noqa: E402
 from ocrsvc.training import charset, detector, net, opinions, teacher  # noqa: E402
 from ocrsvc.training.features import Extractor  # noqa: E402
 from ocrsvc.training.net import GELU_SLOPE, SHAPES, Crnn, normalise  # noqa: E402

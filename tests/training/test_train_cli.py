@@ -18,9 +18,9 @@ need_training()
 
 import torch  # noqa: E402
 
-from ocrsvc import manifest  # noqa: E402
-from ocrsvc.buckets import fit as scale  # noqa: E402
-from ocrsvc.models import default_models_dir  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.models.buckets import fit as scale  # noqa: E402
+from ocrsvc.models.registry import default_models_dir  # noqa: E402
 from ocrsvc.training import charset, cli, features, folder, photos, stages, state, teacher  # noqa: E402
 from ocrsvc.training.commands import step  # noqa: E402
 from ocrsvc.training.corpus import Corpus  # noqa: E402

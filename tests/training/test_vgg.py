@@ -14,8 +14,9 @@ import onnx  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 import torch  # noqa: E402
 
-from ocrsvc import cpu, manifest  # noqa: E402
-from ocrsvc.engine import Recogniser  # noqa: E402
+from ocrsvc.machine import cpu  # noqa: E402
+from ocrsvc.models import manifest  # noqa: E402
+from ocrsvc.recognition.recogniser import Recogniser  # noqa: E402
 from ocrsvc.training import folder, vgg  # noqa: E402
 from ocrsvc.training.vgg import Shape, Vgg  # noqa: E402
 

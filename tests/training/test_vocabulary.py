@@ -12,8 +12,8 @@ from available import need_training
 
 need_training()
 
-from ocrsvc.bigrams import TABLE  # noqa: E402
-from ocrsvc.lexicon import WORDS, shipped  # noqa: E402
+from ocrsvc.recognition.bigrams import TABLE  # noqa: E402
+from ocrsvc.recognition.lexicon import WORDS, shipped  # noqa: E402
 from ocrsvc.training import charset, cli, vocabulary  # noqa: E402
 
 
@@ -60,7 +60,7 @@ def test_the_tables_that_ship_are_those_that_are_made(
     (tmp_path / "list").write_text("\n".join(["Ann", *shipped()]), encoding="utf-8")
     cli.main(["vocabulary", "--words", str(tmp_path / "list"), "--out", str(tmp_path)])
     assert capsys.readouterr().out == f"{tmp_path}: 159059 pairs, {len(shipped())} words\n"
-    package = resources.files("ocrsvc")
+    package = resources.files("ocrsvc.recognition")
     made, kept = (gzip.decompress(each.joinpath(WORDS).read_bytes()) for each in (tmp_path, package))
     assert made == kept
     with np.load(tmp_path / TABLE) as ours, np.load(str(package.joinpath(TABLE))) as theirs:

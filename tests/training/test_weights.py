@@ -16,8 +16,8 @@ need_training()
 import onnxruntime as ort  # noqa: E402
 import torch  # noqa: E402
 
-from ocrsvc.buckets import fit, stack  # noqa: E402
-from ocrsvc.models import default_models_dir  # noqa: E402
+from ocrsvc.models.buckets import fit, stack  # noqa: E402
+from ocrsvc.models.registry import default_models_dir  # noqa: E402
 from ocrsvc.training import folder as folder_module  # noqa: E402
 from ocrsvc.training.features import BUCKETS, PAD_VALUE  # noqa: E402
 from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Crnn, normalise  # noqa: E402

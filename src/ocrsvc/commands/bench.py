@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ocrsvc.commands import configuration
+from ocrsvc.diagnosis import configuration
 
 EPILOG = """\
 examples:
@@ -44,8 +44,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 def run_report(options: argparse.Namespace) -> int:
     """Measure, print each row, write the file."""
     settings = configuration.load_tuned(offline=True, model=options.model).settings
-    from ocrsvc import benchmark, cpu, ppocr
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import benchmark
+    from ocrsvc.machine import cpu
+    from ocrsvc.models import ppocr
+    from ocrsvc.models.registry import Registry
 
     registry = Registry(settings)
     names = [options.model] if options.model else [each for each in registry.names() if each != ppocr.NAME]

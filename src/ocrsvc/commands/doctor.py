@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.commands import configuration
+from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
-    from ocrsvc.doctor import Check
-    from ocrsvc.tuned import Sourced
+    from ocrsvc.diagnosis.doctor import Check
+    from ocrsvc.diagnosis.tuned import Sourced
 
 EPILOG = """\
 examples:
@@ -78,8 +78,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _checks(sourced: Sourced) -> Iterable[Check]:
     """Yield each check as soon as it is made."""
-    from ocrsvc import cpu, doctor
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import doctor
+    from ocrsvc.machine import cpu
+    from ocrsvc.models.registry import Registry
 
     settings = sourced.settings
     machine = cpu.inspect()

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.commands import configuration
 from ocrsvc.commands.output import message
 from ocrsvc.commands.readings import opened, readings
+from ocrsvc.diagnosis import configuration
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
-    from ocrsvc.evaluation import Kind, Sample, Scores
+    from ocrsvc.diagnosis.evaluation import Kind, Sample, Scores
     from ocrsvc.settings import Settings
 
 EPILOG = """\
@@ -87,7 +87,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the scores; 1 if any picture could not be read."""
-    from ocrsvc import evaluation
+    from ocrsvc.diagnosis import evaluation
 
     settings = configuration.load_offline(
         model=options.model, detector=options.detector, precision=options.precision
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
-    from ocrsvc.request import ReadOptions
+    from ocrsvc.reading.request import ReadOptions
 
     request = ReadOptions(mode="line" if kind == "lines" else "page")
     documents, failures = {}, {}

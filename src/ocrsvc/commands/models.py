@@ -7,10 +7,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.commands import configuration
+from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
-    from ocrsvc.manifest import Manifest
+    from ocrsvc.models.manifest import Manifest
 
 EPILOG = """\
 examples:
@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table, or the array."""
-    from ocrsvc.models import Registry
+    from ocrsvc.models.registry import Registry
 
     settings = configuration.load()
     registry = Registry(settings)

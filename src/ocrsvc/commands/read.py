@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc import formats
-from ocrsvc.commands import configuration
 from ocrsvc.commands.output import Folder, Output, Stream, message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.commands.sources import STDIN, Source, find, listed
+from ocrsvc.diagnosis import configuration
 from ocrsvc.results import Document, Page
 
 if TYPE_CHECKING:
-    from ocrsvc.request import ReadOptions
+    from ocrsvc.reading.request import ReadOptions
     from ocrsvc.settings import Settings
 
 EPILOG = """\
@@ -121,8 +121,8 @@ def run(options: argparse.Namespace) -> int:
         if warning:
             print(f"ocrsvc: {warning}", file=sys.stderr)
 
-    from ocrsvc.charsets import characters_of
-    from ocrsvc.request import ReadOptions
+    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.recognition.charsets import characters_of
 
     if options.charset is not None:
         characters_of(options.charset)  # once and now, not as an error of every file

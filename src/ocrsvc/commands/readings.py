@@ -8,13 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
-from ocrsvc import cpu
 from ocrsvc.commands.progress import progress
+from ocrsvc.machine import cpu
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
-    from ocrsvc.reader import Reader
-    from ocrsvc.request import ReadOptions
+    from ocrsvc.reading.reader import Reader
+    from ocrsvc.reading.request import ReadOptions
     from ocrsvc.settings import Settings
 
 Question = TypeVar("Question")
@@ -35,7 +35,7 @@ async def opened(settings: Settings, *, warm: bool = False) -> AsyncIterator[Rea
     ``warm`` runs every shape once before, which only pays where times are measured: one file is read sooner
     without.
     """
-    from ocrsvc.reader import open_reader
+    from ocrsvc.reading.reader import open_reader
 
     reader = open_reader(settings)
     try:

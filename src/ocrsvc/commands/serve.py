@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.commands import configuration
+from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
-    from ocrsvc.processes import Place
+    from ocrsvc.machine.processes import Place
 
 logger = logging.getLogger("ocrsvc")
 
@@ -103,7 +103,7 @@ def _several(options: argparse.Namespace) -> int:
     if not hasattr(os, "sched_setaffinity"):
         raise configuration.InvalidSettings("--processes-per-numa-node: only Linux binds processes to CPUs")
     settings = configuration.load(host=options.host, port=options.port, workers=options.workers)
-    from ocrsvc import processes
+    from ocrsvc.machine import processes
     from ocrsvc.service.logs import configuration as logging_configuration
 
     try:
@@ -129,11 +129,11 @@ def _several(options: argparse.Namespace) -> int:
 
 def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tuple[str, int]]) -> None:
     """What each process does: serve, as it would alone on its CPUs."""
-    from ocrsvc import cli
+    from ocrsvc.commands.exit_status import status_of
 
     options.workers = place.workers
     sockets = [_bound(host, port, reuse=True) for host, port in addresses]
-    raise SystemExit(cli.status_of(lambda: _serve(options, sockets)))
+    raise SystemExit(status_of(lambda: _serve(options, sockets)))
 
 
 def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:

@@ -7,14 +7,14 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.commands import configuration
+from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ocrsvc.diagnosis.tuned import Candidate, Record, Step, Value
     from ocrsvc.settings import Settings
-    from ocrsvc.tuned import Candidate, Record, Step, Value
 
 DEFAULT_SECONDS = 45.0
 BUSY_SHARE = 0.8  # of the cores; with less, others were at work as well
@@ -58,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
     """Measure, tell and keep."""
     settings = configuration.load(model=options.model)
 
-    from ocrsvc import cpu, tuned, tuner
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import tuned, tuner
+    from ocrsvc.machine import cpu
+    from ocrsvc.models.registry import Registry
 
     spec = Registry(settings).spec(settings.model)
     machine = cpu.inspect(cores=settings.workers)
@@ -99,7 +100,7 @@ def _words(values: Mapping[str, Value]) -> str:
 
 
 def _keep(record: Record, folder: Path, *, quiet: bool) -> None:
-    from ocrsvc import tuned
+    from ocrsvc.diagnosis import tuned
 
     choice = record.choice
     try:
@@ -122,8 +123,8 @@ def _keep(record: Record, folder: Path, *, quiet: bool) -> None:
 
 def _remark(record: Record, settings: Settings) -> None:
     """What the user should know of how far the figures hold."""
-    from ocrsvc.choice import MIN_ROUNDS
-    from ocrsvc.tuned import KNOBS
+    from ocrsvc.diagnosis.choice import MIN_ROUNDS
+    from ocrsvc.diagnosis.tuned import KNOBS
 
     if any(step.candidates[0].figure.rounds < MIN_ROUNDS for step in record.steps):
         _warn(f"some settings had fewer than {MIN_ROUNDS} rounds and keep their defaults: try more --seconds")

@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import memory
 from ocrsvc.errors import OcrError
+from ocrsvc.machine import memory
 from ocrsvc.pages import messages, pdf  # noqa: F401  (the library that draws PDFs belongs to what is measured below)
 from ocrsvc.pages.decoding import open_source, quieten
 from ocrsvc.pages.source import Allocate, Limits, Pixels, Source

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from ocrsvc import __version__
-from ocrsvc.reader import open_reader
+from ocrsvc.reading.reader import open_reader
 from ocrsvc.service import assets, problems, schemas
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes

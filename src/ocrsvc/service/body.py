@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator
 from starlette.requests import ClientDisconnect, Request
 
 from ocrsvc.errors import OcrError, RequestTimeout, ShuttingDown, TooLarge
-from ocrsvc.service.door import Visit
 from ocrsvc.service.record import record_of
+from ocrsvc.service.request_limit import Visit
 
 STALL_SECONDS = 30.0  # between two pieces of a body; slower clients hold memory for nothing
 # A body may take STALL_SECONDS, and a second more for so many bytes of it, but never longer than LONGEST_SECONDS.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc import __version__
-from ocrsvc.charsets import named
 from ocrsvc.formats import FORMATS
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages.decoding import ACCEPTED
+from ocrsvc.recognition.charsets import named
 from ocrsvc.service.parameters import CHARSET_MODES, DEFAULT_CHARSET_MODE, DEFAULT_FORMAT, DEFAULT_MODE, MODES
 from ocrsvc.settings import Settings
 

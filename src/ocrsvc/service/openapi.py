@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from ocrsvc.charsets import named
 from ocrsvc.formats import FORMATS
+from ocrsvc.recognition.charsets import named
 from ocrsvc.service.parameters import CHARSET_MODES, MODES
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
 

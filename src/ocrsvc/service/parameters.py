@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import cast, get_args
 
 from ocrsvc import formats
-from ocrsvc.charsets import characters_of
 from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
 from ocrsvc.formats import Format
-from ocrsvc.request import CharsetMode, Mode, ReadOptions
+from ocrsvc.reading.request import CharsetMode, Mode, ReadOptions
+from ocrsvc.recognition.charsets import characters_of
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)

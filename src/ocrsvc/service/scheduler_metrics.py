@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ocrsvc.batcher import Load
-from ocrsvc.observer import BatchReport, Outcome, Refusal, Release
+from ocrsvc.scheduling.batcher import Load
+from ocrsvc.scheduling.observer import BatchReport, Outcome, Refusal, Release
 
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

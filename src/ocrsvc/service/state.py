@@ -12,17 +12,17 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
-from ocrsvc import cgroup, cpu
-from ocrsvc.capacity import capacity
 from ocrsvc.errors import OcrError, Unavailable
-from ocrsvc.manifest import Manifest
-from ocrsvc.observer import Observer
-from ocrsvc.reader import Reader
-from ocrsvc.request import ReadOptions
+from ocrsvc.machine import cgroup, cpu
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.reading.capacity import capacity
+from ocrsvc.reading.reader import Reader
+from ocrsvc.reading.request import ReadOptions
 from ocrsvc.results import Document
-from ocrsvc.service.door import Door
+from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
 from ocrsvc.service.metrics import Metrics
+from ocrsvc.service.request_limit import Door
 from ocrsvc.service.uploads import Limits, Picture
 from ocrsvc.settings import Settings
 

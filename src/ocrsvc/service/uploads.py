@@ -25,8 +25,8 @@ from ocrsvc.errors import (
     reason,
 )
 from ocrsvc.service import base64_image, body
-from ocrsvc.service.door import Visit
 from ocrsvc.service.record import record_of
+from ocrsvc.service.request_limit import Visit
 
 ONE = ("image", "file")
 MANY = ("images", "image", "files", "file")

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ocrsvc.charsets import characters_of
+from ocrsvc.recognition.charsets import characters_of
 from ocrsvc.training.state import learning_rows
 from ocrsvc.training.weights import load_net
 

@@ -1,4 +1,4 @@
-"""Fits the calibration of a model (``ocrsvc.confidence``) on labelled lines that the real engine has read.
+"""Fits the calibration of a model (``ocrsvc.models.calibration``) on labelled lines that the real engine has read.
 
 Both maps are logistic regressions, fitted by Newton's method: convex, so the same lines give the same numbers. Every
 source weighs the same. The peaks alone are used, not the k best classes: the rest of the mass is one class, 1 - peak.
@@ -20,9 +20,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc import confidence
-from ocrsvc.confidence import Calibration
-from ocrsvc.manifest import Manifest, load
+from ocrsvc.models import calibration
+from ocrsvc.models.calibration import Calibration
+from ocrsvc.models.manifest import Manifest, load
 from ocrsvc.settings import Precision
 from ocrsvc.training.readings import Reading, judged
 from ocrsvc.training.samples import Sample, labelled, vary
@@ -100,10 +100,10 @@ def fit(readings: Sequence[Reading], error_budget: float) -> Report:
         calibration=whole,
         lines=len(readings),
         exact=sum(right) / len(right),
-        before=confidence.calibration_error([reading.mean for reading in readings], right),
-        after=confidence.calibration_error(unseen.tolist(), right),
-        characters_before=confidence.calibration_error(*_columns(marks)),
-        characters_after=confidence.calibration_error(*_columns(unseen_characters)),
+        before=calibration.calibration_error([reading.mean for reading in readings], right),
+        after=calibration.calibration_error(unseen.tolist(), right),
+        characters_before=calibration.calibration_error(*_columns(marks)),
+        characters_after=calibration.calibration_error(*_columns(unseen_characters)),
         flagged=1 - len(passed) / len(right),
         errors_unflagged=1 - sum(passed) / max(len(passed), 1),
     )
@@ -121,7 +121,7 @@ def _maps(readings: Sequence[Reading]) -> Calibration:
     marks = [mark for reading in readings for mark in reading.marks]
     peaks, good = _columns(marks)
     mine = np.repeat(each, [len(reading.marks) for reading in readings])
-    features = confidence.logits(np.array(peaks, dtype=np.float64))[:, None]
+    features = calibration.logits(np.array(peaks, dtype=np.float64))[:, None]
     character = logistic(features, np.array(good, dtype=np.float64), mine)
     if line[1] >= 0 or character[1] <= 0:
         raise ValueError(
@@ -145,7 +145,7 @@ def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]
     """
     right = np.array([reading.right for reading in readings], dtype=np.float64)
     lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
-    doubts = np.array([confidence.nats(reading.peaks) for reading in readings])
+    doubts = np.array([calibration.nats(reading.peaks) for reading in readings])
     found, likelihoods = [], []
     for least in LEAST_DOUBTS:
         features = np.column_stack([np.log(least + doubts), lengths])

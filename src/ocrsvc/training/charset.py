@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from ocrsvc.charsets import SCRIPTS_FILE
+from ocrsvc.recognition.charsets import SCRIPTS_FILE
 
 CHARSET_FILE = Path(__file__).with_name("charset.txt")
 UNIHAN_MAPPINGS = Path("/usr/share/unicode/Unihan_OtherMappings.txt.bz2")  # Debian package unicode-data

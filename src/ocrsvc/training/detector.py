@@ -17,9 +17,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ocrsvc.manifest import InputSpec, Manifest, ModelFile, save
-from ocrsvc.models import default_models_dir
-from ocrsvc.wheels import WheelFile
+from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, save
+from ocrsvc.models.registry import default_models_dir
+from ocrsvc.models.wheels import WheelFile
 
 STRIDE = 32
 POSTPROCESS = {  # where it is not RapidOCR's: as inference.yml beside the weights says

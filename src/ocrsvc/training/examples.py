@@ -14,8 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ocrsvc.buckets import fitted_width
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.buckets import fitted_width
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training import fonts
 from ocrsvc.training.cards import CARD
 from ocrsvc.training.charset import canonical

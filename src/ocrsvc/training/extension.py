@@ -20,9 +20,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from ocrsvc import manifest
-from ocrsvc.charsets import characters_of
-from ocrsvc.manifest import Manifest, ModelFile
+from ocrsvc.models import manifest
+from ocrsvc.models.manifest import Manifest, ModelFile
+from ocrsvc.recognition.charsets import characters_of
 from ocrsvc.training import quantize, teacher
 from ocrsvc.training.teacher import Head
 

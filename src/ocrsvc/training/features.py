@@ -30,8 +30,8 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
-from ocrsvc import manifest
-from ocrsvc.buckets import Buckets, fit, stack
+from ocrsvc.models import manifest
+from ocrsvc.models.buckets import Buckets, fit, stack
 from ocrsvc.training import charset, teacher
 from ocrsvc.training.net import HEIGHT, SHAPES, WIDTH_STRIDE, Block, Crnn, normalise
 from ocrsvc.training.samples import Sample, crops, fresh, labelled, vary

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.buckets import Buckets, fit, stack
+from ocrsvc.models.buckets import Buckets, fit, stack
 from ocrsvc.training.camera import Bgr
 from ocrsvc.training.corpus import Corpus
 from ocrsvc.training.fonts import Library

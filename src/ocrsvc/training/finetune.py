@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ocrsvc.buckets import Buckets, fit, stack
-from ocrsvc.manifest import InputSpec
+from ocrsvc.models.buckets import Buckets, fit, stack
+from ocrsvc.models.manifest import InputSpec
 from ocrsvc.training import truths as truths_module
 from ocrsvc.training.fit import rate
 from ocrsvc.training.loss import Loss, Weights

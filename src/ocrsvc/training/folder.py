@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.buckets import Buckets
-from ocrsvc.manifest import Manifest
+from ocrsvc.models.buckets import Buckets
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training import charset, export, quantize
 
 KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from ocrsvc.charsets import named
+from ocrsvc.recognition.charsets import named
 from ocrsvc.training.fonts import Face, Library
 
 Gray = NDArray[np.float32]  # [H,W], coverage 0 to 1

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ocrsvc.evaluation import normal, spaced
-from ocrsvc.manifest import Manifest
+from ocrsvc.diagnosis.evaluation import normal, spaced
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training.readings import read
 from ocrsvc.training.samples import Sample
 

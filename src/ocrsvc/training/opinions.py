@@ -18,11 +18,11 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from ocrsvc.buckets import Buckets, fit, stack
+from ocrsvc.models.buckets import Buckets, fit, stack
+from ocrsvc.models.wheels import WheelFile
 from ocrsvc.training import teacher
 from ocrsvc.training.charset import canonical
 from ocrsvc.training.truths import QUOTES, collapse, folded
-from ocrsvc.wheels import WheelFile
 
 WIDTHS = Buckets((320, 480, 640, 960, 1280))
 _SECOND = WheelFile(

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ocrsvc import manifest
-from ocrsvc.buckets import fit
-from ocrsvc.manifest import Manifest
+from ocrsvc.models import manifest
+from ocrsvc.models.buckets import fit
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training import export, quantize
 from ocrsvc.training.equalise import equalise
 from ocrsvc.training.features import BUCKETS, PAD_VALUE

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocrsvc.cpu import Cpu, inspect
-from ocrsvc.crops import cut as cut_out
-from ocrsvc.detector import Detector
-from ocrsvc.manifest import Manifest
+from ocrsvc.machine.cpu import Cpu, inspect
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.pages.crops import cut as cut_out
+from ocrsvc.pages.detector import Detector
 
 MIN_HEIGHT_PIXELS = 9
 MAX_LINES = 80  # of one photo, so that one dense page does not outweigh all others

@@ -27,7 +27,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from ocrsvc.buckets import Buckets, stack
+from ocrsvc.models.buckets import Buckets, stack
 
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone alone

@@ -8,11 +8,12 @@ from typing import cast
 
 import numpy as np
 
-from ocrsvc import cpu, segments
-from ocrsvc.engine import Recogniser
-from ocrsvc.evaluation import normal
-from ocrsvc.lines import LineImage, prepare
-from ocrsvc.manifest import Manifest
+from ocrsvc.diagnosis.evaluation import normal
+from ocrsvc.machine import cpu
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.reading.lines import LineImage, prepare
+from ocrsvc.recognition import segments
+from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.settings import Precision
 from ocrsvc.training.samples import Sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Set
 
-from ocrsvc.charsets import named
+from ocrsvc.recognition.charsets import named
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _FILLED = "❶❷❸❹❺❻❼❽❾❿"

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ocrsvc.charsets import characters_of
+from ocrsvc.recognition.charsets import characters_of
 from ocrsvc.training import rounding, teacher
 from ocrsvc.training.net import SHAPES, Crnn
 from ocrsvc.training.truths import BLANK

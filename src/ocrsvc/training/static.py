@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx
 import onnxruntime as ort
 
-from ocrsvc.fixed import file_key
-from ocrsvc.manifest import Manifest, ModelFile, save
+from ocrsvc.models.manifest import Manifest, ModelFile, save
+from ocrsvc.models.static_shapes import file_key
 
 
 def export(spec: Manifest, folder: Path, rows: int) -> Manifest:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import nn
 
-from ocrsvc import ppocr
+from ocrsvc.models import ppocr
+from ocrsvc.models.wheels import WheelFile
 from ocrsvc.training.net import (
     GELU_SLOPE,
     SHAPES,
@@ -28,7 +29,6 @@ from ocrsvc.training.net import (
     Crnn,
     PlainStem,
 )
-from ocrsvc.wheels import WheelFile
 
 MIN_WIDTH_PIXELS = 320  # the teacher reads narrow words better when they are padded to this width
 _WHEELS = {

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ocrsvc import buckets, manifest
-from ocrsvc.manifest import Manifest
+from ocrsvc.models import buckets, manifest
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training import examples, finetune, folder, golden, progress
 from ocrsvc.training.finetune import Extractor, Line, Recipe
 from ocrsvc.training.golden import OWN, Verdict

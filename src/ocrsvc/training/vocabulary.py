@@ -1,4 +1,4 @@
-"""What dictionaries say about characters beside each other: the tables of ``ocrsvc.bigrams`` and ``ocrsvc.lexicon``.
+"""What dictionaries say about characters beside each other: the tables of ``recognition.bigrams`` and ``lexicon``.
 
 Chinese words and how often they are used are those of jieba's dictionary (MIT), their Traditional spellings those of
 OpenCC (Apache-2.0), English words those of a list with a word a line, for instance SCOWL's (Debian's ``wamerican``).
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Set
 
 import opencc
 
-from ocrsvc.lexicon import SHORTEST
+from ocrsvc.recognition.lexicon import SHORTEST
 from ocrsvc.training.words import dictionary
 
 _SPELLINGS = ("s2t", "s2tw", "s2hk")

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor
 
-from ocrsvc import manifest
-from ocrsvc.manifest import Manifest
+from ocrsvc.models import manifest
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.training.net import SHAPES, Crnn
 
 _PREFIX = "net."  # export.Serving holds the net under this name

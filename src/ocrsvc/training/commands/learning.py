@@ -89,7 +89,7 @@ def add_parsers(steps: Steps) -> None:
 def _fit(options: argparse.Namespace) -> None:
     import torch
 
-    from ocrsvc.cpu import inspect
+    from ocrsvc.machine.cpu import inspect
     from ocrsvc.training import stages
 
     torch.set_num_threads(options.threads or inspect().effective)
@@ -160,10 +160,10 @@ def _scratch(options: argparse.Namespace) -> None:
 def _finetune(options: argparse.Namespace) -> int:
     import torch
 
-    from ocrsvc.commands import configuration
-    from ocrsvc.cpu import inspect
+    from ocrsvc.diagnosis import configuration
     from ocrsvc.errors import OcrError
-    from ocrsvc.models import Registry
+    from ocrsvc.machine.cpu import inspect
+    from ocrsvc.models.registry import Registry
     from ocrsvc.training import tuning
     from ocrsvc.training.finetune import Recipe
 

@@ -86,8 +86,8 @@ def _synth(options: argparse.Namespace) -> None:
 
 
 def _photos(options: argparse.Namespace) -> None:
-    from ocrsvc.commands import configuration
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import configuration
+    from ocrsvc.models.registry import Registry
     from ocrsvc.training.photos import cut
 
     with explained():

@@ -111,8 +111,8 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _export_static(options: argparse.Namespace) -> None:
-    from ocrsvc.commands import configuration
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import configuration
+    from ocrsvc.models.registry import Registry
     from ocrsvc.training import static
 
     if not options.source:
@@ -125,9 +125,9 @@ def _export_static(options: argparse.Namespace) -> None:
 
 
 def _charset(options: argparse.Namespace) -> None:
-    from ocrsvc.commands import configuration
+    from ocrsvc.diagnosis import configuration
     from ocrsvc.errors import OcrError
-    from ocrsvc.models import Registry
+    from ocrsvc.models.registry import Registry
     from ocrsvc.training import extension
 
     with explained():
@@ -141,8 +141,8 @@ def _charset(options: argparse.Namespace) -> None:
 
 
 def _quantize(options: argparse.Namespace) -> None:
-    from ocrsvc.commands import configuration
-    from ocrsvc.models import Registry
+    from ocrsvc.diagnosis import configuration
+    from ocrsvc.models.registry import Registry
     from ocrsvc.training import package
     from ocrsvc.training.calibrate import gather
     from ocrsvc.training.samples import fresh
@@ -171,8 +171,8 @@ def _quantize(options: argparse.Namespace) -> None:
 def _vocabulary(options: argparse.Namespace) -> None:
     import gzip
 
-    from ocrsvc.bigrams import TABLE, pack
-    from ocrsvc.lexicon import WORDS
+    from ocrsvc.recognition.bigrams import TABLE, pack
+    from ocrsvc.recognition.lexicon import WORDS
     from ocrsvc.training import charset, vocabulary
 
     try:

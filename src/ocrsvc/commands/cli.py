@@ -1,0 +1,67 @@
+"""The ``ocrsvc`` command: parses arguments, runs one subcommand, turns what went wrong into a line and a
+status.
+
+Exit status: 0 all well, 1 something failed (a file could not be read, a check found a problem), 2 wrong usage
+or settings, 130 interrupted, 141 whoever read the output has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from ocrsvc import __version__
+from ocrsvc.commands import bench, doctor, evaluate, models, read, serve, train, tune
+from ocrsvc.commands.exit_status import status_of
+
+DESCRIPTION = "Read mixed Chinese and English text in pictures, on a machine with CPUs."
+EPILOG = """\
+examples:
+  ocrsvc serve                                   the HTTP service and its page on http://127.0.0.1:8000
+  ocrsvc read receipt.jpg                        print the text of one picture
+  ocrsvc read scans/ --format jsonl > out.jsonl  a whole folder, one JSON object a file
+  ocrsvc doctor                                  is this machine set up well?
+
+`ocrsvc COMMAND --help` explains each command. Settings are OCRSVC_* variables: see docs/settings.md.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line; ``options.run`` is the chosen command."""
+    root = argparse.ArgumentParser(
+        prog="ocrsvc",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (serve, read, models, tune, bench, doctor, evaluate, train):
+        command.add_parser(commands)
+    return root
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; the entry point of ``ocrsvc``."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no Chinese shows a ? and no traceback
+    return status_of(lambda: _run(arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
+        return train.delegate(arguments[1:])
+    # NumPy's BLAS would start a thread for each core at its import, which after every product spin for up to seconds
+    # (OpenBLAS counts ticks of a clock that is slow on ARM); our products are small, the cores belong to the models.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    options = parser().parse_args(arguments)
+    return int(options.run(options))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,39 @@
+"""The exit status of a command, and the line that says why it is not 0."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from ocrsvc.diagnosis.configuration import InvalidSettings
+from ocrsvc.errors import OcrError, Unprocessable
+
+FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """The exit status of ``work``, or of what it raised, which is told in one line."""
+    try:
+        status = work()
+        sys.stdout.flush()
+    except InvalidSettings as error:
+        return _fail(str(error), WRONG_USAGE)
+    except OcrError as error:
+        # A name that does not exist, of a model or a charset, is a wrong argument; the rest is a failure.
+        return _fail(error.detail, WRONG_USAGE if isinstance(error, Unprocessable) else FAILED)
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more at exit and would complain about the same pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", FAILED)
+    return status
+
+
+def _fail(message: str, status: int) -> int:
+    print("ocrsvc:", " ".join(message.split()), file=sys.stderr)
+    return status

@@ -1,0 +1,112 @@
+"""How commands get their Settings: from ``OCRSVC_*`` variables, with the command's own arguments on top."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocrsvc.diagnosis.tuned import Origin, Sourced
+    from ocrsvc.settings import Settings
+
+# A command reads the user's own files and nobody waits behind them: limits made for a public service only get
+# in the way. What the user sets in the environment still holds.
+OFFLINE: dict[str, Any] = {
+    "deadline_seconds": 3600.0,
+    "max_queue_seconds": 86_400.0,
+    "max_pages": 10_000,
+    "max_page_lines": 20_000,
+    "max_request_lines": 1_000_000,
+}
+
+
+_PREFIX = "OCRSVC_"
+_SERVICE_LINK = re.compile(_PREFIX + r"(SERVICE_(HOST|PORT).*|PORT_\d+_(TCP|UDP).*)")
+
+
+class InvalidSettings(Exception):
+    """A variable or an argument has a value that no setting can take; the message names it in one line."""
+
+
+def load(**arguments: Any) -> Settings:
+    """Return the settings in force; arguments that are None were not given. Raises InvalidSettings."""
+    from pydantic import ValidationError
+
+    from ocrsvc.settings import Settings
+
+    try:
+        return Settings(**{name: value for name, value in arguments.items() if value is not None})
+    except ValidationError as error:
+        raise InvalidSettings(
+            "; ".join(
+                f"{_PREFIX}{_name(issue['loc'])}: {issue['msg']}{_hint(issue['input'])}"
+                for issue in error.errors()
+            )
+        ) from error
+
+
+def unknown_variables() -> list[str]:
+    """A line for every ``OCRSVC_*`` variable that is no setting: a slip of the pen would be ignored in silence.
+
+    What Kubernetes sets for a service called ocrsvc (``OCRSVC_SERVICE_HOST``, ``OCRSVC_PORT_8000_TCP``) is none.
+    """
+    from ocrsvc.settings import Settings
+
+    known = {f"{_PREFIX}{name}".upper() for name in Settings.model_fields}
+    lines = []
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name not in known and not _SERVICE_LINK.fullmatch(name):
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            lines.append(
+                f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ", see docs/settings.md")
+            )
+    return lines
+
+
+def load_offline(**arguments: Any) -> Settings:
+    """Return the settings for work on the user's own files: no deadlines but those that the user sets."""
+    settings = load(**arguments)
+    relaxed = {name: value for name, value in OFFLINE.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=relaxed)
+
+
+def load_tuned(*, offline: bool = False, **arguments: Any) -> Sourced:
+    """Return the settings with what `ocrsvc tune` has found on this machine in the place of defaults.
+
+    What is set explicitly wins; ``tune=False`` leaves all defaults in place. ``offline`` as load_offline does it.
+    """
+    from ocrsvc.diagnosis import tuned
+
+    given = {name: value for name, value in arguments.items() if value is not None}
+    settings = load(**given)
+    explicit = settings.model_fields_set
+    origins: dict[str, Origin] = {
+        name: "flag" if name in given else "environment" if name in explicit else "default"
+        for name in type(settings).model_fields
+    }
+    found = tuned.look_up(settings) if settings.tune else tuned.Found()
+    if found.record is not None:
+        chosen = tuned.usable(found.record, explicit)
+        try:
+            settings = load(**given, **chosen)
+            origins |= dict.fromkeys(chosen, "tuned")
+        except InvalidSettings as error:
+            warning = f"{found.path} is not what `ocrsvc tune` writes ({error}): using defaults"
+            found = replace(found, record=None, warning=warning)
+    if offline:
+        relaxed = {name: value for name, value in OFFLINE.items() if origins[name] == "default"}
+        settings = settings.model_copy(update=relaxed)
+    return tuned.Sourced(settings, origins, found)
+
+
+def _hint(value: object) -> str:
+    if isinstance(value, str) and value.startswith("tcp://"):
+        return " (Kubernetes sets it for a service called ocrsvc: say enableServiceLinks: false)"
+    return ""
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return "_".join(str(part) for part in location).upper()

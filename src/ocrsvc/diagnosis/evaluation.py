@@ -1,0 +1,172 @@
+"""How right a reading is: the rules by which every accuracy figure of this project was made.
+
+A data set is a folder of sources; each has ``manifest.jsonl`` (rows ``{"file", "text", ...}``) beside
+``img/``. Texts are compared in normal form: Unicode NFKC, no white space, lower case, because labels disagree
+on spaces, case and the width of punctuation. The mean is over sources: every source weighs the same.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ocrsvc.models.calibration import calibration_error
+
+Kind = Literal["lines", "pages"]
+METRICS: Mapping[Kind, tuple[str, ...]] = {
+    "lines": ("exact", "ned", "strict", "ece"),
+    "pages": ("line_recall", "char_f1"),
+}
+
+# Sources whose labels carry both case and spaces, so that a strict comparison means something.
+STRICT_SOURCES = frozenset({"scribe_docs", "icdar2015_words"})
+UNREADABLE = "###"  # ICDAR's label for text that nobody can read
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled picture. ``key`` is ``SOURCE/img/NAME``, ``row`` its line of the manifest."""
+
+    source: str
+    key: str
+    path: Path
+    row: Mapping[str, Any]
+
+    @property
+    def strict(self) -> bool:
+        """Whether this label says where spaces and capitals are."""
+        return self.source in STRICT_SOURCES or bool(self.row.get("strict"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Mean of each metric over one source (or over all sources); a metric that no label allows is absent."""
+
+    source: str
+    images: int
+    values: Mapping[str, float]
+
+
+def samples(data: Path, limit: int | None = None) -> list[Sample]:
+    """Return the labelled pictures of a data set, at most ``limit`` of each source, always the same ones.
+
+    Raises FileNotFoundError if ``data`` has no ``SOURCE/manifest.jsonl``.
+    """
+    manifests = sorted(data.glob("*/manifest.jsonl"))
+    if not manifests:
+        raise FileNotFoundError(2, "there is no SOURCE/manifest.jsonl in this folder", str(data))
+    found = []
+    for manifest in manifests:
+        rows = [json.loads(line) for line in manifest.read_text("utf-8").splitlines() if line.strip()]
+        if limit and len(rows) > limit:
+            rows = random.Random(0).sample(rows, limit)  # noqa: S311 - a fixed choice, not a secret
+        for row in rows:
+            source = manifest.parent.name
+            found.append(Sample(source, f"{source}/{row['file']}", manifest.parent / row["file"], row))
+    return found
+
+
+def kind_of(found: Iterable[Sample]) -> Kind:
+    """Return ``pages`` if any label says where its lines stand, else ``lines``."""
+    return "pages" if any("boxes" in sample.row for sample in found) else "lines"
+
+
+def score(
+    kind: Kind, found: Sequence[Sample], texts: Mapping[str, str], sure: Mapping[str, float] | None = None
+) -> list[Scores]:
+    """Return the scores of each source, then their mean as ``MEAN``.
+
+    ``texts`` maps a sample's key to what was read; a picture without a text counts as read wrong. ``sure`` maps it
+    to the confidence of a line, for ``ece``, which is no mean in the last row: it is that of all lines together.
+    """
+    rate = rate_line if kind == "lines" else rate_page
+    rated: dict[str, list[Mapping[str, float]]] = {}
+    trusted: dict[str, list[tuple[float, bool]]] = {}
+    for sample in found:
+        rating = rate(sample, texts.get(sample.key, ""))
+        rated.setdefault(sample.source, []).append(rating)
+        if sure is not None and kind == "lines":
+            pair = (sure.get(sample.key, 0.0), rating["exact"] == 1)
+            trusted.setdefault(sample.source, []).append(pair)
+    rows = [
+        Scores(source, len(items), _means(items) | _ece(trusted.get(source, [])))
+        for source, items in rated.items()
+    ]
+    means = _means([row.values for row in rows]) | _ece(
+        [pair for pairs in trusted.values() for pair in pairs]
+    )
+    return [*rows, Scores("MEAN", sum(row.images for row in rows), means)]
+
+
+def _ece(pairs: Sequence[tuple[float, bool]]) -> dict[str, float]:
+    """``ece`` of pairs of confidence and whether the line was right, if there are any."""
+    return (
+        {"ece": calibration_error([sure for sure, _ in pairs], [right for _, right in pairs])}
+        if pairs
+        else {}
+    )
+
+
+def rate_line(sample: Sample, text: str) -> dict[str, float]:
+    """Return ``exact`` and ``ned`` (1 - edit distance / longer length) in normal form, and ``strict`` where
+    the
+    label allows it: equality after NFKC with single spaces and case kept."""
+    have, want = normal(text), normal(sample.row["text"])
+    rating = {"exact": float(have == want), "ned": 1 - distance(have, want) / max(len(have), len(want), 1)}
+    if sample.strict:
+        rating["strict"] = float(spaced(text) == spaced(sample.row["text"]))
+    return rating
+
+
+def rate_page(sample: Sample, text: str) -> dict[str, float]:
+    """Return ``line_recall``, the share of labelled lines found anywhere in the page's text, and, where every
+    text
+    of the page is labelled, ``char_f1`` of the two multisets of characters; both in normal form."""
+    page, boxes = normal(text), sample.row.get("boxes", [])
+    legible = [box for box in boxes if not box.get("ignore") and box["text"] != UNREADABLE]
+    labels = [box["text"] for box in legible] or sample.row["text"].splitlines()
+    wanted = [label for label in map(normal, labels) if label]
+    rating = {"line_recall": sum(label in page for label in wanted) / max(len(wanted), 1)}
+    if sample.row.get("complete", True) and len(legible) == len(boxes):
+        want, have = Counter("".join(wanted)), Counter(page)
+        total = want.total() + have.total()
+        rating["char_f1"] = 2 * (want & have).total() / max(total, 1)
+    return rating
+
+
+def normal(text: str) -> str:
+    """Return the text in normal form."""
+    return "".join(unicodedata.normalize("NFKC", text).split()).lower()
+
+
+def spaced(text: str) -> str:
+    """Return the text in NFKC with every run of white space as one space, case kept."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def distance(a: str, b: str) -> int:
+    """Return the Levenshtein distance."""
+    if len(a) < len(b):
+        a, b = b, a
+    row = list(range(len(b) + 1))
+    for i, left in enumerate(a, 1):
+        diagonal, row[0] = row[0], i
+        for j, right in enumerate(b, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (left != right))
+    return row[-1]
+
+
+def _means(items: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for item in items for name in item)
+    return {name: _mean(item[name] for item in items if name in item) for name in names}
+
+
+def _mean(values: Iterator[float]) -> float:
+    listed = list(values)
+    return sum(listed) / len(listed)

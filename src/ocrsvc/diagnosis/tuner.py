@@ -1,0 +1,195 @@
+"""Measures on this machine which settings read most: precision, workers and threads, arena, time of a batch.
+
+One question after the other, each with what was chosen before. The candidates of a question take turns: the same
+drawn lines, all at once, through the real scheduler and the real engine, one burst a candidate and round, in an
+order that turns round every time. choice.py decides. Decoding is not measured: it does not depend on what is asked.
+Neither are widths of buckets: they belong to the model, and another padding may read another text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.diagnosis import workload
+from ocrsvc.diagnosis.candidates import Setup, candidates, default
+from ocrsvc.diagnosis.choice import decide
+from ocrsvc.diagnosis.tuned import GROUPS, Candidate, Record, Step, key_of
+from ocrsvc.machine import memory
+from ocrsvc.machine.cpu import Cpu
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.results import LineText
+from ocrsvc.scheduling.batcher import Batcher, Lane
+from ocrsvc.scheduling.cost import CostModel
+from ocrsvc.settings import Precision
+
+_TRIALS = 90  # about so many bursts are to fit into the time, over all questions
+_FIRST_LINES, _MOST_LINES = 24, 4096  # of a burst
+_NO_LIMIT_SECONDS = 86_400.0
+
+Pixels = NDArray[np.uint8]
+Report = Callable[[Step], None]
+Clock = Callable[[], float]
+
+
+class Engine(Protocol):
+    """What is measured: as engine.Recogniser."""
+
+    def run(self, width: int, crops: Sequence[Pixels]) -> list[LineText]: ...
+    def warm(self) -> Iterator[tuple[int, int, float]]: ...
+
+
+@dataclass(slots=True)
+class _Bench:
+    """Engines that are open and what their runs cost; ``shares``: of the cores, what bursts got that use all."""
+
+    spec: Manifest
+    cpu: Cpu
+    max_batch: int
+    opened: Callable[[Setup], Engine]
+    clock: Clock
+    shares: list[float] = field(default_factory=list)
+    _open: dict[tuple[Precision, int, bool], Engine] = field(default_factory=dict)
+    _costs: dict[tuple[Precision, int, bool, int], CostModel] = field(default_factory=dict)
+
+    def keep_only(self, setups: Sequence[Setup]) -> None:
+        """Close the engines that none of these needs."""
+        needed = {_engine(setup) for setup in setups}
+        self._open = {key: engine for key, engine in self._open.items() if key in needed}
+
+    def warm(self, setup: Setup) -> None:
+        """Open what this setup needs and run every bucket once."""
+        key = _engine(setup)
+        if key not in self._open:
+            self._open[key] = self.opened(setup)
+        if (*key, setup.workers) not in self._costs:
+            cost = self._costs[*key, setup.workers] = CostModel()
+            for width, rows, seconds in self._open[key].warm():
+                cost.learn(Lane(self.spec.name, width), rows, seconds)
+
+    async def burst(self, setup: Setup, lines: Sequence[Pixels]) -> float:
+        """Lines per second when all of these come at once."""
+        key = _engine(setup)
+        engine = self._open[key]
+
+        def run(lane: Lane, payloads: Sequence[Pixels]) -> list[LineText]:
+            return engine.run(lane.width, payloads)
+
+        batcher: Batcher[Pixels, LineText] = Batcher(
+            run,
+            workers=setup.workers,
+            max_batch=self.max_batch,
+            t_max_ms=setup.t_max_ms,
+            max_queue_seconds=_NO_LIMIT_SECONDS,
+            cost=self._costs[*key, setup.workers],
+            timer=self.clock,
+        )
+        await batcher.start()
+        try:
+            items = [(Lane(self.spec.name, self.spec.buckets.of(each.shape[1])), each) for each in lines]
+            begun, busy = self.clock(), time.process_time()
+            await asyncio.gather(*batcher.submit(items))
+            seconds, busy = self.clock() - begun, time.process_time() - busy
+        finally:
+            await batcher.close(0)
+        if setup.workers + setup.run_threads - 1 == self.cpu.effective:
+            self.shares.append(busy / seconds / self.cpu.effective)
+        return len(lines) / seconds
+
+
+async def tune(
+    spec: Manifest,
+    cpu: Cpu,
+    *,
+    seconds: float,
+    max_batch: int = 32,
+    report: Report = lambda step: None,
+    opened: Callable[[Setup], Engine] | None = None,
+    clock: Clock = time.perf_counter,
+) -> Record:
+    """Measure for about ``seconds``, warm-up included, and return what was found; blocks the event loop.
+
+    Without time for four rounds of a question its default stays. ``report`` hears of each step when it is done.
+    ``opened`` (default: the real engine) and ``clock`` are there for tests. Raises CorruptModel and what else the
+    engine raises: what does not run cannot be measured.
+    """
+    memory.give_back()
+    cv2.setNumThreads(1)  # as the reader has it
+    begun = clock()
+    bench = _Bench(spec, cpu, max_batch, opened or partial(_open, spec, cpu), clock)
+    base = default(spec, cpu)
+    lines = await _lines(bench, base, seconds)
+    weights = {group: len(candidates(group, base, spec, cpu)) for group in GROUPS}  # of the time
+    steps = []
+    for position, group in enumerate(GROUPS):
+        setups, gains = zip(*candidates(group, base, spec, cpu), strict=True)
+        if len(setups) < 2:
+            continue
+        now = clock()
+        left = max(0.0, begun + seconds - now)
+        until = now + left * weights[group] / sum(weights[each] for each in GROUPS[position:])
+        decision = decide(await _rounds(bench, setups, lines, until), gains)
+        told = [
+            Candidate(setup.values(group), figure)
+            for setup, figure in zip(setups, decision.figures, strict=True)
+        ]
+        base = setups[decision.chosen]
+        steps.append(Step(tuple(told), decision.chosen))
+        report(steps[-1])
+    return Record(
+        key=key_of(spec, cpu),
+        measured_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        seconds=round(clock() - begun, 1),
+        cpu_share=round(median(bench.shares), 3),
+        steps=tuple(steps),
+    )
+
+
+async def _lines(bench: _Bench, base: Setup, seconds: float) -> list[Pixels]:
+    """The lines of a burst: as many as let all of them fit into the time."""
+    bench.warm(base)
+    first = workload.lines(_FIRST_LINES, bench.spec.input)
+    await bench.burst(base, first)
+    rate = await bench.burst(base, first)
+    count = round(min(_MOST_LINES, max(_FIRST_LINES, rate * seconds / _TRIALS)))
+    return workload.lines(count, bench.spec.input)
+
+
+async def _rounds(
+    bench: _Bench, setups: Sequence[Setup], lines: Sequence[Pixels], until: float
+) -> list[list[float]]:
+    """The rates of each setup, round by round, as long as another round fits in."""
+    rates: list[list[float]] = [[] for _ in setups]
+    bench.keep_only(setups)
+    for setup in setups:
+        if bench.clock() >= until:
+            return rates
+        bench.warm(setup)
+        await bench.burst(setup, lines)  # not counted: its batches are of sizes that never ran
+    order, longest = list(range(len(setups))), 0.0
+    while (started := bench.clock()) + longest < until:
+        for index in order:
+            rates[index].append(await bench.burst(setups[index], lines))
+        longest = max(longest, bench.clock() - started)
+        order.reverse()
+    return rates
+
+
+def _open(spec: Manifest, cpu: Cpu, setup: Setup) -> Engine:
+    return Recogniser(spec, cpu=cpu, precision=setup.precision, arena=setup.arena, threads=setup.run_threads)
+
+
+def _engine(setup: Setup) -> tuple[Precision, int, bool]:
+    """What needs an engine of its own."""
+    return setup.precision, setup.run_threads, setup.arena

@@ -1,0 +1,238 @@
+"""What a model folder says about itself, and the promise that its files are the ones it describes.
+
+A model is ``models/<name>/manifest.json`` beside its files; nothing is ever downloaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ocrsvc.errors import CorruptModel, UnknownModel, reason
+from ocrsvc.machine.cpu import Cpu
+from ocrsvc.models.buckets import Buckets
+from ocrsvc.models.calibration import Calibration
+from ocrsvc.models.calibration import parse as parse_calibration
+from ocrsvc.settings import Precision
+
+Kind = Literal["recogniser", "detector"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model, on disk (``path``) or in memory (``data``); ``size`` in bytes."""
+
+    sha256: str
+    size: int
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    @property
+    def digest(self) -> str:
+        """``sha256:…``, as answers name the weights."""
+        return f"sha256:{self.sha256}"
+
+    def read(self) -> bytes:
+        """The file's bytes, checked against its SHA-256; CorruptModel if they differ or cannot be read.
+
+        The caller gets the very bytes that were checked, so that no other file can slip in between.
+        """
+        try:
+            content = self.data if self.data is not None else cast(Path, self.path).read_bytes()
+        except OSError as error:
+            raise CorruptModel(f"The model file {self.path} cannot be read: {error.strerror}.") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.sha256:
+            raise CorruptModel(
+                f"The model file {self.path} has SHA-256 {found}, its manifest says {self.sha256}."
+            )
+        return content
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """What a graph takes: ``uint8 [N,height,W,channels]``, W one of the buckets, the rest of a line
+    ``pad_value``.
+
+    With ``rows`` there is a graph of fixed shape for each bucket as well, of so many lines (fixed.py).
+    """
+
+    height: int = 48
+    channels: int = 3
+    order: str = "BGR"
+    width_stride: int = 8
+    pad_value: int = 127
+    buckets: tuple[int, ...] = ()
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none.
+
+    ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has. ``detector`` is what finds
+    a recogniser's lines where its users name none, empty where any will do; ``postprocess`` is a detector's own
+    (detector.PostProcess). ``int8_on_request``: int8 costs too much to be taken unasked. ``bigram_weight``: how much
+    the neighbours of a Chinese character say about it (bigrams.py); ``lexicon_nats``: how much an English word may look
+    less probable than none (lexicon.py); both 0 for nothing.
+    """
+
+    name: str
+    kind: Kind
+    architecture: str
+    input: InputSpec
+    files: Mapping[str, ModelFile]
+    charset: str = field(default="", repr=False)
+    top_k: int = 0
+    licence: str = ""
+    origin: str = ""
+    commit: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    detector: str = ""
+    postprocess: Mapping[str, float] = field(default_factory=dict)
+    int8_on_request: bool = False
+    bigram_weight: float = 0.0
+    lexicon_nats: float = 0.0
+
+    @property
+    def buckets(self) -> Buckets:
+        """The widths of a recogniser."""
+        return Buckets(self.input.buckets)
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The weights that are there: fp32, int8 or both."""
+        return tuple(name for name in ("fp32", "int8") if name in self.files)
+
+    @property
+    def int8_learnt_apart(self) -> bool:
+        """Whether int8 has weights of a training of its own, with a head of their own, and is not fp32 rounded."""
+        return "head_int8" in self.files
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """What turns peaks into probabilities, by precision; ValueError or KeyError if it cannot be used."""
+        return parse_calibration(self.calibration, {name: file.sha256 for name, file in self.files.items()})
+
+    def weights(self, precision: Precision, cpu: Cpu) -> ModelFile:
+        """The ONNX file to run. ``auto`` is int8 where it ships and the processor gains from it.
+
+        UnknownModel if the model has no weights of this precision.
+        """
+        if precision == "auto":
+            gains = cpu.gains_from_int8 and not self.int8_on_request
+            wanted = "int8" if gains else "fp32"
+            return self.files[wanted if wanted in self.files else self.precisions[0]]
+        if precision not in self.files:
+            raise UnknownModel(
+                f"The model {self.name!r} has no {precision} weights, only {', '.join(self.precisions)}.",
+                model=self.name,
+            )
+        return self.files[precision]
+
+
+def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
+    """The model in this folder; UnknownModel if there is none, CorruptModel if its manifest contradicts
+    itself. ``document`` stands for the content of its manifest.json.
+    """
+    path = folder / "manifest.json"
+    try:
+        raw = document if document is not None else json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnknownModel(
+            f"There is no model in {folder}: {path} cannot be read.", model=str(folder)
+        ) from error
+    except ValueError as error:
+        raise CorruptModel(f"{path} is not JSON: {reason(error)}.") from error
+    try:
+        return _parse(raw, folder)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptModel(f"{path} is no manifest of a model: {error!r}.") from error
+
+
+def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest:
+    """Write a model, whose files are in memory, as a folder; ``names`` maps each file's key to its name
+    there.
+
+    The folder appears at once and complete, or not at all (OSError); one that is there already is kept.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        files = {}
+        for key, file in manifest.files.items():
+            (draft / names[key]).write_bytes(file.read())
+            files[key] = {"path": names[key], "sha256": file.sha256, "bytes": file.size}
+        document = {
+            **{key: getattr(manifest, key) for key in Manifest.__dataclass_fields__},
+            "input": asdict(manifest.input),
+            "files": files,
+            "charset_sha256": charset_sha256(manifest.charset),
+        }
+        (draft / "manifest.json").write_text(
+            json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8"
+        )
+        try:
+            os.rename(draft, folder)
+        except OSError:
+            if not (folder / "manifest.json").is_file():  # another process was not quicker: a real failure
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return load(folder)
+
+
+def charset_sha256(charset: str) -> str:
+    """The hash that a manifest states for its charset, so that weights and characters cannot drift apart."""
+    return hashlib.sha256(charset.encode("utf-8")).hexdigest()
+
+
+def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
+    charset = raw.get("charset", "")
+    shape = {key: raw["input"][key] for key in InputSpec.__dataclass_fields__ if key in raw["input"]}
+    shape["buckets"] = tuple(shape.get("buckets", ()))
+    if raw["kind"] not in ("recogniser", "detector"):
+        raise ValueError(f"kind must be recogniser or detector, not {raw['kind']!r}")
+    if raw["kind"] == "recogniser":
+        _check_charset(charset, raw["charset_sha256"])
+        Buckets(shape["buckets"])
+    files = {
+        key: ModelFile(sha256=entry["sha256"], size=int(entry["bytes"]), path=_inside(folder, entry["path"]))
+        for key, entry in raw["files"].items()
+    }
+    if not {"fp32", "int8"} & set(files):
+        raise ValueError("files names neither fp32 nor int8 weights")
+    checked = ("name", "kind", "input", "files", "charset")
+    others = {key: raw[key] for key in Manifest.__dataclass_fields__ if key in raw and key not in checked}
+    found = Manifest(
+        name=raw["name"],
+        kind=raw["kind"],
+        input=InputSpec(**shape),
+        files=files,
+        charset=charset,
+        **{"architecture": "", **others},
+    )
+    found.calibrations()
+    return found
+
+
+def _check_charset(charset: str, sha256: str) -> None:
+    if charset_sha256(charset) != sha256:
+        raise ValueError(f"the charset has SHA-256 {charset_sha256(charset)}, the manifest says {sha256}")
+    if not charset or len(set(charset)) != len(charset):
+        raise ValueError("the charset is empty or has a character twice")
+
+
+def _inside(folder: Path, name: str) -> Path:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"{name!r} is outside the model's folder")
+    return path

@@ -1,0 +1,70 @@
+"""ONNX Runtime: how sessions are made.
+
+One session is shared by all workers, each of which runs it with one thread: N concurrent runs scale better
+than one run with N threads (onnxruntime #22967, #16304), and a pool of one thread never spins.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import onnxruntime as ort
+
+from ocrsvc.errors import CorruptModel, UnusableProvider
+from ocrsvc.models.manifest import ModelFile
+from ocrsvc.models.providers import CPU
+
+
+def open_session(
+    file: ModelFile, *, arena: bool = True, threads: int = 1, providers: Sequence[str] = (CPU,)
+) -> ort.InferenceSession:
+    """A session for the verified file: one thread per run, memory that stays flat over many shapes.
+
+    ``providers`` are ONNX Runtime's names, in order. Where the CPU is among them, it does alone what they cannot even
+    begin, for want of a device or a library; else that is UnusableProvider.
+
+    More ``threads`` share each run: the caller's and a pool of ``threads - 1``, one for all concurrent runs.
+
+    The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that go back to
+    glibc after each run leave holes (measured: docs/decisions.md). Memory patterns would keep a plan per shape.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = arena
+    if arena and list(providers) == [CPU] and _share_arena():
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # LSTM states and activations decay into denormals, which are many times slower (onnxruntime #13968).
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    try:
+        session = ort.InferenceSession(file.read(), options, providers=list(providers), enable_fallback=0)
+    except CorruptModel:
+        raise
+    except Exception as error:  # ORT raises classes of its own, without a common base
+        if len(providers) > 1 and CPU in providers:
+            return open_session(file, arena=arena, threads=threads)
+        raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
+    if CPU not in providers and not set(providers) & set(session.get_providers()):
+        raise UnusableProvider(f"{' and '.join(providers)} did not start; the CPU may stand in with `,cpu`.")
+    return session
+
+
+@functools.cache
+def _share_arena() -> bool:
+    """Give all sessions of this process one arena, once; whether that worked.
+
+    The detector and the recognisers take turns on the same workers: what one has freed serves the other.
+    """
+    place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
+    try:
+        ort.create_and_register_allocator(place, ort.OrtArenaCfg({}))
+    except Exception:  # whoever embeds us has registered one of their own
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""The models in memory: which are open, how they are opened, and what the batcher's workers do with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.errors import CorruptModel, OcrError
+from ocrsvc.machine.cpu import Cpu
+from ocrsvc.models.providers import choose
+from ocrsvc.models.registry import Registry
+from ocrsvc.pages.detector import Detector, warm_sizes
+from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.results import LineText
+from ocrsvc.scheduling.batcher import Lane
+from ocrsvc.settings import Settings
+
+Pixels = NDArray[np.uint8]
+Answer = LineText | NDArray[np.float32]
+
+_PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
+
+
+class Sessions:
+    """The detector and the recognisers that readings have asked for. Opening is for one thread at a time."""
+
+    def __init__(self, settings: Settings, cpu: Cpu) -> None:
+        self.registry = Registry(settings)
+        self.recognisers: dict[str, Recogniser] = {}
+        self._settings = settings
+        self._cpu = cpu
+        self._detector: Detector | None = None
+
+    @property
+    def detector(self) -> Detector:
+        """The detector, once ``open_detector`` has run."""
+        if self._detector is None:
+            raise RuntimeError("the detector has not been opened")
+        return self._detector
+
+    def open_detector(self) -> Detector:
+        """Load the detector that the settings name, or else the default recogniser; UnknownModel or CorruptModel."""
+        self._detector = Detector(
+            self.registry.detector(),
+            cpu=self._cpu,
+            side_pixels=self._settings.detector_side_pixels,
+            arena=self._settings.arena,
+            threads=self._settings.run_threads,
+            providers=choose(self._settings.providers, fixed_shapes=False),
+        )
+        return self._detector
+
+    def open_recogniser(self, name: str) -> Recogniser:
+        """The recogniser of this name or path, loaded if it is not there yet; UnknownModel or CorruptModel."""
+        spec = self.registry.spec(name)
+        if spec.name not in self.recognisers:
+            self.recognisers[spec.name] = Recogniser(
+                spec,
+                cpu=self._cpu,
+                precision=self._settings.precision,
+                arena=self._settings.arena,
+                threads=self._settings.run_threads,
+                providers=choose(self._settings.providers, fixed_shapes=spec.input.rows > 0),
+                context=self._settings.context,
+            )
+        recogniser = self.recognisers[spec.name]
+        self.recognisers[name] = recogniser  # a path is another name for it
+        return recogniser
+
+    def run(self, lane: Lane, payloads: Sequence[Pixels]) -> Sequence[Answer]:
+        """What the batcher's workers do: read lines of one width, or look for lines on pages."""
+        if self._detector is not None and lane.model == self._detector.spec.name:
+            return [self._detector.run(pixels) for pixels in payloads]
+        recogniser = self.recognisers[lane.model]
+        charset = recogniser.charset(lane.charset) if lane.charset else None
+        return recogniser.run(lane.width, payloads, charset)
+
+    def used_pixels(self, lane: Lane, pixels: Pixels) -> int:
+        """The width of a line without its padding; a detector's input has none, its lane stands for an area."""
+        return min(pixels.shape[1], lane.width) if lane.model in self.recognisers else lane.width
+
+    def warm(self, recogniser: Recogniser) -> list[tuple[Lane, int, float]]:
+        """Run every shape: (lane, rows, seconds) of each run. CorruptModel if an answer is no answer."""
+        measured = []
+        try:
+            for width, height in warm_sizes():
+                blank = np.full((height, width, 3), 255, dtype=np.uint8)
+                begun = time.perf_counter()
+                self.detector.run(blank)
+                measured.append((detector_lane(self.detector, blank), 1, time.perf_counter() - begun))
+            for width, rows, seconds in recogniser.warm():
+                measured.append((Lane(recogniser.spec.name, width), rows, seconds))
+        except OcrError:
+            raise
+        except Exception as error:  # the session or the decoding fails on what should be an ordinary input
+            raise CorruptModel(f"The models load but do not run: {error}") from error
+        return measured
+
+
+def detector_lane(detector: Detector, pixels: Pixels) -> Lane:
+    """Inputs of about one size share a lane, for its estimate of the time; the width stands for their area."""
+    area = pixels.shape[0] * pixels.shape[1] / _PIXELS_PER_WIDTH
+    return Lane(detector.spec.name, 1 << max(0, round(area) - 1).bit_length())

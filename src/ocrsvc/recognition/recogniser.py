@@ -1,0 +1,208 @@
+"""The recogniser, which turns line images into text."""
+
+from __future__ import annotations
+
+import functools
+import io
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.errors import CorruptModel
+from ocrsvc.machine.cpu import Cpu
+from ocrsvc.models.buckets import stack
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.models.providers import CPU, gains_from_int8
+from ocrsvc.models.runtime import open_session
+from ocrsvc.models.static_shapes import FixedSessions
+from ocrsvc.recognition import ctc
+from ocrsvc.recognition.bigrams import Bigrams
+from ocrsvc.recognition.charsets import Charset, resolve
+from ocrsvc.recognition.lexicon import Lexicon
+from ocrsvc.results import LineText, ModelId
+from ocrsvc.settings import Precision
+
+T = TypeVar("T")
+
+_MAX_CHARSETS = 64  # constraints kept ready
+# Numbers in all kept constraints (a plate has 10 000, Chinese a million), and in the scores of the lines that are
+# computed together.
+_MOST_CONSTRAINT_FLOATS = 4_000_000
+_MOST_SCORES = 2_000_000
+
+
+class Recogniser:
+    """A recogniser ready to run; thread-safe, every method blocks."""
+
+    def __init__(
+        self,
+        spec: Manifest,
+        *,
+        cpu: Cpu,
+        precision: Precision = "auto",
+        arena: bool = True,
+        threads: int = 1,
+        providers: Sequence[str] = (CPU,),
+        context: bool = True,
+    ) -> None:
+        self.spec = spec
+        self._judges: list[Bigrams | Lexicon] = []
+        if context and spec.bigram_weight:
+            self._judges.append(Bigrams(spec.charset, spec.bigram_weight))
+        if context and spec.lexicon_nats:
+            self._judges.append(Lexicon(spec.charset, spec.lexicon_nats))
+        if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
+            precision = "fp32"
+        self.file = spec.weights(precision, cpu)
+        self.id = ModelId(spec.name, self.file.digest)
+        self._open = functools.partial(open_session, arena=arena, threads=threads, providers=providers)
+        self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
+        self.precision = next(name for name in spec.precisions if spec.files[name] is self.file)
+        self.calibration = spec.calibrations().get(self.precision)
+        # Weights of another training have a head of their own.
+        self._head_file = spec.files.get(f"head_{self.precision}", spec.files.get("head"))
+        self._lock = threading.Lock()
+        self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
+        self._charsets: dict[str, Charset] = {}
+        self._constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    @property
+    def providers(self) -> list[str]:
+        """What runs this model, as ONNX Runtime says, in order."""
+        return list(self._session.get_providers())
+
+    def charset(self, spec: str) -> Charset:
+        """The character set of this specification for this model; UnknownCharset with what is allowed."""
+        kept = self._charsets.get(spec)
+        if kept is None:
+            kept = resolve(spec, self.spec.charset)
+            with self._lock:
+                _keep(self._charsets, spec, kept)
+        return kept
+
+    def run(
+        self,
+        width: int,
+        crops: Sequence[NDArray[np.uint8]],
+        charset: Charset | None = None,
+    ) -> list[LineText]:
+        """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one
+        batch.
+
+        With a charset only its characters are read, and the same run gives the reading without it, as ``free`` of
+        each: what has been left out must be told. Answers in the order of ``crops``; confidences are peaks, not
+        calibrated.
+        """
+        if not crops:
+            return []
+        shape = self.spec.input
+        pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
+
+        def decode(
+            indices: NDArray[np.int32], probabilities: NDArray[np.float32], bound: Charset | None = None
+        ) -> list[LineText]:
+            def choose(runs: ctc.Runs) -> ctc.Runs:
+                for judge in self._judges:
+                    if bound is None or judge.judges(bound.characters):
+                        runs = judge.choose(indices, probabilities, runs)
+                return runs
+
+            return ctc.decode(
+                indices[:, :, 0],
+                probabilities[:, :, 0],
+                widths=[crop.shape[1] for crop in crops],
+                alphabet=self.spec.charset,
+                stride=shape.width_stride,
+                reach_pixels=shape.height // 2,
+                choose=choose,
+            )
+
+        if charset is None:
+            return decode(*self._session.run(["indices", "probabilities"], {"pixels": pixels}))
+        indices, probabilities, features = self._session.run(
+            ["indices", "probabilities", "features"], {"pixels": pixels}
+        )
+        lines = decode(*self._constrained(features, charset), charset)
+        unbound = decode(indices, probabilities)
+        return [replace(line, free=other) for line, other in zip(lines, unbound, strict=True)]
+
+    def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
+        """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""
+        for width in reversed(self.spec.buckets.widths):
+            blank = np.full((self.spec.input.height, width, 3), self.spec.input.pad_value, dtype=np.uint8)
+            for count in sorted(rows, reverse=True):
+                started = time.perf_counter()
+                self.run(width, [blank] * count)
+                yield width, count, time.perf_counter() - started
+
+    def _constrained(
+        self, features: NDArray[np.float32], charset: Charset
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Best classes and their probabilities ``[N,T,K]`` among the charset's classes and the blank alone.
+
+        ``features`` ``[N,T,D]`` are what the last layer sees; only the allowed rows of that layer are computed. K is 1
+        where no neighbours are asked.
+        """
+        weight, bias = self._constraint(charset)
+        count = min(self.spec.top_k, len(bias)) if self._judges else 1
+        rows = max(1, _MOST_SCORES // (features.shape[1] * len(bias)))
+        parts = [
+            _best(features[start : start + rows] @ weight + bias, count)
+            for start in range(0, len(features), rows)
+        ]
+        best, probability = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return charset.classes[best], probability
+
+    def _constraint(self, charset: Charset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The columns of the model's last layer that belong to the charset."""
+        with self._lock:
+            kept = self._constraints.get(charset.spec)
+            if kept is None:
+                if self._head is None:
+                    self._head = self._read_head()
+                weight, bias = self._head
+                columns = np.ascontiguousarray(weight[charset.classes].T.astype(np.float32))
+                kept = (columns, bias[charset.classes])
+                while (
+                    self._constraints and _floats(self._constraints) + columns.size > _MOST_CONSTRAINT_FLOATS
+                ):
+                    del self._constraints[next(iter(self._constraints))]
+                _keep(self._constraints, charset.spec, kept)
+            return kept
+
+    def _read_head(self) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+        if self._head_file is None:
+            raise CorruptModel(f"The model {self.spec.name!r} has no head file, which a charset needs.")
+        with np.load(io.BytesIO(self._head_file.read()), allow_pickle=False) as arrays:
+            weight, bias = arrays["weight"], arrays["bias"]
+        if weight.shape[0] != len(self.spec.charset) + 1 or bias.shape != weight.shape[:1]:
+            raise CorruptModel(
+                f"The head of {self.spec.name!r} has {weight.shape[0]} classes, not the charset's."
+            )
+        return weight, bias
+
+
+def _best(logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Places and softmax probabilities ``[N,T,count]`` of the best of ``logits`` ``[N,T,V]``, the best first."""
+    best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
+    best = np.take_along_axis(best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1)
+    odds = np.exp(logits - np.take_along_axis(logits, best[..., :1], axis=-1))
+    probability = np.take_along_axis(odds, best, axis=-1) / odds.sum(axis=-1, keepdims=True)
+    return best, probability.astype(np.float32)
+
+
+def _floats(constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
+    """Numbers that the kept columns have together."""
+    return sum(weight.size for weight, _ in constraints.values())
+
+
+def _keep(cache: dict[str, T], key: str, value: T) -> None:
+    """Put a value into a cache that forgets its oldest entry when it is full."""
+    if len(cache) >= _MAX_CHARSETS:
+        del cache[next(iter(cache))]
+    cache[key] = value

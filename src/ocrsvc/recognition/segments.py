@@ -1,0 +1,152 @@
+"""Lines wider than the widest bucket: cut into overlapping pieces, read, and joined again without a lost or doubled
+character.
+
+Each seam lies in a column of little ink, but a gap may as well be inside a character (儿, 川), so the pieces
+overlap by more than a character on both sides of it. Both readings of the overlap are aligned by text and
+position, and the line changes from one to the other at the character they agree on that is nearest to the
+seam.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.recognition.ctc import line_of
+from ocrsvc.results import Character, LineText
+
+_REACH = 1.5  # heights of line on each side of a seam that both pieces see: a wide character and a bit
+_SLACK = 1.0  # heights of line that a seam may move to find a gap
+_MOST = 8  # neither is more than this part of a piece, of a model whose buckets are all narrow
+_SAME = 0.4  # heights of line by which two readings may disagree on where a character stands
+_GAP = 0.5  # heights of line without ink at a seam that count as a space
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Columns ``start`` to ``end`` (exclusive) of a line image, in pixels."""
+
+    start: int
+    end: int
+
+
+def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
+    """The pieces in which a line image ``uint8 [H,W,3]`` is read, left to right, each no wider than
+    ``widest``.
+
+    One piece if it fits. Pieces are about equally wide. ValueError if ``widest`` is too narrow to show a
+    character.
+    """
+    height, width = image.shape[:2]
+    if width <= widest:
+        return [Segment(0, width)]
+    if widest < height:
+        raise ValueError(f"pieces of {widest} pixels are too narrow for lines {height} pixels high")
+    reach, slack = (min(math.ceil(heights * height), widest // _MOST) for heights in (_REACH, _SLACK))
+    count = math.ceil(width / (widest - 2 * reach - 2 * slack))
+    ink = _ink(image)
+    seams = [_seam(ink, round(width * i / count), slack) for i in range(1, count)]
+    starts = [0, *(seam - reach for seam in seams)]
+    ends = [*(seam + reach for seam in seams), width]
+    return [Segment(start, end) for start, end in zip(starts, ends, strict=True)]
+
+
+def join(segments: Sequence[Segment], readings: Sequence[LineText], height: int) -> LineText:
+    """The reading of the whole line, from those of its pieces; ``height`` is the line image's, in pixels.
+
+    Positions become fractions of the whole line.
+    """
+    if len(segments) == 1:
+        return readings[0]
+    width = segments[-1].end
+    pieces = [_in_pixels(segment, reading) for segment, reading in zip(segments, readings, strict=True)]
+    joined = pieces[0]
+    for piece, before, after in zip(pieces[1:], segments, segments[1:], strict=False):
+        joined = _merge(joined, piece, (after.start, before.end), height)
+    return line_of([replace(c, start=c.start / width, end=c.end / width) for c in joined])
+
+
+def _ink(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How much each column holds, smoothed so that the middle of a wide gap is lower than that of a narrow
+    one.
+    """
+    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    contrast = gray.max(axis=0) - gray.min(axis=0)
+    kernel = np.bartlett(max(3, image.shape[0] // 3)).astype(np.float32)
+    padded = np.pad(contrast, len(kernel) // 2, mode="edge")
+    return np.convolve(padded, kernel / kernel.sum(), mode="same")[len(kernel) // 2 :][: len(contrast)]
+
+
+def _seam(ink: NDArray[np.float32], target: int, slack: int) -> int:
+    """The column with the least ink near ``target``, the nearest of equals."""
+    columns = np.arange(target - slack, target + slack + 1)
+    away = np.abs(columns - target)
+    return int(columns[np.lexsort((away, ink[columns].round()))[0]])
+
+
+def _in_pixels(segment: Segment, reading: LineText) -> list[Character]:
+    start, size = segment.start, segment.end - segment.start
+    return [replace(c, start=start + c.start * size, end=start + c.end * size) for c in reading.characters]
+
+
+def _merge(
+    left: list[Character], right: list[Character], overlap: tuple[int, int], height: int
+) -> list[Character]:
+    """The characters of two pieces whose ``overlap`` both show; positions in pixels of the line."""
+    seam = sum(overlap) / 2
+    shared = _agreements(left, right, overlap, _SAME * height)
+    if shared:
+        i, j = min(shared, key=lambda pair: abs(_centre(left[pair[0]]) - seam))
+        # The better reading of the two that stand for the same character.
+        best = max(left[i], right[j], key=lambda c: c.confidence)
+        return [*left[:i], best, *right[j + 1 :]]
+    before = [c for c in left if _centre(c) < seam]
+    after = [c for c in right if _centre(c) >= seam]
+    if before and after and after[0].start - before[-1].end >= _GAP * height:
+        confidence = min(before[-1].confidence, after[0].confidence)
+        return [*before, Character(" ", confidence, before[-1].end, after[0].start), *after]
+    return before + after
+
+
+def _agreements(
+    left: Sequence[Character], right: Sequence[Character], overlap: tuple[int, int], tolerance: float
+) -> list[tuple[int, int]]:
+    """Pairs of indices that stand for the same character, by the best alignment in the order of reading.
+
+    An alignment and not the nearest pairs, because a run of equal characters (1111) would match itself
+    shifted.
+    """
+    low, high = overlap[0] - tolerance, overlap[1] + tolerance
+    ours = [i for i, c in enumerate(left) if low <= _centre(c) <= high]
+    theirs = [j for j, c in enumerate(right) if low <= _centre(c) <= high]
+    score = np.zeros((len(ours) + 1, len(theirs) + 1))
+    for a in range(len(ours) - 1, -1, -1):
+        for b in range(len(theirs) - 1, -1, -1):
+            worth = _agreement(left[ours[a]], right[theirs[b]], tolerance)
+            score[a, b] = max(score[a + 1, b], score[a, b + 1], worth + score[a + 1, b + 1] if worth else 0)
+    pairs, a, b = [], 0, 0
+    while a < len(ours) and b < len(theirs):
+        worth = _agreement(left[ours[a]], right[theirs[b]], tolerance)
+        if worth and score[a, b] == worth + score[a + 1, b + 1]:
+            pairs.append((ours[a], theirs[b]))
+            a, b = a + 1, b + 1
+        elif score[a, b] == score[a + 1, b]:
+            a += 1
+        else:
+            b += 1
+    return pairs
+
+
+def _agreement(ours: Character, theirs: Character, tolerance: float) -> float:
+    """0 for different characters, else 1 to 2, more the closer they stand."""
+    away = abs(_centre(ours) - _centre(theirs))
+    return 2 - away / tolerance if ours.text == theirs.text and away <= tolerance else 0.0
+
+
+def _centre(character: Character) -> float:
+    return (character.start + character.end) / 2

@@ -1,0 +1,336 @@
+"""The scheduler: which lines share a run of the engine, and when it starts.
+
+An idle worker never waits while a line waits: batches grow only while all workers are busy, so load itself is
+the window. Only lines of one lane (model, width, charset) share a batch, so that a reading never depends on its
+company. What goes first is fair (fairness.py): each reading is a flow, its lines and its detector runs are charged to
+it, and the flow that has had least goes first.
+
+A run cannot be stopped, and those of a detector take long. A reading that is one line, or so small that all of it
+is no longer than one run (``t_max_ms``), does not wait for them: one thread more than there are workers runs such
+lines, one run at a time and only while a longer reading holds a worker. The system then shares the cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Generic
+
+from ocrsvc.errors import (
+    DeadlineExceeded,
+    EngineFailure,
+    OcrError,
+    ShuttingDown,
+    Unavailable,
+)
+from ocrsvc.scheduling.cost import CostModel
+from ocrsvc.scheduling.fairness import FairClock, Flow
+from ocrsvc.scheduling.lanes import Item, Job, Lane, Payload, Result
+from ocrsvc.scheduling.observer import Counters, Fanout, Observer, outcome_of, refusal_of
+from ocrsvc.scheduling.queue_limit import Admission
+from ocrsvc.scheduling.runner import Runner, fail
+from ocrsvc.scheduling.waiting import Batch, Waiting
+
+__all__ = ["Batcher", "Flow", "Lane", "Load"]
+
+_JOIN_SECONDS = 10.0  # how long close() waits for a run that does not end before it leaves the thread behind
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A snapshot of the scheduler. ``eta_seconds``: until all accepted work is done."""
+
+    queued: Mapping[Lane, int]
+    outstanding: int
+    busy: int
+    workers: int
+    eta_seconds: float
+    oldest_queued_seconds: float
+    longest_run_seconds: float
+
+
+class _Signal(Enum):
+    """Why the loop is woken, other than by new lines."""
+
+    ENDED = "a run has ended"
+    WINDOW = "a line has waited long enough for company"
+    CLOSE = "no more work will come"
+
+
+class Batcher(Generic[Payload, Result]):
+    """Gathers lines into batches and runs them on ``workers`` threads.
+
+    ``run(lane, payloads)`` is called on those threads and returns one result for each payload, in order. All
+    other methods belong to the event loop that called ``start``. ``measure`` gives the width in pixels that a
+    payload uses, for the observer; ``timer`` and ``executor`` (of ``workers + 1`` threads) are there for tests.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Lane, Sequence[Payload]], Sequence[Result]],
+        *,
+        workers: int,
+        max_batch: int = 32,
+        t_max_ms: float = 40.0,
+        max_wait_ms: float = 0.0,
+        max_queue_seconds: float = 60.0,
+        cost: CostModel | None = None,
+        observer: Observer | None = None,
+        measure: Callable[[Lane, Payload], int] | None = None,
+        executor: Executor | None = None,
+        timer: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.workers = workers
+        self.cost = cost or CostModel()
+        self.counters = Counters()
+        self._observer: Observer = Fanout(self.counters, observer) if observer else self.counters
+        self._t_max = t_max_ms / 1000
+        self._executor = executor or ThreadPoolExecutor(workers + 1, thread_name_prefix="recognise")
+        self._owns_executor = executor is None
+        self._runner = Runner(
+            run,
+            executor=self._executor,
+            cost=self.cost,
+            observer=self._observer,
+            measure=measure,
+            timer=timer,
+        )
+        self._door = Admission(workers=workers, max_queue_seconds=max_queue_seconds)
+        self._inbox: asyncio.Queue[list[Item[Payload, Result]] | _Signal | BaseException] = asyncio.Queue()
+        self._clock = FairClock()
+        self._waiting: Waiting[Payload, Result] = Waiting(
+            self.cost, self._clock, max_batch=max_batch, t_max=self._t_max, max_wait=max_wait_ms / 1000
+        )
+        self._outstanding: set[Item[Payload, Result]] = set()
+        self._running: dict[asyncio.Task[None], float] = {}
+        self._idle = workers
+        self._long_runs = 0  # of the workers, begun for a line that is not of a short reading
+        self._spare_free = True
+        self._window: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._open = True
+        self._crashed = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether the loop runs; False before start, after close, after a crash (a restart mends it)."""
+        return self._task is not None and not self._task.done() and not self._crashed
+
+    @property
+    def eta_seconds(self) -> float:
+        """Estimated time until all accepted work is done."""
+        return self._door.eta_seconds
+
+    def load(self) -> Load:
+        """What is queued and running now."""
+        now = asyncio.get_running_loop().time()
+        waiting = [item.arrived for item in self._waiting]
+        return Load(
+            queued=self._waiting.counts(),
+            outstanding=len(self._outstanding),
+            busy=self.workers - self._idle,
+            workers=self.workers,
+            eta_seconds=self.eta_seconds,
+            oldest_queued_seconds=now - min(waiting, default=now),
+            longest_run_seconds=now - min(self._running.values(), default=now),
+        )
+
+    async def start(self) -> None:
+        """Begin to run batches. Lines may be submitted before."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._supervise(), name="batcher")
+
+    # --- admission ---
+
+    def submit(
+        self,
+        items: Sequence[tuple[Lane, Payload]],
+        *,
+        flow: Flow | None = None,
+        deadline: float = math.inf,
+        admitted: bool = False,
+    ) -> list[asyncio.Future[Result]]:
+        """One future for each line, in order; all lines are accepted or none.
+
+        ``flow`` is the reading that the lines belong to, a new one by default. ``deadline`` is in the loop's time.
+        ``admitted`` says that the request passed this door before (its page was detected here), and must not be
+        refused half-way for load. Cancel a future to take its line back.
+
+        Futures fail with DeadlineExceeded, ShuttingDown, EngineFailure or an OcrError of the engine's own.
+        Raises ShuttingDown, Saturated (with ``retry_after_seconds``) or DeadlineExceeded; Unavailable after a
+        crash.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        flow = flow or Flow()
+        seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
+        units = [self._door.units_of(each) for each in seconds]
+        short = flow.is_short(sum(seconds), self._t_max)
+        self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
+        flow.seconds += sum(seconds)
+        job = Job(flow, remaining=len(items))
+        accepted: list[Item[Payload, Result]] = []
+        for (lane, payload), cost, each in zip(items, units, seconds, strict=True):
+            tag = self._clock.tag(flow, each)
+            self._clock.share(short=short).enter(flow)
+            item = Item(lane, payload, loop.create_future(), job, now, tag, cost, short)
+            item.future.add_done_callback(partial(self._settle, item))
+            accepted.append(item)
+        if not accepted:
+            return []
+        self._door.units += sum(units)
+        self._outstanding.update(accepted)
+        if deadline < math.inf:
+            job.timer = loop.call_at(deadline, self._expire, accepted)
+        self._inbox.put_nowait(accepted)
+        return [item.future for item in accepted]
+
+    def _admit(self, units: int, time_left: float, admitted: bool, *, rivals: int | None) -> None:
+        if self._crashed:
+            raise Unavailable("The scheduler has stopped; restart this process.", retry_after_seconds=5)
+        try:
+            if not self._open:
+                raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
+            self._door.check(units, time_left, admitted=admitted, rivals=rivals)
+        except OcrError as error:
+            self._observer.refused(refusal_of(error))
+            raise
+
+    def _expire(self, items: Sequence[Item[Payload, Result]]) -> None:
+        for item in items:
+            fail(item.future, DeadlineExceeded("The line was not read before the request's deadline."))
+
+    def _settle(self, item: Item[Payload, Result], _: asyncio.Future[Result]) -> None:
+        """The only place where outstanding work shrinks; runs once for each line, whatever its end."""
+        self._door.units -= item.units
+        self._outstanding.discard(item)
+        item.job.remaining -= 1
+        if not item.job.remaining and item.job.timer is not None:
+            item.job.timer.cancel()
+        self._clock.share(short=item.short).leave(item.job.flow)
+        self._waiting.leave(item)
+        self._observer.settled(outcome_of(item.future))
+        if not self._open:
+            self._inbox.put_nowait(_Signal.CLOSE)
+
+    # --- the loop ---
+
+    async def _supervise(self) -> None:
+        try:
+            await self._loop()
+        except Exception:
+            _log.exception("The scheduler stopped")
+            self._abandon(EngineFailure, "The scheduler stopped while this line waited.")
+        except asyncio.CancelledError:
+            self._abandon(ShuttingDown, "The service stopped while this line waited.")
+            raise
+
+    def _abandon(self, kind: type[OcrError], detail: str) -> None:
+        """Nobody will ever run these lines: say so to all who wait, and to those who come."""
+        self._crashed = True
+        for item in self._outstanding:
+            fail(item.future, kind(detail))
+
+    async def _loop(self) -> None:
+        while self._open or self._outstanding or self._running:
+            events = [await self._inbox.get()]
+            while not self._inbox.empty():
+                events.append(self._inbox.get_nowait())
+            for event in events:
+                if isinstance(event, BaseException):
+                    raise event
+                if isinstance(event, list):
+                    self._enqueue(event)
+            self._dispatch()
+
+    def _enqueue(self, items: Sequence[Item[Payload, Result]]) -> None:
+        now = asyncio.get_running_loop().time()
+        for item in items:
+            if not item.future.done():
+                self._waiting.push(item, now)
+
+    def _dispatch(self) -> None:
+        while self._idle and (batch := self._pick()):
+            first, seconds = batch.items[0], self.cost.seconds(batch.lane, len(batch.items))
+            self._clock.serve(first.tag, seconds, short=first.short)
+            self._idle -= 1
+            self._long_runs += not first.short
+            self._launch(batch, partial(self._free, first.short))
+        if self._spare_free and self._long_runs and not self._idle and (batch := self._waiting.take_short()):
+            self._spare_free = False
+            self._launch(batch, self._free_spare)
+
+    def _pick(self) -> Batch[Payload, Result] | None:
+        """The next run for an idle worker; None if no line waits, or all still wait for company."""
+        loop = asyncio.get_running_loop()
+        batch = self._waiting.take(self._idle, loop.time(), patient=self._open)
+        if self._window is not None:
+            self._window.cancel()
+        self._window = None
+        if self._waiting.ripe_at < math.inf:
+            self._window = loop.call_at(self._waiting.ripe_at, self._inbox.put_nowait, _Signal.WINDOW)
+        return batch
+
+    # --- running ---
+
+    def _launch(self, batch: Batch[Payload, Result], free: Callable[[], None]) -> None:
+        now = asyncio.get_running_loop().time()
+        waited = now - min(item.arrived for item in batch.items)
+        self._observer.released(batch.release, len(batch.items), waited)
+        task = asyncio.create_task(self._runner.execute(batch.lane, batch.items, free))
+        self._running[task] = now
+        task.add_done_callback(self._ended)
+
+    def _free(self, short: bool) -> None:
+        self._idle += 1
+        self._long_runs -= not short
+        self._dispatch()
+
+    def _free_spare(self) -> None:
+        self._spare_free = True
+        self._dispatch()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._inbox.put_nowait(error)
+        self._inbox.put_nowait(_Signal.ENDED)
+
+    # --- the end ---
+
+    async def close(self, grace_seconds: float) -> None:
+        """Refuse new work, finish what was accepted, fail what ``grace_seconds`` leave over (ShuttingDown).
+
+        Returns after the grace and the batches that run then, with all threads ended; may be called again.
+        """
+        self._open = False
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(grace_seconds), name="batcher-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, grace_seconds: float) -> None:
+        self._inbox.put_nowait(_Signal.CLOSE)
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=grace_seconds)
+        for item in self._outstanding:
+            fail(item.future, ShuttingDown("The service stopped before this line was read."))
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=_JOIN_SECONDS)
+        if self._running:
+            _log.error("%d runs of the engine did not end; their threads are left behind", len(self._running))
+        if self._owns_executor:
+            self._executor.shutdown(wait=not self._running, cancel_futures=True)
+        if self._task is not None:
+            if self._running:
+                self._task.cancel()
+            await asyncio.wait({self._task})

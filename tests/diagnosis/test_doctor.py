@@ -1,0 +1,180 @@
+"""The doctor finds what is wrong: each fault is caused for real, in files, settings or a drawn processor."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from ocrsvc.diagnosis import configuration, doctor, tuned
+from ocrsvc.diagnosis.choice import Figure
+from ocrsvc.diagnosis.tuned import KNOBS as KNOB_NAMES
+from ocrsvc.diagnosis.tuned import Candidate, Record, Step
+from ocrsvc.machine.cpu import Cpu, inspect
+from ocrsvc.models.registry import Registry, default_models_dir
+from ocrsvc.settings import Settings
+
+CPU = Cpu("x86_64", "Test", affinity=4, quota=None, effective=4, flags=frozenset({"avx2", "avx512_vnni"}))
+DETECTOR = "ppocrv6-det-small"
+
+
+def by_name(checks: object) -> dict[str, doctor.Check]:
+    return {check.name: check for check in checks}  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def models_dir(tmp_path: Path) -> Path:
+    """A folder with a copy of the detector that ships."""
+    shutil.copytree(default_models_dir() / DETECTOR, tmp_path / "models" / DETECTOR)
+    return tmp_path / "models"
+
+
+def test_software_is_named() -> None:
+    found = by_name(doctor.software())
+    assert list(found) == ["version", "onnxruntime", "opencv"]
+    assert "CPUExecutionProvider" in found["onnxruntime"].found
+    assert cv2.__version__ in found["opencv"].found
+
+
+def test_more_workers_than_cores_is_a_warning() -> None:
+    assert by_name(doctor.processor(CPU, Settings(workers=4)))["cores"].status == "ok"
+    assert by_name(doctor.processor(CPU, Settings(workers=5)))["cores"].status == "warning"
+    starved = replace(CPU, quota=0.5, effective=1)
+    assert by_name(doctor.processor(starved, Settings()))["cores"].status == "warning"
+
+
+def test_int8_without_the_instructions_is_a_warning() -> None:
+    old = replace(CPU, flags=frozenset({"avx"}))
+    assert by_name(doctor.processor(old, Settings(precision="int8")))["instructions"].status == "warning"
+    assert by_name(doctor.processor(old, Settings()))["instructions"].status == "ok"
+    assert by_name(doctor.processor(CPU, Settings(precision="int8")))["instructions"].status == "ok"
+
+
+def test_a_changed_model_file_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model=DETECTOR)
+    weights = next((models_dir / DETECTOR).glob("*.onnx"))
+    assert by_name(doctor.models(Registry(settings), settings, CPU))[f"model {DETECTOR}"].status == "ok"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0x")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))[f"model {DETECTOR}"]
+    assert check.status == "problem"
+    assert "SHA-256" in check.found
+
+
+def test_a_detector_as_default_model_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model=DETECTOR)
+    assert by_name(doctor.models(Registry(settings), settings, CPU))["default model"].status == "problem"
+
+
+def test_a_recogniser_as_detector_is_a_problem() -> None:
+    settings = Settings(detector="crnn")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))["detector"]
+    assert (check.status, "is no detector" in check.found) == ("problem", True)
+    settings = Settings(model="crnn-fast")
+    check = by_name(doctor.models(Registry(settings), settings, CPU))["detector"]
+    assert (check.status, check.found) == ("ok", "ppocrv6-det-tiny")
+
+
+def test_an_unknown_default_model_is_a_problem(models_dir: Path) -> None:
+    settings = Settings(models_dir=models_dir, model="gone")
+    (check,) = doctor.models(Registry(settings), settings, CPU)
+    assert (check.name, check.status) == ("models", "problem")
+    assert "'gone'" in check.found
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
+    assert doctor.storage(Settings(cache_dir=tmp_path / "new")).status == "ok"
+    (tmp_path / "file").write_bytes(b"")
+    assert doctor.storage(Settings(cache_dir=tmp_path / "file" / "below")).status == "warning"
+
+
+def test_settings_in_force_are_told() -> None:
+    assert doctor.in_force(Settings()).found == "all at their defaults"
+    assert doctor.in_force(Settings(workers=3)).found == "OCRSVC_WORKERS=3"
+
+
+def test_threads_of_cores_and_nodes_are_told() -> None:
+    smt = replace(CPU, physical=2, nodes=2)
+    check = by_name(doctor.processor(smt, Settings()))["cores"]
+    assert "4 hardware threads on 2 cores, 2 NUMA nodes" in check.found
+    assert (check.status, "--processes-per-numa-node" in check.advice) == ("ok", True)
+    plain = by_name(doctor.processor(replace(CPU, physical=4), Settings()))["cores"]
+    assert "Test: 4 cores, no cgroup quota" in plain.found
+    assert plain.advice == ""
+
+
+# --- where each choice comes from ---
+
+KNOBS = [f"choice {name}" for name in KNOB_NAMES]
+
+
+def test_without_tuning_every_choice_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCRSVC_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("OCRSVC_T_MAX_MS", "33")
+    sourced = configuration.load_tuned(workers=3)
+    checks = by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
+    assert list(checks) == ["tuning", *KNOBS]
+    assert "ocrsvc tune" in checks["tuning"].found
+    assert checks["choice precision"].found.startswith("int8 (default): ")
+    assert checks["choice workers"].found == "3 (flag): --workers"
+    assert checks["choice t_max_ms"].found == "33.0 (environment): OCRSVC_T_MAX_MS"
+    assert all(check.status == "ok" and check.found for check in checks.values())
+
+
+def tuned_here(*steps: Step) -> Path:
+    settings = Settings()
+    key = tuned.key_of(Registry(settings).spec(settings.model), inspect())
+    return tuned.store(tuned.folder_of(settings), Record(key, "2026-11-21T12:00:00+00:00", 44.9, 0.98, steps))
+
+
+def test_tuned_choices_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCRSVC_CACHE_DIR", str(tmp_path))
+    base, better = Figure(100.0, 0.0, 0.0, 7), Figure(108.0, 0.081, 0.012, 7)
+    path = tuned_here(
+        Step(
+            (Candidate({"arena": True}, base), Candidate({"arena": False}, Figure(99.0, -0.01, 0.02, 7))), 0
+        ),
+        Step((Candidate({"t_max_ms": 40.0}, base), Candidate({"t_max_ms": 80.0}, better)), 1),
+        Step(
+            (
+                Candidate({"workers": 2, "run_threads": 1}, base),
+                Candidate({"workers": 1, "run_threads": 2}, Figure(0.0, 0.0, 0.0, 0)),
+            ),
+            0,
+        ),
+    )
+
+    def found(**flags: object) -> dict[str, doctor.Check]:
+        sourced = configuration.load_tuned(**flags)
+        return by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
+
+    checks = found()
+    assert checks["tuning"].found == f"2026-11-21T12:00:00+00:00, in 44.9 s: {path}"
+    gained = "80.0 (tuned): 108.0 lines/s, +8.1% to 40.0 (noise 1.2%, 7 rounds)"
+    assert checks["choice t_max_ms"].found == gained
+    assert "best other False -1.0% (noise 2.0%, 7 rounds)" in checks["choice arena"].found
+    assert "no time to measure" in checks["choice workers"].found
+    assert found(tune=False)["tuning"].found == "ignored, as was asked for"
+    monkeypatch.setenv("OCRSVC_T_MAX_MS", "20")
+    assert found()["choice t_max_ms"].found == "20.0 (environment): OCRSVC_T_MAX_MS; tuned would be 80.0"
+
+    path.write_bytes(b"{}")
+    check = found()["tuning"]
+    assert (check.status, str(path) in check.found) == ("warning", True)
+    assert "ocrsvc tune" in check.advice
+
+
+def test_an_unknown_model_does_not_stop_the_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
+    sourced = configuration.load_tuned(model="gone")
+    checks = by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
+    assert checks["choice precision"].found.startswith("auto (default)")
+
+
+def test_the_drawn_picture_has_ink() -> None:
+    drawn = cv2.imdecode(np.frombuffer(doctor.draw(("OCR",)), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert drawn is not None
+    assert 0.02 < (drawn < 128).mean() < 0.5
+    assert (drawn[[0, -1]] == 255).all()  # nothing cut off above or below

@@ -1,0 +1,76 @@
+"""Admission: requests and bytes are bounded, and what was taken is given back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ocrsvc.errors import Saturated
+from ocrsvc.service.request_limit import Door
+
+
+def test_a_full_house_refuses_and_says_when_to_come_back() -> None:
+    door = Door(max_requests=2, max_bytes=100)
+    with door.enter() as first, door.enter() as second:
+        first.begin()
+        second.begin()
+        with pytest.raises(Saturated) as refusal, door.enter():
+            pass
+        assert refusal.value.retry_after_seconds >= 1
+        assert door.requests == 2
+    with door.enter() as visit:
+        visit.begin()
+        assert door.requests == 1
+    assert door.requests == 0
+
+
+def test_bodies_on_their_way_keep_nobody_out() -> None:
+    door = Door(max_requests=1, max_bytes=100)
+    with door.enter(), door.enter() as late, door.enter() as quick:
+        quick.begin()
+        assert door.requests == 1
+        with pytest.raises(Saturated):
+            late.begin()
+    assert door.requests == 0
+
+
+async def test_a_door_that_closes_ends_all_waiting() -> None:
+    door = Door(max_requests=9, max_bytes=100)
+    now = asyncio.get_running_loop().time()
+
+    async def wait(until: float) -> bool:
+        with door.enter() as visit:
+            try:
+                async with visit.waiting(until):
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                return visit.closed
+        raise AssertionError("nothing ends this")
+
+    waiting = [asyncio.create_task(wait(now + seconds)) for seconds in (0.01, 60, 600)]
+    await asyncio.sleep(0)
+    door.close(now + 0.1)
+    assert await asyncio.gather(*waiting, wait(now + 60)) == [False, True, True, True]
+    assert not door.clocks
+
+
+def test_bytes_of_all_visitors_are_counted_together() -> None:
+    door = Door(max_requests=9, max_bytes=100)
+    with door.enter() as first:
+        first.hold(60)
+        with door.enter() as second:
+            second.hold(40)
+            with pytest.raises(Saturated):
+                second.hold(1)
+        assert door.held_bytes == 60
+    assert (door.requests, door.held_bytes) == (0, 0)
+
+
+def test_a_visit_that_fails_gives_back_what_it_took() -> None:
+    door = Door(max_requests=1, max_bytes=100)
+    with door.enter() as visit:
+        visit.hold(100)
+    with pytest.raises(Saturated), door.enter() as visit:
+        visit.hold(101)
+    assert (door.requests, door.held_bytes) == (0, 0)
