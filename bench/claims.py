@@ -47,8 +47,8 @@ def torch_cells(spec: Manifest, width: int) -> list[Cell]:
         return []
     import torch
 
-    from ocrsvc.training.export import Serving
-    from ocrsvc.training.weights import from_manifest
+    from ocrsvc.training.nets.weights import from_manifest
+    from ocrsvc.training.packing.export import Serving
 
     try:
         serving = Serving(from_manifest(spec)).eval()

@@ -25,9 +25,9 @@ from ocrsvc.pages.crops import cut
 from ocrsvc.recognition.charsets import named
 
 if TYPE_CHECKING:
-    from ocrsvc.training.corpus import Corpus
-    from ocrsvc.training.fonts import Face, Library
-    from ocrsvc.training.synth import Synthesiser
+    from ocrsvc.training.drawing.fonts import Face, Library
+    from ocrsvc.training.drawing.synth import Synthesiser
+    from ocrsvc.training.texts.corpus import Corpus
 
 SEED = 20_261_121
 _HANDWRITING = ("ma-shan-zheng", "liu-jian-mao-cao", "long-cang", "zhi-mang-xing")
@@ -43,9 +43,9 @@ def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
     if absent:
         _tell(f"no drawn lines, for want of {', '.join(absent)}: pip install 'ocrsvc[train]'")
         return []
-    from ocrsvc.training import charset
-    from ocrsvc.training import fonts as faces
-    from ocrsvc.training.corpus import Corpus
+    from ocrsvc.training.drawing import fonts as faces
+    from ocrsvc.training.texts import charset
+    from ocrsvc.training.texts.corpus import Corpus
 
     try:
         library = faces.discover(fonts)
@@ -80,7 +80,7 @@ def _lines(
     corpus: Corpus,
     library: Library,
 ) -> Iterator[Line]:
-    from ocrsvc.training.synth import Synthesiser
+    from ocrsvc.training.drawing.synth import Synthesiser
 
     synthesiser = Synthesiser(library, SEED)
     for number in range(count):
@@ -133,7 +133,7 @@ def _signs(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | No
 
 def _printed(corpus: Corpus, synthesiser: Synthesiser, text: str, needed: str) -> tuple[str, Picture] | None:
     """The text in dark ink on light paper, scanned and kept as JPEG; None without one of the ``needed`` characters."""
-    from ocrsvc.training.glyphs import Glyphs
+    from ocrsvc.training.drawing.glyphs import Glyphs
 
     rng, noise = synthesiser.rng, synthesiser.noise
     text = corpus.written(text[:24])

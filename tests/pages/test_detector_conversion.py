@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ocrsvc.models.manifest import load
 from ocrsvc.models.registry import default_models_dir
-from ocrsvc.training.detector import SOURCES, convert, name_of
+from ocrsvc.training.nets.detector import SOURCES, convert, name_of
 
 
 def graph(*, first: str = "Conv", inputs: int = 1) -> bytes:

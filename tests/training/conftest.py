@@ -33,7 +33,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def library(font_path: Path) -> object:
     """The faces of this machine; ``font_path`` makes sure of one."""
-    from ocrsvc.training.fonts import discover
+    from ocrsvc.training.drawing.fonts import discover
 
     return discover()
 
@@ -41,7 +41,7 @@ def library(font_path: Path) -> object:
 @pytest.fixture(scope="session")
 def teacher_path() -> Path:
     """The ONNX file of PP-OCRv6 small, for tests that need its weights."""
-    from ocrsvc.training import teacher
+    from ocrsvc.training.nets import teacher
 
     try:
         return teacher.model_path()
@@ -52,7 +52,7 @@ def teacher_path() -> Path:
 @pytest.fixture(scope="session")
 def tiny_path() -> Path:
     """The ONNX file of PP-OCRv6 tiny, which lends its weights to the fast net."""
-    from ocrsvc.training import teacher
+    from ocrsvc.training.nets import teacher
 
     try:
         return teacher.model_path("tiny")
@@ -80,7 +80,7 @@ def tiny_run(
     teacher_path: Path, font_path: Path, labelled_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> TrainingRun:
     """Shards of a few lines, made by the command line as a user would."""
-    from ocrsvc.training import cli
+    from ocrsvc.training.commands import cli
 
     folder = tmp_path_factory.mktemp("run")
     (folder / "tiny.yaml").write_text(RECIPE, encoding="utf-8")

@@ -13,7 +13,7 @@ NEEDED = ("torch", "onnx")
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """List the command in the help; its arguments belong to ``ocrsvc.training.cli``."""
+    """List the command in the help; its arguments belong to ``ocrsvc.training.commands.cli``."""
     commands.add_parser(
         "train", help="make a recogniser from scratch (needs the extra: train)", add_help=False
     )
@@ -28,5 +28,5 @@ def delegate(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    training = importlib.import_module("ocrsvc.training.cli")
+    training = importlib.import_module("ocrsvc.training.commands.cli")
     return int(training.main(list(arguments)) or 0)

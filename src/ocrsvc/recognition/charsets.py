@@ -25,7 +25,7 @@ from ocrsvc.errors import UnknownCharset
 _MAX_LENGTH = 2_000  # of one specification; a longer one only costs memory
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
 
-SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.charset
+SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.texts.charset
 SCRIPTS = ("hans", "hant", "kana", "signs")
 
 _NAMED: Mapping[str, str] = MappingProxyType(

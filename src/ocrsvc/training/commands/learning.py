@@ -90,7 +90,7 @@ def _fit(options: argparse.Namespace) -> None:
     import torch
 
     from ocrsvc.machine.cpu import inspect
-    from ocrsvc.training import stages
+    from ocrsvc.training.learning import stages
 
     torch.set_num_threads(options.threads or inspect().effective)
     with explained():
@@ -106,7 +106,7 @@ def _fit(options: argparse.Namespace) -> None:
 
 
 def _blend(options: argparse.Namespace) -> None:
-    from ocrsvc.training.blend import Shares, blend
+    from ocrsvc.training.learning.blend import Shares, blend
 
     target = options.out / options.checkpoint.parent.name / "last.pt"
     with explained():
@@ -118,7 +118,7 @@ def _blend(options: argparse.Namespace) -> None:
 
 
 def _curves(options: argparse.Namespace) -> None:
-    from ocrsvc.training.curves import draw, read
+    from ocrsvc.training.learning.curves import draw, read
 
     checkpoints = sorted(options.out.glob(f"{options.stage or '*'}/last.pt"))
     if not checkpoints:
@@ -133,8 +133,8 @@ def _curves(options: argparse.Namespace) -> None:
 
 
 def _scratch(options: argparse.Namespace) -> None:
-    from ocrsvc.training import classic
-    from ocrsvc.training.scratch import train
+    from ocrsvc.training.learning import classic
+    from ocrsvc.training.learning.scratch import train
 
     content = recipe(options.recipe)
     try:
@@ -164,8 +164,8 @@ def _finetune(options: argparse.Namespace) -> int:
     from ocrsvc.errors import OcrError
     from ocrsvc.machine.cpu import inspect
     from ocrsvc.models.registry import Registry
-    from ocrsvc.training import tuning
-    from ocrsvc.training.finetune import Recipe
+    from ocrsvc.training.learning import finetune_run
+    from ocrsvc.training.learning.finetune import Recipe
 
     torch.set_num_threads(options.threads or inspect().effective)
     defaults = Recipe()
@@ -176,7 +176,7 @@ def _finetune(options: argparse.Namespace) -> int:
     )
     try:
         settings = configuration.load_offline(model=options.model)
-        order = tuning.Order(
+        order = finetune_run.Order(
             data=options.data,
             model=Registry(settings).spec(settings.model),
             out=options.out,
@@ -188,7 +188,7 @@ def _finetune(options: argparse.Namespace) -> int:
             drawn=options.drawn,
             skip=options.skip,
         )
-        verdict = tuning.run(order)
+        verdict = finetune_run.run(order)
     except KeyboardInterrupt:
         raise SystemExit("ocrsvc train: stopped; nothing was written") from None
     except (OcrError, configuration.InvalidSettings, ValueError, FileNotFoundError) as error:

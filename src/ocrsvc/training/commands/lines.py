@@ -51,7 +51,7 @@ def add_parsers(steps: Steps) -> None:
 
 
 def _fonts(options: argparse.Namespace) -> None:
-    from ocrsvc.training.fonts import discover, unpack_npm
+    from ocrsvc.training.drawing.fonts import discover, unpack_npm
 
     unpack_npm(options.npm, options.out)
     library = discover([options.out])
@@ -61,9 +61,9 @@ def _fonts(options: argparse.Namespace) -> None:
 def _sheet(options: argparse.Namespace) -> None:
     import cv2
 
-    from ocrsvc.training import charset
-    from ocrsvc.training.samples import fresh
-    from ocrsvc.training.synth import sheet
+    from ocrsvc.training.data.samples import fresh
+    from ocrsvc.training.drawing.synth import sheet
+    from ocrsvc.training.texts import charset
 
     samples = fresh(
         charset.load(), options.lines, seed=options.seed, fonts=options.fonts, prose=options.prose
@@ -73,8 +73,9 @@ def _sheet(options: argparse.Namespace) -> None:
 
 
 def _synth(options: argparse.Namespace) -> None:
-    from ocrsvc.training import charset, examples
-    from ocrsvc.training.samples import fresh
+    from ocrsvc.training.data import examples
+    from ocrsvc.training.data.samples import fresh
+    from ocrsvc.training.texts import charset
 
     samples = fresh(
         charset.load(), options.lines, seed=options.seed, fonts=options.fonts, prose=options.prose
@@ -88,7 +89,7 @@ def _synth(options: argparse.Namespace) -> None:
 def _photos(options: argparse.Namespace) -> None:
     from ocrsvc.diagnosis import configuration
     from ocrsvc.models.registry import Registry
-    from ocrsvc.training.photos import cut
+    from ocrsvc.training.data.photos import cut
 
     with explained():
         detector = Registry(configuration.load(detector=options.detector)).detector()
@@ -96,7 +97,7 @@ def _photos(options: argparse.Namespace) -> None:
 
 
 def _opinions(options: argparse.Namespace) -> None:
-    from ocrsvc.training.opinions import ask
+    from ocrsvc.training.data.pseudo_labels import ask
 
     with explained():
         read, agreed = ask(options.folder, options.processes)
@@ -104,7 +105,8 @@ def _opinions(options: argparse.Namespace) -> None:
 
 
 def _features(options: argparse.Namespace) -> None:
-    from ocrsvc.training import features, stages
+    from ocrsvc.training.data import features
+    from ocrsvc.training.learning import stages
 
     shards = options.out / "shards"
     lines = {
@@ -116,7 +118,8 @@ def _features(options: argparse.Namespace) -> None:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from ocrsvc.training import charset, examples
+    from ocrsvc.training.data import examples
+    from ocrsvc.training.texts import charset
 
     try:
         print(examples.draw(options.face, charset.load(), options.lines, options.seed, options.out))

@@ -102,8 +102,8 @@ def _export(options: argparse.Namespace) -> None:
         return
     if not (options.recipe and options.out and options.stage):
         raise SystemExit("ocrsvc train: export needs a recipe, --out and --stage")
-    from ocrsvc.training import stages
-    from ocrsvc.training.package import package
+    from ocrsvc.training.learning import stages
+    from ocrsvc.training.packing.package import package
 
     with explained():
         checkpoint = stages.checkpoint(options.out, options.stage)
@@ -113,7 +113,7 @@ def _export(options: argparse.Namespace) -> None:
 def _export_static(options: argparse.Namespace) -> None:
     from ocrsvc.diagnosis import configuration
     from ocrsvc.models.registry import Registry
-    from ocrsvc.training import static
+    from ocrsvc.training.packing import static
 
     if not options.source:
         raise SystemExit("ocrsvc train: --static-buckets needs --from, a model's name or folder")
@@ -128,7 +128,7 @@ def _charset(options: argparse.Namespace) -> None:
     from ocrsvc.diagnosis import configuration
     from ocrsvc.errors import OcrError
     from ocrsvc.models.registry import Registry
-    from ocrsvc.training import extension
+    from ocrsvc.training.packing import extension
 
     with explained():
         try:
@@ -143,9 +143,9 @@ def _charset(options: argparse.Namespace) -> None:
 def _quantize(options: argparse.Namespace) -> None:
     from ocrsvc.diagnosis import configuration
     from ocrsvc.models.registry import Registry
-    from ocrsvc.training import package
-    from ocrsvc.training.calibrate import gather
-    from ocrsvc.training.samples import fresh
+    from ocrsvc.training.data.samples import fresh
+    from ocrsvc.training.packing import package
+    from ocrsvc.training.packing.calibrate import gather
 
     with explained():
         spec = Registry(configuration.load(model=options.source)).spec(options.source, "recogniser")
@@ -173,7 +173,7 @@ def _vocabulary(options: argparse.Namespace) -> None:
 
     from ocrsvc.recognition.bigrams import TABLE, pack
     from ocrsvc.recognition.lexicon import WORDS
-    from ocrsvc.training import charset, vocabulary
+    from ocrsvc.training.texts import charset, vocabulary
 
     try:
         english = vocabulary.words(options.words.read_text("utf-8").splitlines())
@@ -186,13 +186,13 @@ def _vocabulary(options: argparse.Namespace) -> None:
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from ocrsvc.training.calibrate import calibrate, gather, summary
+    from ocrsvc.training.packing.calibrate import calibrate, gather, summary
 
     numbers = {"limit": options.limit, "variations": options.variations, "seed": options.seed}
     samples = gather(options.data, held_out=options.held_out, **numbers)
     if options.drawn:
-        from ocrsvc.training import charset
-        from ocrsvc.training.samples import fresh
+        from ocrsvc.training.data.samples import fresh
+        from ocrsvc.training.texts import charset
 
         samples += fresh(
             charset.load(), options.drawn, seed=options.seed, fonts=options.fonts, prose=options.prose

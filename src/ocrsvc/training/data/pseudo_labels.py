@@ -1,0 +1,122 @@
+"""Two recognisers read unlabelled crops; where they agree, their reading is taken for the truth.
+
+PP-OCRv6 small and PP-OCRv4 mobile were trained apart and err apart (recognition research: filter pseudo-labels by
+a second, different teacher). Neither is believed about spaces in Latin text, which both lose (RapidOCR #723).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from ocrsvc.models.buckets import Buckets, fit, stack
+from ocrsvc.models.wheels import WheelFile
+from ocrsvc.training.data.targets import QUOTES, collapse, folded
+from ocrsvc.training.nets import teacher
+from ocrsvc.training.texts.charset import canonical
+
+WIDTHS = Buckets((320, 480, 640, 960, 1280))
+_SECOND = WheelFile(
+    "rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", "rapidocr-onnxruntime==1.4.4"
+)
+_LATIN = re.compile(r"[A-Za-z]{2}")
+_LATIN_RUN = re.compile(r"[A-Za-z]{13,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
+
+
+class Opinion:
+    """A PP-OCR recogniser as its makers run it: height 48, zeros behind the line, at least 320 pixels wide."""
+
+    def __init__(self, path: Path) -> None:
+        listed = {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
+        self.characters = ["", *listed["character"].split("\n"), " "]
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, lines: Sequence[NDArray[np.uint8]], width: int) -> list[tuple[str, float]]:
+        """Text and lowest peak probability of every line uint8 [48,w,3], w <= ``width``."""
+        batch = stack(lines, height=48, width=width, pad_value=0).astype(np.float32) / 127.5 - 1
+        for row, line in zip(batch, lines, strict=True):
+            row[:, line.shape[1] :] = 0
+        output = self.session.run(None, {self.input: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0]
+        best, peaks = output.argmax(-1), output.max(-1)
+        return [
+            (
+                "".join(self.characters[c] for c in collapse(path.tolist())),
+                float(sure[path != 0].min(initial=1.0)),
+            )
+            for path, sure in zip(best, peaks, strict=True)
+        ]
+
+
+def second_path() -> Path:
+    """Where the installed wheel keeps PP-OCRv4 mobile; FileNotFoundError says what to install."""
+    return _SECOND.path("the second opinion")
+
+
+def agreed(first: str, second: str) -> str | None:
+    """What both read, in our characters, or None: they differ, or its spaces or quotation marks cannot be trusted."""
+    one, other = canonical(first).strip(), canonical(second).strip()
+    if not one or folded(one) != folded(other) or QUOTES.search(one):
+        return None
+    if _LATIN.search(one) and (one.split() != other.split() or _LATIN_RUN.search(one)):
+        return None
+    return one
+
+
+def _read(files: list[Path]) -> list[dict[str, object]]:
+    first, second = Opinion(teacher.model_path()), Opinion(second_path())
+    rows: list[dict[str, object]] = []
+    for width, group in _grouped(files):
+        lines = [line for _, line in group]
+        for (file, _), (one, sure), (other, _) in zip(
+            group, first(lines, width), second(lines, width), strict=True
+        ):
+            rows.append({"file": file.name, "text": agreed(one, other), "read": one, "sure": round(sure, 3)})
+    return rows
+
+
+def _grouped(files: Sequence[Path]) -> Iterator[tuple[int, list[tuple[Path, NDArray[np.uint8]]]]]:
+    waiting: dict[int, list[tuple[Path, NDArray[np.uint8]]]] = {}
+    for file in files:
+        image = cv2.imread(str(file))
+        if image is None:
+            continue
+        line = fit(np.asarray(image, np.uint8), 48)
+        if line.shape[1] <= WIDTHS.widest:
+            group = waiting.setdefault(WIDTHS.of(line.shape[1]), [])
+            group.append((file, line))
+            if len(group) == 4:
+                yield WIDTHS.of(line.shape[1]), waiting.pop(WIDTHS.of(line.shape[1]))
+    yield from waiting.items()
+
+
+def ask(folder: Path, processes: int = 2) -> tuple[int, int]:
+    """Reads the crops ``*.png`` of a folder and writes ``manifest.jsonl`` there; how many, and how many agreed.
+
+    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null where the two differ. FileNotFoundError without
+    crops, or without the wheels of the recognisers.
+    """
+    files = sorted(folder.glob("*.png"))
+    if not files:
+        raise FileNotFoundError(f"no crops (*.png) in {folder}; `ocrsvc train photos` makes them")
+    parts = [files[i : i + 400] for i in range(0, len(files), 400)]
+    rows: list[dict[str, object]] = []
+    with get_context("spawn").Pool(processes) as pool:
+        for part in pool.imap(_read, parts):
+            rows += part
+            print(f"{len(rows)}/{len(files)} read", flush=True)
+    building = folder / ".manifest.part"
+    building.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+    building.rename(folder / "manifest.jsonl")
+    return len(rows), sum(row["text"] is not None for row in rows)

@@ -1,0 +1,157 @@
+"""Lines to learn from: drawn ones with their truth, real crops with or without one, and how crops are varied."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.training.drawing.camera import Bgr
+from ocrsvc.training.drawing.fonts import discover
+from ocrsvc.training.drawing.synth import Synthesiser
+from ocrsvc.training.texts.charset import canonical
+from ocrsvc.training.texts.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One line image uint8 BGR [H,W,3]; ``text`` is its truth, None where only the teacher can tell.
+
+    ``case_folded``: the truth does not know upper from lower case (receipt labels are all capitals).
+    """
+
+    image: Bgr
+    text: str | None
+    source: str
+    case_folded: bool = False
+
+
+def drawn(corpus: Corpus, synthesiser: Synthesiser, count: int) -> Iterator[Sample]:
+    """``count`` freshly drawn lines."""
+    made = 0
+    while made < count:
+        text = corpus.line()
+        image = synthesiser.draw(text)
+        if image is not None:
+            made += 1
+            yield Sample(image, text, "drawn")
+
+
+def fresh(
+    characters: str,
+    count: int,
+    *,
+    seed: int,
+    fonts: Sequence[Path],
+    prose: Sequence[Path],
+    shares: Mapping[str, float] | None = None,
+) -> Iterator[Sample]:
+    """``count`` drawn lines of all kinds, always the same for a seed, in the faces of this machine and of ``fonts``.
+
+    ``shares``: kinds to draw more or less often (``Corpus``).
+    """
+    return drawn(Corpus(characters, seed, prose, shares), Synthesiser(discover(fonts), seed), count)
+
+
+def labelled(folder: Path, held_out: int) -> list[Sample]:
+    """Real crops of a source folder (``manifest.jsonl`` beside ``img/``) without those that scoring samples.
+
+    ``held_out`` is the scoring limit: the same ``random.Random(0).sample`` is taken away first.
+    """
+    rows = [
+        json.loads(row) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines() if row.strip()
+    ]
+    scored = {
+        row["file"] for row in (random.Random(0).sample(rows, held_out) if len(rows) > held_out else rows)
+    }
+    samples = []
+    for row in rows:
+        image = cv2.imread(str(folder / row["file"])) if row["file"] not in scored else None
+        if image is not None and image.size:
+            samples.append(
+                Sample(
+                    np.asarray(image, np.uint8),
+                    canonical(row["text"]),
+                    folder.name,
+                    bool(row.get("case_insensitive")),
+                )
+            )
+    return samples
+
+
+def crops(folder: Path) -> list[Sample]:
+    """Crops of photos, one image file each; with a ``manifest.jsonl`` beside them (see ``opinions``), the text on
+    which two recognisers agreed.
+    """
+    manifest = folder / "manifest.jsonl"
+    texts: dict[str, str | None] = {}
+    if manifest.exists():
+        rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
+        texts = {row["file"]: row["text"] for row in rows}
+    samples = []
+    for file in sorted(folder.rglob("*.png")):
+        image = cv2.imread(str(file))
+        if image is not None and image.size:
+            samples.append(Sample(np.asarray(image, np.uint8), texts.get(file.name), folder.name))
+    return samples
+
+
+def vary(sample: Sample, rng: random.Random) -> Sample:
+    """The crop as another camera and another detector would have delivered it; the text stays readable."""
+    image: NDArray[np.uint8] = sample.image
+    height, width = image.shape[:2]
+    noise = np.random.default_rng(rng.getrandbits(32))
+    if rng.random() < 0.6:  # detector jitter: a little wider with replicated edges, or a hair tighter
+        top, bottom, left, right = (round(height * rng.uniform(-0.04, 0.14)) for _ in range(4))
+        image = image[max(0, -top) : height - max(0, -bottom)]
+        sides = [max(0, reach) for reach in (top, bottom, left, right)]
+        wider = cv2.copyMakeBorder(image, sides[0], sides[1], sides[2], sides[3], cv2.BORDER_REPLICATE)
+        image = np.asarray(wider, np.uint8)
+    if rng.random() < 0.35:
+        height, width = image.shape[:2]
+        source = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        reach = height * 0.08
+        matrix = cv2.getPerspectiveTransform(
+            source, source + noise.uniform(-reach, reach, (4, 2)).astype(np.float32)
+        )
+        warped = cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        image = np.asarray(warped, np.uint8)
+    if rng.random() < 0.35 and image.shape[0] > 20:  # lower resolution
+        scale = rng.uniform(max(0.4, 14 / image.shape[0]), 1)
+        smaller = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        image = np.asarray(smaller, np.uint8)
+    if rng.random() < 0.25:
+        image = np.asarray(cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1), np.uint8)
+    if rng.random() < 0.2:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)), np.uint8)
+    elif rng.random() < 0.08:  # moved, along or across
+        kernel = np.full((1, rng.randint(2, 3)), 1, np.float32)
+        kernel = kernel / kernel.sum()
+        image = np.asarray(cv2.filter2D(image, -1, kernel if rng.random() < 0.6 else kernel.T), np.uint8)
+    if rng.random() < 0.12:  # light from one side
+        light = np.linspace(rng.uniform(0.6, 1), rng.uniform(0.6, 1), image.shape[1], dtype=np.float32)
+        image = np.asarray(image * light[None, :, None], np.uint8)
+    if rng.random() < 0.1:
+        image = np.asarray(
+            cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8
+        )
+    if rng.random() < 0.5:
+        gain, offset = rng.uniform(0.6, 1.3), rng.uniform(-30, 30)
+        tint = noise.normal(0, 6, 3)
+        image = np.clip((image.astype(np.float32) - 128) * gain + 128 + offset + tint, 0, 255).astype(
+            np.uint8
+        )
+    if rng.random() < 0.15:
+        image = 255 - image
+    if rng.random() < 0.2:
+        image = np.clip(image + noise.normal(0, rng.uniform(2, 10), image.shape), 0, 255).astype(np.uint8)
+    if rng.random() < 0.3:
+        packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(30, 90)])[1]
+        image = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+    return Sample(image, sample.text, sample.source, sample.case_folded)

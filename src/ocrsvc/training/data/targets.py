@@ -1,0 +1,149 @@
+"""What a line should teach: whom to believe, the text or the teacher, and how much.
+
+The teacher drops spaces in Latin text (RapidOCR #723) and receipt labels know no case, so neither is believed alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ocrsvc.training.nets.teacher import Head
+
+BLANK = 0
+# Latin text whose spaces may be missing: a long run, or a joint that would need one.
+_LATIN_RUN = re.compile(r"[A-Za-z]{11,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
+# Recognisers write “ ” ‘ ’ as typed marks; which ones a picture has only a drawn line or a person's label tells.
+QUOTES = re.compile("[\"'“”‘’]")
+
+Label = tuple[str | None, str, bool]  # text or None, source, whether the text's case is unknown
+
+
+@dataclass(frozen=True)
+class Truth:
+    """``target``: classes for CTC (empty: none); ``distil``: weight of the teacher on frames where it reads a
+    character; ``distil_blank``: on its blank frames (0 where it missed spaces that the truth has); ``text``: what
+    scoring compares with.
+    """
+
+    target: tuple[int, ...]
+    distil: float
+    distil_blank: float
+    text: str | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Lines of one length: teacher's embedding [N,T,120] and classes [N,T], frame weights [N,T], CTC targets."""
+
+    embedding: Tensor
+    classes: Tensor
+    weights: Tensor
+    targets: Tensor
+    target_lengths: Tensor
+    ctc_weights: Tensor
+
+
+def folded(text: str) -> str:
+    """NFKC, no white space, lower case: equal for two readings that say the same."""
+    return "".join(unicodedata.normalize("NFKC", text).split()).lower()
+
+
+def collapse(path: Sequence[int]) -> list[int]:
+    """CTC collapse of a best path: repeats merged, blanks dropped."""
+    return [c for i, c in enumerate(path) if c != BLANK and (i == 0 or path[i - 1] != c)]
+
+
+def recase(label: str, reading: str) -> str:
+    """The label's spaces with the reading's characters; both say the same but for case and spaces.
+
+    The reading alone where a look-alike makes them differ in length (… and ...), so that nothing shifts.
+    """
+    letters = "".join(reading.split())
+    if len(letters) != len("".join(label.split())):
+        return reading.strip()
+    rest = iter(letters)
+    return "".join(c if c == " " else next(rest) for c in label)
+
+
+class Truths:
+    """Judges lines by their label and the teacher's best path over our charset."""
+
+    def __init__(self, charset: str, head: Head) -> None:
+        self.charset = charset
+        self.index = {character: i + 1 for i, character in enumerate(charset)}
+        weight, bias, _ = head.rows(charset)
+        self.matrix, self.bias = torch.from_numpy(weight).T.contiguous(), torch.from_numpy(bias)
+
+    def paths(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The teacher's class and its probability per frame of embeddings [...,120]."""
+        top = (embedding @ self.matrix + self.bias).softmax(-1).max(-1)
+        return top.indices, top.values
+
+    def read(self, path: Sequence[int]) -> str:
+        """The text of a best path."""
+        return "".join(self.charset[c - 1] for c in collapse(path))
+
+    def judge(
+        self, path: Sequence[int], confidence: Sequence[float], text: str | None, case_folded: bool
+    ) -> Truth:
+        """The truth of one line whose teacher reads ``path``."""
+        reading = self.read(path)
+        distil = blank = 1.0
+        truth = text
+        if text is None:
+            peaks = [p for c, p in zip(path, confidence, strict=True) if c != BLANK]
+            sure = bool(peaks) and min(peaks) > 0.5
+            if QUOTES.search(reading):
+                return Truth((), 0.0, 0.0, None)
+            truth = reading.strip() if sure and not _LATIN_RUN.search(reading) else None
+            distil = 1.0 if not peaks or sum(peaks) / len(peaks) > 0.6 else 0.3
+        elif folded(text) != folded(reading):
+            distil = blank = 0.0
+            if case_folded:  # nobody can lend the case
+                return Truth((), 0.0, 0.0, text)
+        else:
+            truth = recase(text, reading) if case_folded else text
+            if text.count(" ") > reading.count(" "):
+                blank = 0.0
+        target = [self.index[c] for c in truth or "" if c in self.index]
+        repeats = sum(a == b for a, b in itertools.pairwise(target))
+        if len(target) + repeats > len(path):
+            target = []
+        return Truth(tuple(target), distil, blank, truth)
+
+    def batch(self, embedding: Tensor, labels: Sequence[Label]) -> Batch:
+        """Judges and stacks lines whose teacher's embeddings [N,T,120] are at hand."""
+        classes, confidence = self.paths(embedding)
+        truths = [
+            self.judge(path, sure, text, case_folded)
+            for path, sure, (text, _, case_folded) in zip(
+                classes.tolist(), confidence.tolist(), labels, strict=True
+            )
+        ]
+        return stack(embedding, classes, truths)
+
+
+def stack(embedding: Tensor, classes: Tensor, truths: Sequence[Truth]) -> Batch:
+    """Truths of lines of one length as tensors."""
+    reads = torch.tensor([[truth.distil] for truth in truths])
+    blanks = torch.tensor([[truth.distil * truth.distil_blank] for truth in truths])
+    longest = max(1, *(len(truth.target) for truth in truths), 1)
+    targets = np.zeros((len(truths), longest), np.int64)
+    for row, truth in zip(targets, truths, strict=True):
+        row[: len(truth.target)] = truth.target
+    return Batch(
+        embedding,
+        classes,
+        torch.where(classes != BLANK, reads, blanks),
+        torch.from_numpy(targets),
+        torch.tensor([len(truth.target) for truth in truths]),
+        torch.tensor([1.0 if truth.target else 0.0 for truth in truths]),
+    )

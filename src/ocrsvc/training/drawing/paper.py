@@ -1,0 +1,172 @@
+"""What lies around and under the ink of a line: paper, colours, rules, neighbouring lines, seals, shadows."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ocrsvc.training.drawing.camera import Picture
+from ocrsvc.training.drawing.fonts import Library
+from ocrsvc.training.drawing.glyphs import Glyphs, Gray
+
+Colour = NDArray[np.float32]  # [3] BGR, 0 to 255
+
+
+class Paper:
+    """Grounds for lines, drawn from the streams that it is given; ``glyphs`` draws neighbours."""
+
+    def __init__(
+        self, library: Library, rng: random.Random, noise: np.random.Generator, glyphs: Glyphs
+    ) -> None:
+        self.rng = rng
+        self.noise = noise
+        self.neighbour: Callable[[str], Gray | None] = glyphs.ink
+        self.seal_faces = [face for face in library.cjk if face.covers("财务专用章有限公司合同")]
+
+    def ground(self, height: int, width: int, base: Colour, ink: Colour) -> Picture:
+        """Paper of the colour ``base``: even, unevenly lit, or with a texture weaker than the ``ink`` on it."""
+        rng = self.rng
+        picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
+        draw = rng.random()
+        if draw < 0.48:
+            return picture
+        if draw < 0.74:  # uneven light
+            left, right = rng.uniform(0.7, 1.05), rng.uniform(0.7, 1.05)
+            top, bottom = rng.uniform(0.85, 1), rng.uniform(0.85, 1)
+            picture *= np.linspace(left, right, width, dtype=np.float32)[None, :, None]
+            picture *= np.linspace(top, bottom, height, dtype=np.float32)[:, None, None]
+            return picture
+        # texture: smooth noise at some scale, in grey or in colour
+        strength = min(30.0, float(np.abs(base - ink).mean()) * rng.uniform(0.03, 0.2))
+        cells = (max(2, height // rng.randint(4, 24)), max(2, width // rng.randint(4, 24)))
+        colours = 3 if rng.random() < 0.25 else 1
+        texture = cv2.resize(
+            self.noise.normal(0, strength, (*cells, colours)).astype(np.float32), (width, height)
+        )
+        return picture + texture.reshape(height, width, -1)
+
+    def colours(self) -> tuple[Colour, Colour]:
+        """Ink and paper colour, apart enough to read."""
+        rng = self.rng
+        draw = rng.random()
+        if draw < 0.66:  # dark on light
+            pair = np.full(3, rng.uniform(0, 90)), np.full(3, rng.uniform(rng.choice((150, 225)), 255))
+        elif draw < 0.77:  # light on dark
+            pair = np.full(3, rng.uniform(160, 255)), np.full(3, rng.uniform(0, 100))
+        else:
+            while True:
+                pair = self.noise.uniform(0, 255, 3), self.noise.uniform(0, 255, 3)
+                if abs(float(np.dot(pair[0] - pair[1], (0.114, 0.587, 0.299)))) > 45:
+                    break
+        tint = self.noise.normal(0, 7, 3)
+        return (pair[0] + tint).astype(np.float32), (pair[1] - tint).astype(np.float32)
+
+    def clutter(self, alpha: Gray, x: int, y: int, height: int, width: int) -> None:
+        """Rules, underlines and slices of neighbouring lines inside the crop, in the ink's colour, never on the
+        text, whose box is ``x``, ``y``, ``height``, ``width``; changes ``alpha``."""
+        rng = self.rng
+        rows, columns = alpha.shape
+        if rng.random() < 0.09 and rows - y - height > 1:
+            at = rng.randint(y + height, rows - 2)
+            alpha[at : at + rng.randint(1, 3), :] = rng.uniform(0.5, 1)
+        if rng.random() < 0.05 and y > 3:
+            alpha[: rng.randint(1, 3), :] = rng.uniform(0.5, 1)
+        # A table's upright rule: well away from the text, so that it cannot be taken for an l or a |.
+        away = max(4, round(height * 0.3))
+        if rng.random() < 0.05 and x > away + 2:
+            at = rng.randint(0, min(x - away - 2, max(1, x // 3)))
+            alpha[:, at : at + rng.randint(1, 3)] = rng.uniform(0.5, 1)
+        if rng.random() < 0.05 and columns - x - width > away + 3:
+            at = rng.randint(max(x + width + away, columns - 8), columns - 2)
+            alpha[:, at : at + rng.randint(1, 3)] = rng.uniform(0.5, 1)
+        if rng.random() < 0.10:
+            self._neighbour(alpha, y, height)
+
+    def _neighbour(self, alpha: Gray, y: int, height: int) -> None:
+        """Feet of the line above or heads of the line below at the edge of the crop, with air to the text."""
+        rng = self.rng
+        other = self.neighbour(
+            "".join(rng.choices("ABCegopqy国的中一8 ", k=rng.randint(4, 14))).strip() or "A"
+        )
+        if other is None:
+            return
+        rows, columns = alpha.shape
+        scaled = cv2.resize(other, (min(columns, other.shape[1]), height))
+        left = rng.randint(0, columns - scaled.shape[1])
+        span = slice(left, left + scaled.shape[1])
+        most = max(2, height // 6)
+        if rng.random() < 0.5:
+            band = min(y - 1, most)
+            if band > 0:
+                alpha[:band, span] = np.maximum(alpha[:band, span], scaled[-band:])
+        else:
+            band = min(rows - y - height - 1, most)
+            if band > 0:
+                alpha[-band:, span] = np.maximum(alpha[-band:, span], scaled[:band])
+
+    def stamp(self, picture: Picture) -> Picture:
+        """A seal over the print: part of a ring with characters, a star or a box; its ink lets the print through."""
+        rng = self.rng
+        height, width = picture.shape[:2]
+        side = round(height * rng.uniform(1.6, 4))
+        canvas = Image.new("L", (side, side), 0)
+        pen = ImageDraw.Draw(canvas)
+        thick = max(2, side // 28)
+        middle, radius = side / 2, side / 2 - thick
+        if rng.random() < 0.75:
+            pen.ellipse((thick, thick, side - thick, side - thick), outline=255, width=thick)
+            if rng.random() < 0.7:
+                star = [
+                    (
+                        middle + radius * (0.3 if i % 2 == 0 else 0.12) * math.sin(math.pi * i / 5),
+                        middle - radius * (0.3 if i % 2 == 0 else 0.12) * math.cos(math.pi * i / 5),
+                    )
+                    for i in range(10)
+                ]
+                pen.polygon(star, fill=255)
+        else:
+            pen.rectangle((thick, thick, side - thick, side - thick), outline=255, width=thick)
+        if self.seal_faces:
+            size = max(8, side // 7)
+            font = rng.choice(self.seal_faces).at(size)
+            for character, turn in zip("财务专用章有限公司合同", range(-150, 151, 30), strict=True):
+                at = math.radians(turn)
+                pen.text(
+                    (middle + radius * 0.74 * math.sin(at), middle - radius * 0.74 * math.cos(at)),
+                    character,
+                    255,
+                    font=font,
+                    anchor="mm",
+                )
+        seal = np.asarray(canvas, np.float32) / np.float32(255)
+        move = cv2.getRotationMatrix2D((middle, middle), rng.uniform(-30, 30), 1)
+        move[:, 2] += (rng.uniform(0, width) - middle, rng.uniform(-0.3, 1.3) * height - middle)
+        spread = np.asarray(cv2.warpAffine(seal, move, (width, height)), np.float32)
+        worn = cv2.resize(self.noise.random((6, 12), np.float32), (width, height))
+        opacity = (spread * (0.45 + 0.55 * worn) * np.float32(rng.uniform(0.4, 0.85)))[..., None]
+        red = np.array(
+            rng.choice(((0.30, 0.25, 0.85), (0.25, 0.2, 0.8), (0.8, 0.35, 0.3))), np.float32
+        )  # BGR, what the seal's ink leaves of the light
+        return np.asarray(picture * (1 - opacity * (1 - red)), np.float32)
+
+    def shadow(self, picture: Picture) -> Picture:
+        """The soft edge of a shadow across the line."""
+        rng = self.rng
+        height, width = picture.shape[:2]
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        angle = rng.uniform(0, 2 * math.pi)
+        along = (x - rng.uniform(0, width)) * np.float32(math.cos(angle)) + (
+            y - rng.uniform(0, height)
+        ) * np.float32(math.sin(angle))
+        soft = np.float32(height * rng.uniform(0.05, 0.8))
+        dark = np.float32(rng.uniform(0.45, 0.85))
+        return np.asarray(
+            picture * (dark + (1 - dark) / (1 + np.exp(-np.clip(along / soft, -30, 30))))[..., None],
+            np.float32,
+        )

@@ -1,0 +1,74 @@
+"""Chinese number plates: bold glyphs close together, a stud after the second character, the official colours."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from ocrsvc.training.drawing.fonts import Library
+
+PLATE = re.compile(r"^[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}$")
+_BOLD = ("Bold", "Black", "hei")  # in the file names of faces as heavy as a plate's
+
+_WHITE, _BLACK = (235, 235, 235), (20, 20, 20)
+_BLUE, _GREEN, _YELLOW = (150, 60, 10), (150, 200, 120), (30, 180, 230)  # BGR
+_COLOURS = (
+    *((_WHITE, _BLUE),) * 3,  # glyphs, ground; most cars
+    (_BLACK, _GREEN),  # electric
+    (_BLACK, _YELLOW),  # lorries
+    (_BLACK, _WHITE),
+)
+
+
+@dataclass(frozen=True)
+class Plate:
+    """Coverage 0..1 of the glyphs (float32 [H,W], tight to its ink), their colour and that of the ground (BGR)."""
+
+    ink: NDArray[np.float32]
+    colour: NDArray[np.float32]
+    ground: NDArray[np.float32]
+
+
+class Plates:
+    """Draws number plates with the faces of ``library``."""
+
+    def __init__(self, library: Library, rng: random.Random) -> None:
+        self.library = library
+        self.rng = rng
+
+    def draw(self, text: str) -> Plate | None:
+        """The plate of a registration number that matches ``PLATE``; None if no face has its characters."""
+        rng = self.rng
+        shown = f"{text[:2]}·{text[2:]}" if rng.random() < 0.9 else text
+        able = [face for face in self.library.cjk if face.covers(text)]
+        if not able:
+            return None
+        bold = [face for face in able if any(word in face.path.stem for word in _BOLD)]
+        font, x = rng.choice(bold or able).at(60), 30.0
+        canvas = Image.new("L", (1200, 180), 0)
+        pen = ImageDraw.Draw(canvas)
+        step = rng.uniform(2, 10)
+        for character in shown:
+            if character == "·":
+                pen.ellipse((x, 82, x + 9, 91), fill=255)
+                x += 9 + step
+            else:
+                pen.text((x, 120), character, 255, font=font, anchor="ls")
+                x += font.getlength(character) + step
+        ink = np.asarray(canvas, np.float32) / 255
+        columns, rows = np.flatnonzero(ink.max(axis=0) > 0.2), np.flatnonzero(ink.max(axis=1) > 0.2)
+        ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        # Plates are condensed: 440 x 140 mm for seven or eight glyphs.
+        width = round(ink.shape[0] * rng.uniform(3.0, 4.6))
+        colour, ground = rng.choice(_COLOURS)
+        return Plate(
+            np.asarray(cv2.resize(ink, (width, ink.shape[0])), np.float32),
+            np.array(colour, np.float32),
+            np.array(ground, np.float32),
+        )

@@ -1,0 +1,80 @@
+"""What training minimises: CTC on the truth, and not forgetting what the net that lent its weights could read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ocrsvc.training.data.targets import BLANK, Batch
+from ocrsvc.training.nets.teacher import Head
+
+CANDIDATES = 512  # random classes beside those that a batch needs
+ALIKE = 6  # nearest class embeddings that are scored with every class seen
+SIGNS = 240  # the first classes: ASCII, punctuation, most symbols
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each term counts. ``embedding`` (cosine and square) needs a net of the teacher's embedding size."""
+
+    ctc: float = 0.6
+    kl: float = 1.0
+    embedding: float = 1.0
+
+
+class Loss:
+    """The loss over a sampled set of classes.
+
+    All terms see the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random
+    sample: a full softmax over 7 000 classes would cost four times the rest of the step.
+    """
+
+    def __init__(self, weights: Weights, charset: str, head: Head) -> None:
+        self.weights = weights
+        rows, bias, classes = head.rows(charset)
+        self.rows, self.bias = torch.from_numpy(rows), torch.from_numpy(bias)
+        self.known = torch.tensor([source >= 0 for source in classes])
+        spaces = [i for i, character in enumerate(charset, start=1) if character == " "]
+        self.always = torch.tensor([BLANK, *range(1, SIGNS), *spaces])
+        unit = functional.normalize(self.rows, dim=1)
+        self.alike = torch.cat([(part @ unit.T).topk(ALIKE).indices for part in unit.split(1024)])
+
+    def candidates(self, batch: Batch) -> Tensor:
+        """The classes [C] that this batch is scored over, ascending."""
+        seen = torch.unique(torch.cat((batch.classes.flatten(), batch.targets.flatten())))
+        sample = torch.randint(len(self.known), (CANDIDATES,))
+        return torch.unique(torch.cat((self.alike[seen].flatten(), seen, sample, self.always)))
+
+    def __call__(self, embedding: Tensor, head: nn.Linear, batch: Batch) -> dict[str, Tensor]:
+        """Named terms, each a mean over the frames or lines that it applies to."""
+        frames = batch.weights
+        total = frames.sum().clamp(min=1)
+        classes = self.candidates(batch)
+        logits = functional.linear(embedding, head.weight[classes], head.bias[classes]).log_softmax(-1)
+        known = classes[self.known[classes]]
+        target = (batch.embedding @ self.rows[known].T + self.bias[known]).softmax(-1)
+        student = logits[..., self.known[classes]]
+        divergence = functional.kl_div(student, target, reduction="none").sum(-1)
+        lengths = torch.full((embedding.shape[0],), embedding.shape[1])
+        ctc = functional.ctc_loss(
+            logits.transpose(0, 1),
+            torch.searchsorted(classes, batch.targets),
+            lengths,
+            batch.target_lengths,
+            BLANK,
+            reduction="none",
+            zero_infinity=True,
+        )
+        per_character = ctc / batch.target_lengths.clamp(min=1) * batch.ctc_weights
+        terms = {
+            "kl": self.weights.kl * (divergence * frames).sum() / total,
+            "ctc": self.weights.ctc * per_character.sum() / batch.ctc_weights.sum().clamp(min=1),
+        }
+        if self.weights.embedding:
+            cosine = 1 - functional.cosine_similarity(embedding, batch.embedding, dim=-1)
+            square = (embedding - batch.embedding).square().mean(-1)
+            terms["embedding"] = self.weights.embedding * ((cosine + 0.1 * square) * frames).sum() / total
+        return terms

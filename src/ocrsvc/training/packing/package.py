@@ -1,0 +1,113 @@
+"""Makes the model folder of a checkpoint of our CRNN, its INT8 graph calibrated on drawn lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ocrsvc.models import manifest
+from ocrsvc.models.buckets import fit
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.training.data.features import BUCKETS, PAD_VALUE
+from ocrsvc.training.data.samples import fresh
+from ocrsvc.training.nets.net import HEIGHT, WIDTH_STRIDE, normalise
+from ocrsvc.training.nets.weights import from_manifest
+from ocrsvc.training.packing import export, quantize
+from ocrsvc.training.packing.equalise import equalise
+from ocrsvc.training.packing.folder import Description, write
+
+ORIGIN = (
+    "Begun with the convolutions, neck and class embeddings of PP-OCRv6 {donor} (PaddleOCR, Apache-2.0); a BiLSTM "
+    "added and all of it trained on by this project, on drawn lines and real crops, see NOTICE"
+)
+
+
+def package(
+    recipe: dict[str, Any], checkpoint: Path, folder: Path, fonts: Sequence[Path], prose: Sequence[Path]
+) -> None:
+    """Writes ``folder``; scores that the manifest had are dropped, for they belong to the old weights.
+
+    A recipe without ``calibration`` gets no INT8 graph. Of the stage that made the checkpoint the manifest keeps the
+    numbers it really had. FileNotFoundError without the checkpoint.
+    """
+    if not checkpoint.exists():
+        raise FileNotFoundError(f"no {checkpoint}; run `ocrsvc train fit` first")
+    net, characters = export.load(checkpoint)
+    lines = _lines(recipe["calibration"], characters, fonts, prose) if "calibration" in recipe else []
+    if lines and (strength := float(recipe.get("equalise", 0))):
+        shown = quantize.batches(lines, BUCKETS, PAD_VALUE)
+        equalise(net, (normalise(batch) for batch in shown), strength)
+    sections: dict[str, Any] = {}
+    for key, section in recipe.items():
+        if isinstance(section, Mapping):
+            # Stages behind the one that is packed were not run.
+            if "frozen" in section and checkpoint.parent.name in sections:
+                continue
+            sections[key] = section
+    description = Description(
+        name=recipe["name"],
+        architecture=recipe["architecture"],
+        charset=characters,
+        height=HEIGHT,
+        width_stride=WIDTH_STRIDE,
+        pad_value=PAD_VALUE,
+        buckets=BUCKETS.widths,
+        origin=ORIGIN.format(donor=net.shape.name),
+        recipe=sections
+        | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]}
+        | {"equalise": recipe.get("equalise", 0)}
+        | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
+        keep_float=tuple(recipe.get("keep_float", ())),
+        detector=recipe.get("detector", ""),
+        int8_on_request=bool(recipe.get("int8_on_request", False)),
+        bigram_weight=float(recipe.get("bigram_weight", 0)),
+        lexicon_nats=float(recipe.get("lexicon_nats", 0)),
+    )
+    write(folder, net, description, lines)
+
+
+def again(
+    spec: Manifest,
+    folder: Path,
+    images: Sequence[NDArray[np.uint8]],
+    keep_float: Sequence[str] | None = None,
+    rounded: Path | None = None,
+) -> Manifest:
+    """Writes the same weights once more, with an INT8 graph calibrated on line images uint8 [H,w,3].
+
+    ``keep_float``: parts of names of nodes that stay in float32, if not those that the manifest says. ``rounded``: the
+    checkpoint of a stage that held on to the model while it learnt to be rounded; INT8 is made of that. Scores and
+    calibrated confidences are dropped: they belong to the old graph. ValueError if the weights are none of ours, the
+    folder is there, or there are no images.
+    """
+    if folder.exists():
+        raise ValueError(f"{folder} is there already")
+    if not images:
+        raise ValueError(
+            "no lines to calibrate on: name folders with --data, or have some drawn with --drawn"
+        )
+    kept = Description.of(spec).keep_float if keep_float is None else tuple(keep_float)
+    recipe, learnt = {**spec.recipe, "keep_float": list(kept)}, None
+    if rounded is not None:
+        learnt, characters = export.load(rounded)
+        if characters != spec.charset:
+            raise ValueError(f"{rounded} has another charset than {spec.name}")
+        recipe[rounded.parent.name] = torch.load(rounded, weights_only=True)["recipe"]
+    description = Description.of(spec, name=folder.name, keep_float=kept, recipe=recipe)
+    lines = [fit(image, spec.input.height) for image in images]
+    write(folder, from_manifest(spec), description, lines, learnt)
+    return manifest.load(folder)
+
+
+def _lines(
+    numbers: Mapping[str, Any], characters: str, fonts: Sequence[Path], prose: Sequence[Path]
+) -> list[NDArray[np.uint8]]:
+    """Drawn lines uint8 [48,w,3] to calibrate on, in the first ``characters`` of the charset if ``numbers`` say so."""
+    characters = characters[: numbers.get("characters")]
+    samples = fresh(characters, numbers["lines"], seed=numbers["seed"], fonts=fonts, prose=prose)
+    return [fit(sample.image, HEIGHT) for sample in samples]

@@ -1,0 +1,99 @@
+"""Labelled lines as the real engine reads them, and which of their characters are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from ocrsvc.diagnosis.evaluation import normal
+from ocrsvc.machine import cpu
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.reading.lines import LineImage, prepare
+from ocrsvc.recognition import segments
+from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.results import LineText
+from ocrsvc.settings import Precision
+from ocrsvc.training.data.samples import Sample
+
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One labelled line as a model reads it; ``marks`` says of each character with a peak whether it is right."""
+
+    source: str
+    peaks: tuple[float, ...]
+    mean: float
+    right: bool
+    marks: tuple[tuple[float, bool], ...]
+
+
+def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[LineText]:
+    """What the engine reads in each picture, long lines in pieces as serving does; nothing in a bare rule.
+
+    Confidences are raw peaks.
+    """
+    recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
+    images = [next(iter(prepare(sample.image, None, spec)), None) for sample in samples]
+    queues: dict[int, list[tuple[int, int]]] = {}
+    for i, line in enumerate(images):
+        for j, pixels in enumerate(line.pixels if line else ()):
+            queues.setdefault(spec.buckets.of(pixels.shape[1]), []).append((i, j))
+    parts: dict[tuple[int, int], LineText] = {}
+    for width, queue in queues.items():
+        for start in range(0, len(queue), _BATCH):
+            batch = queue[start : start + _BATCH]
+            texts = recogniser.run(width, [cast(LineImage, images[i]).pixels[j] for i, j in batch])
+            parts.update(zip(batch, texts, strict=True))
+    return [
+        segments.join(line.parts, [parts[i, j] for j in range(len(line.parts))], spec.input.height)
+        if line
+        else LineText("", 0.0)
+        for i, line in enumerate(images)
+    ]
+
+
+def judged(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
+    """Every labelled line as it is read, in the order of the samples; those without text are left out."""
+    lines = read(samples, spec, precision)
+    readings = [_judge(sample, line) for sample, line in zip(samples, lines, strict=True)]
+    return [reading for reading in readings if reading.peaks]
+
+
+def _judge(sample: Sample, line: LineText) -> Reading:
+    """Compare a reading with its label, both in normal form."""
+    label = normal(cast(str, sample.text))
+    spelt = [(each, c.confidence) for c in line.characters for each in normal(c.text)]
+    marks = matches([each for each, _ in spelt], label)
+    return Reading(
+        source=sample.source,
+        peaks=tuple(c.confidence for c in line.characters),
+        mean=line.confidence,
+        right=normal(line.text) == label,
+        marks=tuple((peak, mark) for (_, peak), mark in zip(spelt, marks, strict=True)),
+    )
+
+
+def matches(read: Sequence[str], label: str) -> list[bool]:
+    """Of each character that was read whether an alignment of least edit distance finds it in the label."""
+    cost = np.zeros((len(read) + 1, len(label) + 1), dtype=np.int64)
+    cost[:, 0], cost[0, :] = np.arange(len(read) + 1), np.arange(len(label) + 1)
+    for i, ours in enumerate(read, start=1):
+        for j, theirs in enumerate(label, start=1):
+            change = cost[i - 1, j - 1] + (ours != theirs)
+            cost[i, j] = min(change, cost[i - 1, j] + 1, cost[i, j - 1] + 1)
+    found = [False] * len(read)
+    i, j = len(read), len(label)
+    while i and j:
+        if cost[i, j] == cost[i - 1, j - 1] + (read[i - 1] != label[j - 1]):
+            i, j = i - 1, j - 1
+            found[i] = read[i] == label[j]
+        elif cost[i, j] == cost[i - 1, j] + 1:
+            i -= 1
+        else:
+            j -= 1
+    return found

@@ -1,0 +1,281 @@
+"""Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, signs, rare characters.
+
+Sources are packages: jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual and the
+Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its share.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import itertools
+import pydoc_data.topics
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from faker import Faker
+
+from ocrsvc.training.texts import words
+from ocrsvc.training.texts.charset import canonical
+from ocrsvc.training.texts.documents import Documents
+from ocrsvc.training.texts.figures import Figures
+from ocrsvc.training.texts.kana import Kana
+from ocrsvc.training.texts.signs import Signs
+from ocrsvc.training.texts.traditional import Traditional
+
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_CONFUSABLE = (
+    "未末 己已巳 土士 日曰 大太犬 人入八 千干于 戊戌戍成 天夭 未来 莱菜 鸣呜 全金 贝见 侯候 折拆 晴睛 辨辩辫 园圆 "
+    "账帐 筒简 做作 的得地 在再 治冶 免兔 拔拨 酒洒 崇祟 幻幼 卷券 斤斥 刀力 厂广 今令 壶壸 萧肃 祗祇 "
+    "0O 1lI 6b 8B 5S 2Z 9g O0Q vV cC sS xX zZ uU wW kK pP rn m nn vv w cl d "
+    "， , 。 . ： : ； ; （ ( ） ) "
+).split()
+_UNITS = (
+    "元 万元 亿元 吨 公斤 kg g mg mL L 个 台 件 箱 盒 ℃ % ‰ m² ㎡ km mm cm V A W kW Hz MHz MPa rpm Ω kΩ μF "
+).split()
+_FIELDS = (
+    "姓名 地址 电话 单位 名称 日期 编号 金额 税号 开户行 账号 备注 "
+    "数量 单价 合计 规格型号 纳税人识别号 发票号码 收款人 复核"
+).split()
+
+
+def running_text(folders: Sequence[Path]) -> list[str]:
+    """Lines of prose with Chinese in them from gzipped manual pages and HTML files below ``folders``."""
+    lines: list[str] = []
+    for file in itertools.chain.from_iterable(sorted(folder.rglob("*")) for folder in folders):
+        if not file.is_file():
+            continue
+        if file.suffix == ".gz":
+            raw = gzip.decompress(file.read_bytes())
+        elif file.suffix == ".html":
+            raw = file.read_bytes()
+        else:
+            continue
+        text = raw.decode("utf-8", "ignore")
+        text = (
+            html.unescape(re.sub(r"<[^>]+>", " ", text))
+            if file.suffix == ".html"
+            else re.sub(r"\\f.|\\", "", text)
+        )
+        lines.extend(
+            canonical(line)
+            for line in text.splitlines()
+            if _HAN.search(line) and not line.startswith((".", "'"))
+        )
+    return [line for line in lines if len(line) >= 4]
+
+
+class Corpus:
+    """Texts in the characters of ``charset``; deterministic for a seed.
+
+    ``shares``: how many times as often as usual a kind is drawn, by its name in ``kinds``. ValueError names one that
+    is unknown, or that the charset cannot write.
+    """
+
+    def __init__(
+        self,
+        charset: str,
+        seed: int,
+        folders: Sequence[Path] = (),
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
+        self.rng = random.Random(seed)
+        self.allowed = frozenset(charset)
+        self.han = [c for c in charset if _HAN.match(c)]
+        self.words = words.chinese(self.allowed)
+        self.english = words.english()
+        self.figures = Figures(self.rng, self.english)
+        self.prose = running_text(folders)
+        manual = " ".join(" ".join(pydoc_data.topics.topics.values()).split())
+        self.manual = [
+            word
+            for word in manual.split(" ")
+            if not set("|*") & set(word) and "::" not in word and len(word) < 20
+        ]
+        self.faker_zh, self.faker_en = Faker("zh_CN"), Faker("en_US")
+        self.faker_zh.seed_instance(seed)
+        self.faker_en.seed_instance(seed)
+        self.documents = Documents(self.rng, self.english, self.words, self.figures, self.faker_en)
+        kinds: dict[str, tuple[Callable[[], str], float]] = {
+            "chinese_prose": (self.chinese_prose, 16),
+            "chinese_words": (self.chinese_words, 12),
+            "chinese_label": (self.chinese_label, 10),
+            "mixed": (self.mixed, 10),
+            "english_prose": (self.english_prose, 13),
+            "english_title": (self.english_title, 6),
+            "legal": (self.documents.legal, 7),
+            "form": (self.documents.form, 5),
+            "table": (self.documents.table, 4),
+            "quoted": (self.documents.quoted, 10),
+            "chinese_quoted": (self.documents.chinese_quoted, 6),
+            "english_word": (self.english_word, 8),
+            "receipt": (self.figures.receipt, 7),
+            "numbers": (self.figures.numbers, 6),
+            "chinese_field": (self.chinese_field, 8),
+            "part_number": (self.figures.part_number, 5),
+            "plate": (self.figures.plate, 3),
+            "card": (self.figures.card, 10),
+            "rare": (self.rare, 14),
+            "confusable": (self.confusable, 5),
+        }
+        simplified = (
+            self.chinese_prose,
+            self.chinese_words,
+            self.chinese_label,
+            self.chinese_label,
+            self.mixed,
+            self.chinese_field,
+            self.documents.chinese_quoted,
+        )
+        self.traditional = Traditional(self.rng, seed, simplified, self.allowed)
+        self.kana = Kana(self.rng, seed, self.allowed)
+        self.signs = Signs(self.rng, self.chinese_label, self.allowed)
+        # A charset without these scripts would see what is left of their lines.
+        if self.allowed.issuperset("圖書館"):
+            kinds["traditional"] = (self.traditional.line, 50)
+        if self.allowed.issuperset("ひらカナ"):
+            kinds["kana"] = (self.kana.line, 10)
+        if self.allowed.issuperset("①☑℃"):
+            kinds["signs"] = (self.signs.line, 26)
+        times = shares or {}
+        if unknown := sorted(set(times) - set(kinds)):
+            raise ValueError(f"no kind of line {', '.join(unknown)}; there are {', '.join(kinds)}")
+        self.kinds = {name: kind for name, (kind, _) in kinds.items()}
+        self._cumulative = list(
+            itertools.accumulate(share * times.get(name, 1) for name, (_, share) in kinds.items())
+        )
+
+    def line(self) -> str:
+        """One line of 1 to about 95 characters, canonical, all of them in the charset."""
+        while True:
+            (kind,) = self.rng.choices(list(self.kinds.values()), cum_weights=self._cumulative)
+            if text := self.written(kind()):
+                return text
+
+    def written(self, text: str) -> str:
+        """``text`` as a label: canonical, without characters that the charset lacks, at most 95 long."""
+        return canonical("".join(c for c in canonical(text) if c in self.allowed)[:95])
+
+    def lines(self, count: int) -> Iterator[str]:
+        """``count`` lines."""
+        return (self.line() for _ in range(count))
+
+    def _length(self, mean: float = 11.0, most: int = 32) -> int:
+        return max(1, min(most, round(self.rng.lognormvariate(0, 0.65) * mean)))
+
+    def chinese_prose(self) -> str:
+        """A stretch of real running text (technical manuals), or of Faker's where none is installed."""
+        if not self.prose:
+            return str(self.faker_zh.text(60))[: self._length(14)]
+        text = self.rng.choice(self.prose)
+        start = self.rng.randrange(max(1, len(text) - 8))
+        return text[start : start + self._length(13)]
+
+    def chinese_words(self) -> str:
+        """Words by frequency, with the punctuation of running text."""
+        length, text = self._length(10), ""
+        while len(text) < length:
+            text += self.words.draw(self.rng)
+            if self.rng.random() < 0.18:
+                text += self.rng.choice("，，，。、；：？！（）《》…")
+        return text
+
+    def chinese_label(self) -> str:
+        """One to three words: signs, headings, table cells."""
+        return "".join(self.words.draw(self.rng) for _ in range(self.rng.choice((1, 1, 2, 2, 3))))
+
+    def mixed(self) -> str:
+        """Chinese with English words, numbers or units, with and without spaces at the joints."""
+        parts = []
+        for _ in range(self.rng.randint(2, 5)):
+            draw = self.rng.random()
+            if draw < 0.5:
+                parts.append("".join(self.words.draw(self.rng) for _ in range(self.rng.randint(1, 3))))
+            elif draw < 0.75:
+                parts.append(self._case(self.english.draw(self.rng)))
+            elif draw < 0.9:
+                parts.append(self.figures.number() + self.rng.choice(("", self.rng.choice(_UNITS))))
+            else:
+                parts.append(self.figures.part_number())
+        return self.rng.choice(("", "", " ")).join(parts)
+
+    def _case(self, word: str) -> str:
+        return self.rng.choice((word, word, word.capitalize(), word.capitalize(), word.upper()))
+
+    def english_prose(self) -> str:
+        """Words of running English with its punctuation; from a manual or from word frequencies."""
+        count = self.rng.randint(7, 15) if self.rng.random() < 0.25 else self.rng.randint(2, 7)
+        if self.rng.random() < 0.45:
+            start = self.rng.randrange(len(self.manual) - count)
+            return " ".join(self.manual[start : start + count])
+        words = [self.english.draw(self.rng) for _ in range(count)]
+        words = [w + self.rng.choice(",,,.;:?!") if self.rng.random() < 0.12 else w for w in words]
+        if self.rng.random() < 0.4:
+            words[0] = words[0].capitalize()
+        if self.rng.random() < 0.25:
+            at = self.rng.randrange(len(words))
+            words[at] = self.rng.choice(
+                (f'"{words[at]}"', f"({words[at]})", f"{words[at]}'s", f"“{words[at]}”")
+            )
+        if self.rng.random() < 0.15:
+            words.insert(self.rng.randrange(len(words) + 1), self.figures.number())
+        text = " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
+        if self.rng.random() < 0.5:  # typeset text has curly quotes, typed text straight ones
+            text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
+        return text
+
+    def english_title(self) -> str:
+        """Headings, names, addresses, companies in title case or capitals."""
+        draw = self.rng.random()
+        if draw < 0.5:
+            words = [self.english.draw(self.rng) for _ in range(self.rng.randint(1, 5))]
+            text = " ".join(words)
+            return text.title() if self.rng.random() < 0.5 else text.upper()
+        source = self.rng.choice(
+            (self.faker_en.name, self.faker_en.company, self.faker_en.street_address, self.faker_en.job)
+        )
+        text = str(source())
+        return text.upper() if self.rng.random() < 0.4 else text
+
+    def english_word(self) -> str:
+        """One word as on signs and in tables."""
+        word = self._case(self.english.draw(self.rng))
+        if self.rng.random() < 0.15:
+            word += self.rng.choice((".", ",", ":", "!", "?", "'s", "&", "®"))
+        return word
+
+    def chinese_field(self) -> str:
+        """Fields of Chinese forms and invoices: names, addresses, companies, ids, dates, sums."""
+        rng, zh = self.rng, self.faker_zh
+        key = rng.choice(_FIELDS)
+        value = rng.choice(
+            (
+                lambda: str(zh.name()),
+                lambda: str(zh.address()),
+                lambda: str(zh.company()),
+                lambda: str(zh.job()),
+                self.figures.capital_amount,
+                lambda: f"{rng.randint(2000, 2030)}年{rng.randint(1, 12)}月{rng.randint(1, 28)}日",
+                lambda: "".join(rng.choices("0123456789ABCDEFGHJKLMNPQRTUWXY", k=18)),
+                lambda: str(zh.ssn()),
+                lambda: str(rng.randint(10**7, 10**20)),
+                lambda: f"{self.figures.number()}{rng.choice(_UNITS)}",
+                lambda: f"{self.words.draw(rng)}{rng.choice(_UNITS)}",
+            )
+        )()
+        return rng.choice(
+            (value, value, f"{key}：{value}", f"{key}:{value}", f"{key}: {value}", f"{key} {value}")
+        )
+
+    def rare(self) -> str:
+        """Characters drawn evenly from the whole charset, so that rare ones are seen as often as common ones."""
+        return "".join(self.rng.choice(self.han) for _ in range(self.rng.randint(1, 9)))
+
+    def confusable(self) -> str:
+        """Look-alikes beside each other and inside words."""
+        parts = [self.rng.choice(self.rng.choice(_CONFUSABLE)) for _ in range(self.rng.randint(2, 8))]
+        if self.rng.random() < 0.5:
+            parts.insert(self.rng.randrange(len(parts)), self.words.draw(self.rng))
+        return "".join(parts)

@@ -1,0 +1,51 @@
+"""Texts in Traditional Chinese: those of the corpus as Taiwan or Hong Kong spells them (OpenCC), and names, addresses
+and companies of Taiwan (Faker).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence, Set
+
+import opencc
+from faker import Faker
+
+from ocrsvc.training.texts.charset import CANTONESE
+
+# Phrases of Taiwan (軟體 for 软件) as well as bare characters (軟件); Hong Kong; OpenCC's own standard.
+_SPELLINGS = ("s2tw", "s2tw", "s2twp", "s2hk", "s2hk", "s2t")
+_FIELDS = (
+    "姓名 地址 電話 統一編號 發票號碼 日期 金額 總計 備註 單價 數量 營業人 買受人 開戶銀行 帳號 身分證字號 "
+    "出生年月日 公司名稱 負責人 聯絡電話 電子郵件 營業時間 停車場 圖書館 國際機場 醫療器材 檢驗報告 合約書"
+).split()
+
+
+class Traditional:
+    """Draws from ``rng``; ``simplified``: kinds of texts to put into Traditional, ``allowed``: what may be written."""
+
+    def __init__(
+        self, rng: random.Random, seed: int, simplified: Sequence[Callable[[], str]], allowed: Set[str]
+    ) -> None:
+        self.rng = rng
+        self.simplified = simplified
+        self.spellings = {name: opencc.OpenCC(name) for name in dict.fromkeys(_SPELLINGS)}
+        self.faker = Faker("zh_TW")
+        self.faker.seed_instance(seed)
+        self.cantonese = [c for c in CANTONESE if c in allowed]
+
+    def line(self) -> str:
+        """A line of one of these kinds."""
+        rng, draw = self.rng, self.rng.random()
+        if draw < 0.78:
+            text = rng.choice(self.simplified)()
+            spelt: str = self.spellings[rng.choice(_SPELLINGS)].convert(text)
+            if self.cantonese and rng.random() < 0.04:
+                at = rng.randint(0, len(spelt))
+                spelt = spelt[:at] + rng.choice(self.cantonese) + spelt[at:]
+            return spelt
+        source = rng.choice((self.faker.name, self.faker.address, self.faker.company, self.faker.job))
+        value = str(source())
+        if draw < 0.9:
+            return value
+        key = rng.choice(_FIELDS)
+        return rng.choice((key, f"{key}：{value}", f"{key}:{value}", f"{key} {value}"))
