@@ -26,7 +26,7 @@ import report
 
 from ocrsvc.diagnosis import evaluation
 from ocrsvc.reading.reader import open_reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.settings import Settings
 
 RAPIDOCR = "rapidocr"

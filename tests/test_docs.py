@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,16 @@ def test_the_example_file_holds_the_defaults(monkeypatch: pytest.MonkeyPatch) ->
         if line.startswith("#OCRSVC_"):
             monkeypatch.setenv(*line[1:].split("=", 1))
     assert Settings().model_dump() == Settings.model_construct().model_dump()
+
+
+def test_the_diagram_of_packages_is_the_import_contract() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    diagram = text.partition("## Packages")[2].split("```")[1].strip("\n")
+    rows = [re.split(r"\s{2,}", row)[0] for row in diagram.splitlines()]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    assert rows == contracts[0]["layers"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

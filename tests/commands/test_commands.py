@@ -19,7 +19,7 @@ from ocrsvc.commands.sources import Source, find, listed, targets
 from ocrsvc.diagnosis import configuration
 from ocrsvc.errors import UndecodableImage
 from ocrsvc.reading.reader import Reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document, Line, ModelId, Page
 from ocrsvc.settings import Settings
 

@@ -10,7 +10,7 @@ import pytest
 from available import model_name
 
 from ocrsvc.reading.reader import open_reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Line
 from ocrsvc.settings import Settings
 

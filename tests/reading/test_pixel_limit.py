@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ocrsvc.errors import Saturated
-from ocrsvc.reading.pixel_limit import SMALL_PIXELS, PixelGate
+from ocrsvc.reading.pixel_limit import SMALL_PIXELS, PixelLimit
 
 MEGA = 1_000_000
 
@@ -17,12 +17,12 @@ MEGA = 1_000_000
 class Holder:
     """A picture that stays in memory until told."""
 
-    def __init__(self, gate: PixelGate, pixels: int, **options: Any) -> None:
+    def __init__(self, gate: PixelLimit, pixels: int, **options: Any) -> None:
         self.inside = asyncio.Event()
         self.may_go = asyncio.Event()
         self.task = asyncio.create_task(self._hold(gate, pixels, options))
 
-    async def _hold(self, gate: PixelGate, pixels: int, options: Any) -> None:
+    async def _hold(self, gate: PixelLimit, pixels: int, options: Any) -> None:
         async with gate.hold(pixels, **options):
             self.inside.set()
             await self.may_go.wait()
@@ -38,7 +38,7 @@ async def settle() -> None:
 
 
 async def test_pictures_wait_for_room_in_their_order() -> None:
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     first, second, third, fourth = (Holder(gate, size * MEGA) for size in (6, 4, 5, 1))
     await settle()
     assert [each.inside.is_set() for each in (first, second, third, fourth)] == [True, True, False, False]
@@ -56,7 +56,7 @@ async def test_pictures_wait_for_room_in_their_order() -> None:
 
 
 async def test_what_decoding_took_is_given_back_before_the_end() -> None:
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     async with gate.hold(9 * MEGA) as place:
         other = Holder(gate, 5 * MEGA)
         await settle()
@@ -73,7 +73,7 @@ async def test_what_decoding_took_is_given_back_before_the_end() -> None:
 
 
 async def test_a_line_does_not_wait_behind_photographs() -> None:
-    gate = PixelGate(MEGA)
+    gate = PixelLimit(MEGA)
     photo, other = Holder(gate, MEGA), Holder(gate, MEGA)
     line = Holder(gate, SMALL_PIXELS)
     await settle()
@@ -85,7 +85,7 @@ async def test_a_line_does_not_wait_behind_photographs() -> None:
 
 
 async def test_a_picture_larger_than_the_gate_gets_it_for_itself() -> None:
-    gate = PixelGate(MEGA)
+    gate = PixelLimit(MEGA)
     giant, next_one = Holder(gate, 64 * MEGA), Holder(gate, MEGA)
     await settle()
     assert giant.inside.is_set()
@@ -96,7 +96,7 @@ async def test_a_picture_larger_than_the_gate_gets_it_for_itself() -> None:
 
 
 async def test_a_cancelled_picture_frees_its_place_in_the_queue() -> None:
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     inside, cancelled, behind = Holder(gate, 6 * MEGA), Holder(gate, 9 * MEGA), Holder(gate, 4 * MEGA)
     await settle()
     cancelled.task.cancel()
@@ -108,7 +108,7 @@ async def test_a_cancelled_picture_frees_its_place_in_the_queue() -> None:
 
 
 async def test_cancelled_in_the_moment_of_being_let_in() -> None:
-    gate = PixelGate(MEGA)
+    gate = PixelLimit(MEGA)
     first, second = Holder(gate, MEGA), Holder(gate, MEGA)
     await settle()
     first.may_go.set()
@@ -123,7 +123,7 @@ async def test_what_would_be_late_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     loop = asyncio.get_running_loop()
     now = loop.time()
     monkeypatch.setattr(loop, "time", lambda: now)
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     holders = [Holder(gate, 10 * MEGA) for _ in range(6)]
     await settle()
     now += 2.0
@@ -140,7 +140,7 @@ async def test_what_would_be_late_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_waiters_that_are_cancelled_together_leave_nothing_behind() -> None:
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     inside, large, small = (Holder(gate, size * MEGA) for size in (6, 9, 3))
     await settle()
     large.task.cancel()
@@ -164,7 +164,7 @@ async def test_small_pictures_that_finish_do_not_make_a_large_one_look_endless(
     loop = asyncio.get_running_loop()
     now = loop.time()
     monkeypatch.setattr(loop, "time", lambda: now)
-    gate = PixelGate(80 * MEGA)
+    gate = PixelLimit(80 * MEGA)
     inside = [Holder(gate, large * MEGA), *(Holder(gate, round(trickle * MEGA)) for _ in range(15))]
     waiting = Holder(gate, 80 * MEGA)
     await settle()
@@ -181,7 +181,7 @@ async def test_small_pictures_that_finish_do_not_make_a_large_one_look_endless(
 @pytest.mark.parametrize("seed", range(20))
 async def test_any_schedule_stays_within_the_bound_and_ends_empty(seed: int) -> None:
     random_ = random.Random(seed)
-    gate = PixelGate(10 * MEGA)
+    gate = PixelLimit(10 * MEGA)
     most = 0
 
     async def one() -> None:

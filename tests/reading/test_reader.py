@@ -36,7 +36,7 @@ from ocrsvc.errors import (
 )
 from ocrsvc.models.registry import DETECTOR, Registry, default_models_dir
 from ocrsvc.reading.reader import Reader, open_reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.settings import Settings
 
@@ -299,7 +299,7 @@ async def test_a_bad_page_fails_the_document_and_leaves_nothing_behind(settings:
     with pytest.raises(TooManyPixels):
         await made.read(tiff(tiny_model.draw("A"), tiny_model.draw("B"), large, tiny_model.draw("A")), LINE)
     assert made.batcher.load().outstanding == 0
-    assert made.gate.inside == 0
+    assert made.pixel_limit.inside == 0
     await made.close(5)
 
 
@@ -324,7 +324,7 @@ async def test_cancelling_a_reading_takes_its_lines_back(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert reader.batcher.load().outstanding == 0
-    assert reader.gate.inside == 0
+    assert reader.pixel_limit.inside == 0
     assert (await reader.read(png(tiny_model.draw("12")), LINE)).text == "12"
 
 

@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
 from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile
 from ocrsvc.pages.decoding import ACCEPTED
-from ocrsvc.reading.pixel_limit import PixelGate
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.pixel_limit import PixelLimit
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -67,7 +67,7 @@ class FaultyReader:
         self.started = asyncio.Event()
         self.start_error: Exception | None = None
         self.batcher = IdleBatcher()
-        self.gate = PixelGate(1)
+        self.pixel_limit = PixelLimit(1)
         self.decoder = IdleDecoder()
         self.alive = True
         self.ready = False

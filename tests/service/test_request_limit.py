@@ -1,4 +1,4 @@
-"""Admission: requests and bytes are bounded, and what was taken is given back."""
+"""QueueLimit: requests and bytes are bounded, and what was taken is given back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from ocrsvc.errors import Saturated
-from ocrsvc.service.request_limit import Door
+from ocrsvc.service.request_limit import RequestLimit
 
 
 def test_a_full_house_refuses_and_says_when_to_come_back() -> None:
-    door = Door(max_requests=2, max_bytes=100)
+    door = RequestLimit(max_requests=2, max_bytes=100)
     with door.enter() as first, door.enter() as second:
         first.begin()
         second.begin()
@@ -19,14 +19,14 @@ def test_a_full_house_refuses_and_says_when_to_come_back() -> None:
             pass
         assert refusal.value.retry_after_seconds >= 1
         assert door.requests == 2
-    with door.enter() as visit:
-        visit.begin()
+    with door.enter() as received:
+        received.begin()
         assert door.requests == 1
     assert door.requests == 0
 
 
 def test_bodies_on_their_way_keep_nobody_out() -> None:
-    door = Door(max_requests=1, max_bytes=100)
+    door = RequestLimit(max_requests=1, max_bytes=100)
     with door.enter(), door.enter() as late, door.enter() as quick:
         quick.begin()
         assert door.requests == 1
@@ -36,16 +36,16 @@ def test_bodies_on_their_way_keep_nobody_out() -> None:
 
 
 async def test_a_door_that_closes_ends_all_waiting() -> None:
-    door = Door(max_requests=9, max_bytes=100)
+    door = RequestLimit(max_requests=9, max_bytes=100)
     now = asyncio.get_running_loop().time()
 
     async def wait(until: float) -> bool:
-        with door.enter() as visit:
+        with door.enter() as received:
             try:
-                async with visit.waiting(until):
+                async with received.waiting(until):
                     await asyncio.Event().wait()
             except TimeoutError:
-                return visit.closed
+                return received.closed
         raise AssertionError("nothing ends this")
 
     waiting = [asyncio.create_task(wait(now + seconds)) for seconds in (0.01, 60, 600)]
@@ -56,7 +56,7 @@ async def test_a_door_that_closes_ends_all_waiting() -> None:
 
 
 def test_bytes_of_all_visitors_are_counted_together() -> None:
-    door = Door(max_requests=9, max_bytes=100)
+    door = RequestLimit(max_requests=9, max_bytes=100)
     with door.enter() as first:
         first.hold(60)
         with door.enter() as second:
@@ -68,9 +68,9 @@ def test_bytes_of_all_visitors_are_counted_together() -> None:
 
 
 def test_a_visit_that_fails_gives_back_what_it_took() -> None:
-    door = Door(max_requests=1, max_bytes=100)
-    with door.enter() as visit:
-        visit.hold(100)
-    with pytest.raises(Saturated), door.enter() as visit:
-        visit.hold(101)
+    door = RequestLimit(max_requests=1, max_bytes=100)
+    with door.enter() as received:
+        received.hold(100)
+    with pytest.raises(Saturated), door.enter() as received:
+        received.hold(101)
     assert (door.requests, door.held_bytes) == (0, 0)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from ocrsvc.errors import RequestTimeout, ShuttingDown
 from ocrsvc.service import body, problems, uploads
 from ocrsvc.service.record import record_of
-from ocrsvc.service.request_limit import Door
+from ocrsvc.service.request_limit import RequestLimit
 from ocrsvc.service.uploads import Limits
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -34,7 +34,7 @@ class Intake:
     """An application that receives an upload and says what it got."""
 
     def __init__(self) -> None:
-        self.door = Door(max_requests=4, max_bytes=DOOR_BYTES)
+        self.request_limit = RequestLimit(max_requests=4, max_bytes=DOOR_BYTES)
         self.pool = ThreadPoolExecutor(1)
         self.app = FastAPI()
         problems.install(self.app)
@@ -48,8 +48,10 @@ class Intake:
             return await self.take(request, uploads.MANY, Limits(LIMIT, BATCH_LIMIT, 3))
 
     async def take(self, request: Request, names: tuple[str, ...], limits: Limits) -> Any:
-        with self.door.enter() as visit:
-            upload = await uploads.receive(request, names=names, limits=limits, visit=visit, pool=self.pool)
+        with self.request_limit.enter() as received:
+            upload = await uploads.receive(
+                request, names=names, limits=limits, received=received, pool=self.pool
+            )
             pictures = []
             try:
                 for picture in upload.pictures:
@@ -57,7 +59,7 @@ class Intake:
                     pictures.append([picture.name, data.hex()])
             finally:
                 await upload.close()
-            held = visit.held_bytes
+            held = received.held_bytes
         return {"pictures": pictures, "fields": upload.fields, "held": held}
 
     async def post(self, path: str = "/one", **request: Any) -> httpx.Response:
@@ -70,7 +72,7 @@ class Intake:
 def intake() -> Any:
     intake = Intake()
     yield intake
-    assert (intake.door.requests, intake.door.held_bytes) == (0, 0)
+    assert (intake.request_limit.requests, intake.request_limit.held_bytes) == (0, 0)
     intake.pool.shutdown()
 
 
@@ -285,7 +287,7 @@ async def test_each_file_of_many_has_the_limit_of_one(intake: Intake) -> None:
 
 
 async def test_all_bodies_together_are_bounded(intake: Intake) -> None:
-    with intake.door.enter() as other:
+    with intake.request_limit.enter() as other:
         other.hold(DOOR_BYTES - 100)
         response = await intake.post(content=PNG, headers={"content-type": "image/png"})
     assert refusal(response)[:2] == (503, "saturated")
@@ -298,8 +300,8 @@ async def test_a_body_that_stops_coming_times_out() -> None:
         return {}
 
     request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
-    with Door(max_requests=1, max_bytes=9).enter() as visit, pytest.raises(RequestTimeout):
-        async for _ in body.chunks(request, limit_bytes=9, visit=visit, stall_seconds=0.01):
+    with RequestLimit(max_requests=1, max_bytes=9).enter() as received, pytest.raises(RequestTimeout):
+        async for _ in body.chunks(request, limit_bytes=9, received=received, stall_seconds=0.01):
             pass
 
 
@@ -326,10 +328,10 @@ async def test_a_body_that_comes_too_slowly_times_out(
     request = Request({"type": "http", "headers": [], "method": "POST"}, client.receive)
     record = record_of(request.scope)
     with (
-        Door(max_requests=1, max_bytes=10**9).enter() as visit,
+        RequestLimit(max_requests=1, max_bytes=10**9).enter() as received,
         pytest.raises(RequestTimeout, match="slowly"),
     ):
-        await body.whole(request, limit_bytes=10**9, visit=visit)
+        await body.whole(request, limit_bytes=10**9, received=received)
     longest = body.STALL_SECONDS + record.body_bytes / body.LEAST_BYTES_PER_SECOND
     assert client.now - 1000 <= longest + 2 * every_seconds
 
@@ -340,10 +342,10 @@ async def test_a_body_on_its_way_when_the_door_closes_is_told_so() -> None:
         return {}
 
     request = Request({"type": "http", "headers": [], "method": "POST"}, receive)
-    door = Door(max_requests=1, max_bytes=9)
+    door = RequestLimit(max_requests=1, max_bytes=9)
     asyncio.get_running_loop().call_later(0.05, lambda: door.close(asyncio.get_running_loop().time()))
-    with door.enter() as visit, pytest.raises(ShuttingDown):
-        async for _ in body.chunks(request, limit_bytes=9, visit=visit):
+    with door.enter() as received, pytest.raises(ShuttingDown):
+        async for _ in body.chunks(request, limit_bytes=9, received=received):
             pass
 
 

@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _read(found: Sequence[Sample], settings: Settings, kind: Kind) -> Run:
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
 
     request = ReadOptions(mode="line" if kind == "lines" else "page")
     documents, failures = {}, {}

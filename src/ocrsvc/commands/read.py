@@ -18,7 +18,7 @@ from ocrsvc.diagnosis import configuration
 from ocrsvc.results import Document, Page
 
 if TYPE_CHECKING:
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.settings import Settings
 
 EPILOG = """\
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
         if warning:
             print(f"ocrsvc: {warning}", file=sys.stderr)
 
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.recognition.charsets import characters_of
 
     if options.charset is not None:

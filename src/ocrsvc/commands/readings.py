@@ -14,7 +14,7 @@ from ocrsvc.results import Document
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reader import Reader
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.settings import Settings
 
 Question = TypeVar("Question")

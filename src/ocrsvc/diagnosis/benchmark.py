@@ -24,7 +24,7 @@ from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU
 from ocrsvc.reading.reader import open_reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.settings import Precision, Settings
 

@@ -27,7 +27,7 @@ from ocrsvc.settings import Settings
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reader import Reader
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -175,7 +175,7 @@ def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
 async def self_test(settings: Settings) -> list[Check]:
     """Draw a line and a page, read both, compare."""
     from ocrsvc.reading.reader import open_reader
-    from ocrsvc.reading.request import ReadOptions
+    from ocrsvc.reading.reading import ReadOptions
 
     begun = time.perf_counter()
     reader = open_reader(settings)

@@ -28,18 +28,18 @@ class _Waiting:
 
 
 class Place:
-    """A picture's place inside the gate."""
+    """A picture's place inside the limit."""
 
-    def __init__(self, gate: PixelGate, picture: _Picture) -> None:
-        self._gate = gate
+    def __init__(self, limit: PixelLimit, picture: _Picture) -> None:
+        self._limit = limit
         self._picture = picture
 
     def shrink(self, pixels: int) -> None:
         """Give back what decoding took beyond the decoded picture."""
-        self._gate.shrink(self._picture, pixels)
+        self._limit.shrink(self._picture, pixels)
 
 
-class PixelGate:
+class PixelLimit:
     """A first-come-first-served semaphore that counts pixels. All methods belong to one event loop.
 
     While pictures wait, it measures how fast others go through, and refuses those that would wait too long: better
@@ -63,7 +63,7 @@ class PixelGate:
     async def hold(self, pixels: int, *, deadline: float = math.inf) -> AsyncIterator[Place]:
         """Let a picture of this size be in memory during the context; waits until there is room.
 
-        A picture larger than the whole gate gets it for itself. Saturated if its turn would come after
+        A picture larger than the whole limit gets it for itself. Saturated if its turn would come after
         ``deadline`` (loop time).
         """
         picture = _Picture(min(pixels, self.max_pixels))

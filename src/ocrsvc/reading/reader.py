@@ -30,8 +30,8 @@ from ocrsvc.pages.detector import Tile, polygons
 from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, PageImage
 from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
-from ocrsvc.reading.pixel_limit import PixelGate
-from ocrsvc.reading.request import ReadOptions, Request, Sight, Timer
+from ocrsvc.reading.pixel_limit import PixelLimit
+from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
 from ocrsvc.reading.sessions import Answer, Pixels, Sessions, detector_lane
 from ocrsvc.recognition import conflicts, segments
 from ocrsvc.recognition.recogniser import Recogniser
@@ -59,7 +59,7 @@ class Reader:
         self._steps = enhance.parse(settings.enhance)
         workers = settings.workers or self.cpu.effective
         fits = capacity(settings, workers=workers, memory_bytes=cgroup.memory_bytes())
-        self.gate = PixelGate(fits.inflight_pixels)
+        self.pixel_limit = PixelLimit(fits.inflight_pixels)
         self.decoder = Decoder(
             Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi, fits.decode_bytes),
             threads=settings.decode_threads,
@@ -131,11 +131,11 @@ class Reader:
             async with asyncio.timeout(seconds) as limit:
                 recogniser = await self._recogniser(options.model or self.settings.model)
                 charset = recogniser.charset(options.charset) if options.charset else None
-                request = Request(options, recogniser, charset, cast(float, limit.when()))
-                results = await self._read_pages(data, request)
+                reading = Reading(options, recogniser, charset, cast(float, limit.when()))
+                results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
-        spent = {**request.spent_ms, "total": (time.perf_counter() - begun) * 1000}
+        spent = {**reading.spent_ms, "total": (time.perf_counter() - begun) * 1000}
         return Document(
             lines=tuple(line for _, lines in results for line in lines),
             pages=tuple(page for page, _ in results),
@@ -164,65 +164,65 @@ class Reader:
 
     # --- pages ---
 
-    async def _read_pages(self, data: bytes, request: Request) -> list[tuple[Page, list[Line]]]:
-        async with Timer(request, "decode"):
+    async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
+        async with Timer(reading, "decode"):
             source = await self.decoder.open(
-                data, request.options.pages, partial(self._look, request=request)
+                data, reading.options.pages, partial(self._look, reading=reading)
             )
         if isinstance(source, Seen):
-            sight = source.result
-            async with self.gate.hold(sight.page.width * sight.page.height):
-                sight = await self._find_lines(sight, request)
-            return [await self._read_lines(sight, request)]
-        request.page_count = len(source.numbers)
+            decoded = source.result
+            async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
+                decoded = await self._find_lines(decoded, reading)
+            return [await self._read_lines(decoded, reading)]
+        reading.page_count = len(source.numbers)
         try:
-            if request.page_count == 1:
-                return [await self._read_page(source, source.numbers[0], request)]
-            gate = asyncio.Semaphore(_LOOK_AHEAD_PAGES)
+            if reading.page_count == 1:
+                return [await self._read_page(source, source.numbers[0], reading)]
+            look_ahead = asyncio.Semaphore(_LOOK_AHEAD_PAGES)
 
             async def one(number: int) -> tuple[Page, list[Line]]:
-                async with gate:
-                    return await self._read_page(source, number, request)
+                async with look_ahead:
+                    return await self._read_page(source, number, reading)
 
             return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
             source.close()
 
-    def _look(self, picture: PageImage, request: Request) -> Sight:
+    def _look(self, picture: PageImage, reading: Reading) -> DecodedPage:
         """A decoded page, and its line if it is one line alone."""
         height, width = picture.pixels.shape[:2]
-        mode = request.options.mode
-        alone = mode == "line" or (request.auto and looks_like_line(picture.pixels))
-        spec = request.recogniser.spec
+        mode = reading.options.mode
+        alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
+        spec = reading.recogniser.spec
         page = Page(picture.number, width, height)
         if alone:
-            return Sight(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
-        return Sight(page, picture.pixels, [], alone=False)
+            return DecodedPage(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
+        return DecodedPage(page, picture.pixels, [], alone=False)
 
-    async def _read_page(self, source: OpenedInput, number: int, request: Request) -> tuple[Page, list[Line]]:
-        async with Timer(request, "decode"):
+    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
+        async with Timer(reading, "decode"):
             decode_bytes = await source.decode_bytes(number)
         # A document that was let in is not refused half-way.
-        latest = inf if request.admitted else request.deadline
-        async with self.gate.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
-            async with Timer(request, "decode"):
-                sight = await self.decoder.run(self._look, await source.page(number), request)
-            place.shrink(sight.page.width * sight.page.height)
-            sight = await self._find_lines(sight, request)
-        return await self._read_lines(sight, request)
+        latest = inf if reading.admitted else reading.deadline
+        async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
+            async with Timer(reading, "decode"):
+                decoded = await self.decoder.run(self._look, await source.page(number), reading)
+            place.shrink(decoded.page.width * decoded.page.height)
+            decoded = await self._find_lines(decoded, reading)
+        return await self._read_lines(decoded, reading)
 
-    def _line(self, text: LineText, polygon: Polygon, number: int, request: Request) -> Line:
+    def _line(self, text: LineText, polygon: Polygon, number: int, reading: Reading) -> Line:
         """The reading of a line with its confidence, and whether it wants a second look."""
         # A charset shares all probability out among its own characters: no map that was fitted without it holds.
-        calibration = None if request.charset else request.recogniser.calibration
+        calibration = None if reading.charset else reading.recogniser.calibration
         rated = calibration.apply(text) if calibration else text
-        threshold = request.options.review_threshold
+        threshold = reading.options.review_threshold
         if threshold is None:
             threshold = self.settings.review_threshold
         if threshold is None:
             threshold = calibration.review_threshold if calibration else UNCALIBRATED_THRESHOLD
         differs = (
-            conflicts.differs(text) if request.options.charset_mode == "report" else conflicts.omits(text)
+            conflicts.differs(text) if reading.options.charset_mode == "report" else conflicts.omits(text)
         )
         return Line(
             rated.text,
@@ -234,80 +234,80 @@ class Reader:
             free_text=text.free.text if text.free and differs else None,
         )
 
-    async def _find_lines(self, sight: Sight, request: Request) -> Sight:
+    async def _find_lines(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
         """The page with all of its lines and without its pixels."""
-        if sight.pixels is None:
-            return sight
-        tiles, boxes = await self._detect(sight.pixels, request)
-        most = max(0, min(self.settings.max_page_lines, self.settings.max_request_lines - request.lines))
-        async with Timer(request, "recognise"):
-            lines, omitted = await self.decoder.run(self._cut, sight, tiles, boxes, most, request)
-        request.lines += len(lines)
-        return Sight(replace(sight.page, lines_omitted=omitted), None, lines, alone=False)
+        if decoded.pixels is None:
+            return decoded
+        tiles, boxes = await self._detect(decoded.pixels, reading)
+        most = max(0, min(self.settings.max_page_lines, self.settings.max_request_lines - reading.lines))
+        async with Timer(reading, "recognise"):
+            lines, omitted = await self.decoder.run(self._cut, decoded, tiles, boxes, most, reading)
+        reading.lines += len(lines)
+        return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
-    async def _read_lines(self, sight: Sight, request: Request) -> tuple[Page, list[Line]]:
-        request.flow.alone = sight.alone and request.page_count == 1
-        async with Timer(request, "recognise"):
-            texts = await self._recognise(sight.lines, request)
+    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+        reading.flow.alone = decoded.alone and reading.page_count == 1
+        async with Timer(reading, "recognise"):
+            texts = await self._recognise(decoded.lines, reading)
         read = [
-            self._line(text, line.polygon, sight.page.number, request)
-            for line, text in zip(sight.lines, texts, strict=True)
-            if sight.alone or _is_text(text) or (text.free and _is_text(text.free))
+            self._line(text, line.polygon, decoded.page.number, reading)
+            for line, text in zip(decoded.lines, texts, strict=True)
+            if decoded.alone or _is_text(text) or (text.free and _is_text(text.free))
         ]
-        return sight.page, read
+        return decoded.page, read
 
-    async def _detect(self, pixels: Pixels, request: Request) -> tuple[list[Tile], list[NDArray[np.float32]]]:
+    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[NDArray[np.float32]]]:
         """The tiles of a page and the boxes on each of them."""
         detector = self.sessions.detector
-        async with Timer(request, "detect"):
+        async with Timer(reading, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self.decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, request))
+            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, reading))
 
     def _cut(
         self,
-        sight: Sight,
+        decoded: DecodedPage,
         tiles: Sequence[Tile],
         boxes: Sequence[NDArray[np.float32]],
         most: int,
-        request: Request,
+        reading: Reading,
     ) -> tuple[list[LineImage], int]:
         """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
-        pixels = cast(Pixels, sight.pixels)
+        pixels = cast(Pixels, decoded.pixels)
         found = polygons(pixels, tiles, boxes)
         omitted = max(0, len(found) - most)
         if omitted:
             found = layout.first(found, most)
         # Text that fills the picture has no surroundings for the detector to see.
-        alone = request.auto and not found and sight.page.height <= _SMALL_HEIGHT
-        return prepare(pixels, None if alone else found, request.recogniser.spec, self._steps), omitted
+        alone = reading.auto and not found and decoded.page.height <= _SMALL_HEIGHT
+        return prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps), omitted
 
-    async def _recognise(self, lines: Sequence[LineImage], request: Request) -> list[LineText]:
-        spec = request.recogniser.spec
-        charset = request.charset.spec if request.charset else ""
+    async def _recognise(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
+        spec = reading.recogniser.spec
+        charset = reading.charset.spec if reading.charset else ""
         items = [
             (Lane(spec.name, spec.buckets.of(part.shape[1]), charset), part)
             for line in lines
             for part in line.pixels
         ]
-        answers = iter(cast("list[LineText]", await self._submit(items, request)))
+        answers = iter(cast("list[LineText]", await self._submit(items, reading)))
         texts = []
         for line in lines:
             parts = [next(answers) for _ in line.parts]
             text = segments.join(line.parts, parts, spec.input.height)
-            if request.charset:
+            if reading.charset:
                 free = [cast(LineText, part.free) for part in parts]
                 text = replace(text, free=segments.join(line.parts, free, spec.input.height))
             texts.append(text)
         return texts
 
-    async def _submit(self, items: Sequence[tuple[Lane, Pixels]], request: Request) -> list[Answer]:
+    async def _submit(self, items: Sequence[tuple[Lane, Pixels]], reading: Reading) -> list[Answer]:
         """The batcher's answers, in order."""
         futures = self.batcher.submit(
-            items, flow=request.flow, deadline=request.deadline, admitted=request.admitted
+            items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
         )
-        request.admitted = True  # a document that was let in is not refused half-way
+        reading.admitted = True  # a document that was let in is not refused half-way
         return await _all_or_none(futures)
 
     async def _recogniser(self, name: str) -> Recogniser:

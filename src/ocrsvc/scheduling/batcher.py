@@ -34,7 +34,7 @@ from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import FairClock, Flow
 from ocrsvc.scheduling.lanes import Item, Job, Lane, Payload, Result
 from ocrsvc.scheduling.observer import Counters, Fanout, Observer, outcome_of, refusal_of
-from ocrsvc.scheduling.queue_limit import Admission
+from ocrsvc.scheduling.queue_limit import QueueLimit
 from ocrsvc.scheduling.runner import Runner, fail
 from ocrsvc.scheduling.waiting import Batch, Waiting
 
@@ -104,7 +104,7 @@ class Batcher(Generic[Payload, Result]):
             measure=measure,
             timer=timer,
         )
-        self._door = Admission(workers=workers, max_queue_seconds=max_queue_seconds)
+        self._queue_limit = QueueLimit(workers=workers, max_queue_seconds=max_queue_seconds)
         self._inbox: asyncio.Queue[list[Item[Payload, Result]] | _Signal | BaseException] = asyncio.Queue()
         self._clock = FairClock()
         self._waiting: Waiting[Payload, Result] = Waiting(
@@ -129,7 +129,7 @@ class Batcher(Generic[Payload, Result]):
     @property
     def eta_seconds(self) -> float:
         """Estimated time until all accepted work is done."""
-        return self._door.eta_seconds
+        return self._queue_limit.eta_seconds
 
     def load(self) -> Load:
         """What is queued and running now."""
@@ -163,7 +163,7 @@ class Batcher(Generic[Payload, Result]):
         """One future for each line, in order; all lines are accepted or none.
 
         ``flow`` is the reading that the lines belong to, a new one by default. ``deadline`` is in the loop's time.
-        ``admitted`` says that the request passed this door before (its page was detected here), and must not be
+        ``admitted`` says that the request was let in before (its page was detected here), and must not be
         refused half-way for load. Cancel a future to take its line back.
 
         Futures fail with DeadlineExceeded, ShuttingDown, EngineFailure or an OcrError of the engine's own.
@@ -174,7 +174,7 @@ class Batcher(Generic[Payload, Result]):
         now = loop.time()
         flow = flow or Flow()
         seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
-        units = [self._door.units_of(each) for each in seconds]
+        units = [self._queue_limit.units_of(each) for each in seconds]
         short = flow.is_short(sum(seconds), self._t_max)
         self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
         flow.seconds += sum(seconds)
@@ -188,7 +188,7 @@ class Batcher(Generic[Payload, Result]):
             accepted.append(item)
         if not accepted:
             return []
-        self._door.units += sum(units)
+        self._queue_limit.units += sum(units)
         self._outstanding.update(accepted)
         if deadline < math.inf:
             job.timer = loop.call_at(deadline, self._expire, accepted)
@@ -201,7 +201,7 @@ class Batcher(Generic[Payload, Result]):
         try:
             if not self._open:
                 raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
-            self._door.check(units, time_left, admitted=admitted, rivals=rivals)
+            self._queue_limit.check(units, time_left, admitted=admitted, rivals=rivals)
         except OcrError as error:
             self._observer.refused(refusal_of(error))
             raise
@@ -212,7 +212,7 @@ class Batcher(Generic[Payload, Result]):
 
     def _settle(self, item: Item[Payload, Result], _: asyncio.Future[Result]) -> None:
         """The only place where outstanding work shrinks; runs once for each line, whatever its end."""
-        self._door.units -= item.units
+        self._queue_limit.units -= item.units
         self._outstanding.discard(item)
         item.job.remaining -= 1
         if not item.job.remaining and item.job.timer is not None:

@@ -1,4 +1,4 @@
-"""The door of the scheduler: how much work is inside, and whether more may come in."""
+"""How much work the scheduler holds, and whether it takes more."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocrsvc.errors import DeadlineExceeded, Saturated
 _MICRO = 1_000_000
 
 
-class Admission:
+class QueueLimit:
     """Counts outstanding work, queued or running, in units of one estimated microsecond on one worker.
 
     Whole numbers, so that the count returns to exactly zero.

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ocrsvc.errors import OcrError, RequestTimeout, ShuttingDown, TooLarge
 from ocrsvc.service.record import record_of
-from ocrsvc.service.request_limit import Visit
+from ocrsvc.service.request_limit import ReceivedBody
 
 STALL_SECONDS = 30.0  # between two pieces of a body; slower clients hold memory for nothing
 # A body may take STALL_SECONDS, and a second more for so many bytes of it, but never longer than LONGEST_SECONDS.
@@ -18,14 +18,14 @@ LONGEST_SECONDS = 600.0
 
 
 async def chunks(
-    request: Request, *, limit_bytes: int, visit: Visit, stall_seconds: float = STALL_SECONDS
+    request: Request, *, limit_bytes: int, received: ReceivedBody, stall_seconds: float = STALL_SECONDS
 ) -> AsyncGenerator[bytes, None]:
     """Yield the body piece by piece.
 
     TooLarge as soon as it is, or is announced to be, larger than ``limit_bytes``; the server then
     discards the rest. Saturated if all bodies together are too many, RequestTimeout if nothing comes for
-    ``stall_seconds`` or too little, ShuttingDown if it has not come when the door closes, ClientDisconnect if the
-    client leaves.
+    ``stall_seconds`` or too little, ShuttingDown if it has not come when a shutdown ends all waiting,
+    ClientDisconnect if the client leaves.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit_bytes:
@@ -37,10 +37,10 @@ async def chunks(
     while more:
         patience = min(stall_seconds + record.body_bytes / LEAST_BYTES_PER_SECOND, LONGEST_SECONDS)
         try:
-            async with visit.waiting(min(last + stall_seconds, began + patience)):
+            async with received.waiting(min(last + stall_seconds, began + patience)):
                 message = await request.receive()
         except TimeoutError:
-            raise _late(visit, last + stall_seconds <= began + patience, stall_seconds) from None
+            raise _late(received, last + stall_seconds <= began + patience, stall_seconds) from None
         last = clock()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -49,18 +49,18 @@ async def chunks(
         record.body_bytes += len(piece)
         if record.body_bytes > limit_bytes:
             raise _too_large(limit_bytes)
-        visit.hold(len(piece))
+        received.hold(len(piece))
         if piece:
             yield piece
 
 
-async def whole(request: Request, *, limit_bytes: int, visit: Visit) -> bytes:
+async def whole(request: Request, *, limit_bytes: int, received: ReceivedBody) -> bytes:
     """Return the whole body; raises as ``chunks`` does."""
-    return b"".join([piece async for piece in chunks(request, limit_bytes=limit_bytes, visit=visit)])
+    return b"".join([piece async for piece in chunks(request, limit_bytes=limit_bytes, received=received)])
 
 
-def _late(visit: Visit, stalled: bool, stall_seconds: float) -> OcrError:
-    if visit.closed:
+def _late(received: ReceivedBody, stalled: bool, stall_seconds: float) -> OcrError:
+    if received.closed:
         return ShuttingDown(
             "The service is shutting down; the body has not come in time.", retry_after_seconds=2
         )

@@ -10,7 +10,7 @@ from typing import cast, get_args
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
 from ocrsvc.formats import Format
-from ocrsvc.reading.request import CharsetMode, Mode, ReadOptions
+from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of
 
 MODES: tuple[str, ...] = get_args(Mode)
@@ -40,7 +40,7 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """One request's wishes, checked."""
+    """The parameters of one request, checked."""
 
     options: ReadOptions
     format: Format
@@ -122,8 +122,8 @@ def _check_names(given: Collection[str]) -> None:
 
 def negotiate(accept: str) -> Format:
     """Return the format that an Accept header prefers (RFC 9110, 12.5.1), JSON where it does not care."""
-    wishes = sorted(_wishes(accept), key=lambda wish: -wish[1])
-    for media_type, quality in wishes:
+    wanted = sorted(_accepted(accept), key=lambda wish: -wish[1])
+    for media_type, quality in wanted:
         if quality <= 0:
             continue
         if media_type in ("*/*", "application/*"):
@@ -134,14 +134,14 @@ def negotiate(accept: str) -> Format:
             own = each.media_type.partition(";")[0]
             if media_type in (own, own.partition("/")[0] + "/*"):
                 return each
-    if not wishes:
+    if not wanted:
         return formats.FORMATS[DEFAULT_FORMAT]
     offered = [each.media_type.partition(";")[0] for each in formats.FORMATS.values()]
     raise NotAcceptable(f"The Accept header names none of {', '.join(offered)}.", allowed=offered)
 
 
-def _wishes(accept: str) -> list[tuple[str, float]]:
-    wishes = []
+def _accepted(accept: str) -> list[tuple[str, float]]:
+    wanted = []
     for part in accept.split(","):
         media_type, *attributes = (piece.strip().lower() for piece in part.split(";"))
         if not media_type:
@@ -153,8 +153,8 @@ def _wishes(accept: str) -> list[tuple[str, float]]:
                     quality = float(attribute[2:])
                 except ValueError:
                     quality = 0.0
-        wishes.append((media_type, quality))
-    return wishes
+        wanted.append((media_type, quality))
+    return wanted
 
 
 def _deadline(asked: str | None, limit_seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""Admission: how much may be inside at once; whoever finds the house full is told so before any work."""
+"""How many requests and bytes of bodies may be inside at once; who finds no room is refused before any work."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from ocrsvc.errors import Saturated
 _RETRY_AFTER_SECONDS = 2
 
 
-class Visit:
+class ReceivedBody:
     """One request: first its body comes (``hold`` counts the bytes), then it is worked on (``begin``)."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, limit: RequestLimit) -> None:
+        self._limit = limit
         self.begun = False
         self.held_bytes = 0
 
     def hold(self, size_bytes: int) -> None:
         """Account for ``size_bytes`` more; Saturated if all bodies together would exceed the limit."""
-        if self._door.held_bytes + size_bytes > self._door.max_bytes:
+        if self._limit.held_bytes + size_bytes > self._limit.max_bytes:
             raise Saturated(
                 "The service holds as many bytes of pictures as it may; try again.",
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
             )
-        self._door.held_bytes += size_bytes
+        self._limit.held_bytes += size_bytes
         self.held_bytes += size_bytes
 
     def begin(self) -> None:
         """Take one of the places for requests; Saturated (503) if there is none."""
-        self._door.check_room()
-        self._door.requests += 1
+        self._limit.check_room()
+        self._limit.requests += 1
         self.begun = True
 
     @asynccontextmanager
     async def waiting(self, until: float) -> AsyncIterator[None]:
-        """Wait for the client at most up to this loop time, or until the door closes; then TimeoutError."""
-        async with asyncio.timeout_at(min(until, self._door.closes_at)) as clock:
-            self._door.clocks.add(clock)
+        """Wait for the client at most up to this loop time, or until a shutdown ends all waiting; then TimeoutError."""
+        async with asyncio.timeout_at(min(until, self._limit.closes_at)) as clock:
+            self._limit.clocks.add(clock)
             try:
                 yield
             finally:
-                self._door.clocks.discard(clock)
+                self._limit.clocks.discard(clock)
 
     @property
     def closed(self) -> bool:
-        """Whether the door has closed, which ends all waiting for clients."""
-        return asyncio.get_running_loop().time() >= self._door.closes_at
+        """Whether a shutdown has ended all waiting for clients."""
+        return asyncio.get_running_loop().time() >= self._limit.closes_at
 
 
-class Door:
+class RequestLimit:
     """Bounds the requests inside and the bytes of their bodies, and so memory. For one event loop.
 
     A request whose body is still on its way takes no place: slow clients would keep everybody out.
@@ -75,15 +75,15 @@ class Door:
             )
 
     @contextmanager
-    def enter(self) -> Iterator[Visit]:
+    def enter(self) -> Iterator[ReceivedBody]:
         """Let one request in for the time of the context; Saturated if it would find no place now."""
         self.check_room()
-        visit = Visit(self)
+        received = ReceivedBody(self)
         try:
-            yield visit
+            yield received
         finally:
-            self.requests -= visit.begun
-            self.held_bytes -= visit.held_bytes
+            self.requests -= received.begun
+            self.held_bytes -= received.held_bytes
 
     def close(self, at: float) -> None:
         """Wait for no body any longer than up to this loop time."""

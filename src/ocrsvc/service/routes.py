@@ -38,7 +38,7 @@ reading = APIRouter(route_class=Direct)
 _SMALL_LINES = 64  # what may be written down on the event loop: well under a millisecond
 
 
-def _wishes(request: Request, service: Service, upload: Upload) -> parameters.Parameters:
+def _parameters(request: Request, service: Service, upload: Upload) -> parameters.Parameters:
     return parameters.parse(
         request.query_params,
         upload.fields,
@@ -68,25 +68,25 @@ async def read(request: Request) -> Response:
     service = service_of(request)
     service.check_ready()
     record = record_of(request.scope)
-    with service.door.enter() as visit:
+    with service.request_limit.enter() as received:
         upload = await uploads.receive(
-            request, names=uploads.ONE, limits=service.one_file, visit=visit, pool=service.pool
+            request, names=uploads.ONE, limits=service.one_file, received=received, pool=service.pool
         )
         try:
-            visit.begin()
-            wishes = _wishes(request, service, upload)
-            work = service.read(upload.pictures[0], wishes.options)
+            received.begin()
+            wanted = _parameters(request, service, upload)
+            work = service.read(upload.pictures[0], wanted.options)
             document = await unless_gone(work, request.receive, service.giving_up)
         finally:
             await upload.close()
         record.add(document)
-        rendering = Rendering(characters=wishes.characters, request_id=record.request_id)
+        rendering = Rendering(characters=wanted.characters, request_id=record.request_id)
         if len(document.lines) <= _SMALL_LINES:
-            content = wishes.format.render(document, rendering)
+            content = wanted.format.render(document, rendering)
         else:
             loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(service.pool, wishes.format.render, document, rendering)
-    return Response(content, media_type=wishes.format.media_type)
+            content = await loop.run_in_executor(service.pool, wanted.format.render, document, rendering)
+    return Response(content, media_type=wanted.format.media_type)
 
 
 @reading.post(
@@ -108,21 +108,21 @@ async def read_many(request: Request) -> Response:
     service.check_ready()
     record = record_of(request.scope)
     async with AsyncExitStack() as resources:
-        visit = resources.enter_context(service.door.enter())
+        received = resources.enter_context(service.request_limit.enter())
         upload = await uploads.receive(
-            request, names=uploads.MANY, limits=service.many_files, visit=visit, pool=service.pool
+            request, names=uploads.MANY, limits=service.many_files, received=received, pool=service.pool
         )
         resources.push_async_callback(upload.close)
-        visit.begin()
-        wishes = _wishes(request, service, upload)
+        received.begin()
+        wanted = _parameters(request, service, upload)
 
         async def read_one(picture: Picture) -> Document:
-            return await unless_given_up(service.read(picture, wishes.options), service.giving_up)
+            return await unless_given_up(service.read(picture, wanted.options), service.giving_up)
 
         reading = BatchReading(
             read=read_one,
             pictures=upload.pictures,
-            rendering=Rendering(characters=wishes.characters),
+            rendering=Rendering(characters=wanted.characters),
             record=record,
             instance=request.url.path,
             concurrency=service.batch_concurrency,

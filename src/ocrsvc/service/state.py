@@ -1,4 +1,4 @@
-"""What lives as long as the service: the reader, its health, the door, a pool for blocking odds and ends."""
+"""What lives as long as the service: the reader, its health, the limit of requests, a pool for what blocks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ocrsvc.machine import cgroup, cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.reader import Reader
-from ocrsvc.reading.request import ReadOptions
+from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
 from ocrsvc.service.metrics import Metrics
-from ocrsvc.service.request_limit import Door
+from ocrsvc.service.request_limit import RequestLimit
 from ocrsvc.service.uploads import Limits, Picture
 from ocrsvc.settings import Settings
 
@@ -50,9 +50,9 @@ class Service:
         self.metrics = Metrics()
         self._cpus = cpu.inspect(cores=settings.workers).effective
         fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
-        self.door = Door(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
-        self.metrics.requests_inside.set_function(lambda: self.door.requests)
-        self.metrics.body_bytes_held.set_function(lambda: self.door.held_bytes)
+        self.request_limit = RequestLimit(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
+        self.metrics.requests_inside.set_function(lambda: self.request_limit.requests)
+        self.metrics.body_bytes_held.set_function(lambda: self.request_limit.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
         self._reader_factory = reader_factory
@@ -135,7 +135,7 @@ class Service:
         """Take no new requests; answer 503 to what is not done shortly before the drain time is over."""
         self.health.drain()
         loop = asyncio.get_running_loop()
-        self.door.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
+        self.request_limit.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
         loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self._give_up)
 
     def _give_up(self) -> None:
@@ -160,8 +160,8 @@ class Service:
             self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)
-            self.metrics.pixels_inside.set_function(lambda: reader.gate.inside)
-            self.metrics.pixels_waiting.set_function(lambda: reader.gate.waiting)
+            self.metrics.pixels_inside.set_function(lambda: reader.pixel_limit.inside)
+            self.metrics.pixels_waiting.set_function(lambda: reader.pixel_limit.waiting)
         except OcrError as error:
             self.health.failed(error)
             logger.error("the models could not be loaded", extra={"cause": error.detail})

@@ -26,7 +26,7 @@ from ocrsvc.errors import (
 )
 from ocrsvc.service import base64_image, body
 from ocrsvc.service.record import record_of
-from ocrsvc.service.request_limit import Visit
+from ocrsvc.service.request_limit import ReceivedBody
 
 ONE = ("image", "file")
 MANY = ("images", "image", "files", "file")
@@ -96,7 +96,7 @@ class Limits:
 
 
 async def receive(
-    request: Request, *, names: Sequence[str], limits: Limits, visit: Visit, pool: Executor
+    request: Request, *, names: Sequence[str], limits: Limits, received: ReceivedBody, pool: Executor
 ) -> Upload:
     """Return what the client sent; ``names`` are the field names under which pictures may come.
 
@@ -105,14 +105,14 @@ async def receive(
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
-        return await _multipart(request, names, limits, visit)
-    content = await body.whole(request, limit_bytes=limits.body_bytes, visit=visit)
+        return await _multipart(request, names, limits, received)
+    content = await body.whole(request, limit_bytes=limits.body_bytes, received=received)
     if not content:
         raise EmptyInput(_NO_BODY)
     if media_type == "application/json" or media_type.endswith("+json"):
         if len(content) <= _SMALL_BYTES:
             return _json(content, names, limits)
-        visit.hold(len(content))  # its text is held beside it
+        received.hold(len(content))  # its text is held beside it
         return await asyncio.get_running_loop().run_in_executor(pool, _json, content, names, limits)
     if media_type.startswith("image/") or media_type in _RAW_TYPES or _is_binary_form(media_type, content):
         return Upload((Picture(_filename(request), content),), {})
@@ -123,8 +123,10 @@ async def receive(
     )
 
 
-async def _multipart(request: Request, names: Sequence[str], limits: Limits, visit: Visit) -> Upload:
-    stream = body.chunks(request, limit_bytes=limits.multipart_bytes, visit=visit)
+async def _multipart(
+    request: Request, names: Sequence[str], limits: Limits, received: ReceivedBody
+) -> Upload:
+    stream = body.chunks(request, limit_bytes=limits.multipart_bytes, received=received)
     parser = MultiPartParser(
         request.headers,
         stream,

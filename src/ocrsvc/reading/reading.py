@@ -40,7 +40,7 @@ class ReadOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class DecodedPage:
     """A decoded page: first its ``pixels``, then its ``lines``; where it is one line ``alone``, at once that line."""
 
     page: Page
@@ -50,7 +50,7 @@ class Sight:
 
 
 @dataclass(slots=True)
-class Request:
+class Reading:
     """What is the same for all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` grow on the way."""
 
     options: ReadOptions
@@ -74,8 +74,8 @@ class Request:
 class Timer(AbstractAsyncContextManager[None]):
     """Adds the wall time of its block to one stage of a request."""
 
-    def __init__(self, request: Request, stage: str) -> None:
-        self._spent, self._stage = request.spent_ms, stage
+    def __init__(self, reading: Reading, stage: str) -> None:
+        self._spent, self._stage = reading.spent_ms, stage
 
     async def __aenter__(self) -> None:
         self._begun = time.perf_counter()
