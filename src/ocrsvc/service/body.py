@@ -33,9 +33,10 @@ async def chunks(
     record = record_of(request.scope)
     clock = asyncio.get_running_loop().time
     began = last = clock()
+    arrived_bytes = 0
     more = True
     while more:
-        patience = min(stall_seconds + record.body_bytes / LEAST_BYTES_PER_SECOND, LONGEST_SECONDS)
+        patience = min(stall_seconds + arrived_bytes / LEAST_BYTES_PER_SECOND, LONGEST_SECONDS)
         try:
             async with received.waiting(min(last + stall_seconds, began + patience)):
                 message = await request.receive()
@@ -46,8 +47,9 @@ async def chunks(
             raise ClientDisconnect
         piece = message.get("body", b"")
         more = message.get("more_body", False)
-        record.body_bytes += len(piece)
-        if record.body_bytes > limit_bytes:
+        arrived_bytes += len(piece)
+        record.body_bytes = arrived_bytes
+        if arrived_bytes > limit_bytes:
             raise _too_large(limit_bytes)
         received.hold(len(piece))
         if piece:

@@ -182,7 +182,7 @@ def _json(content: bytes, names: Sequence[str], limits: Limits) -> Upload:
     # An object takes 64 bytes for the three that it is written with; base64 has none of these characters.
     values = sum(map(content.count, (b"{", b"[", b",")))
     if values > (most := _MOST_JSON_VALUES + 4 * limits.files):
-        raise InvalidRequest(f"The JSON holds more than {most} values.")
+        raise InvalidRequest(f"The JSON has more than {most} commas, braces and brackets: send fewer values.")
     try:
         # The standard library decodes all of a body to text first: four bytes a character where one is an emoji.
         message = json.loads(content) if len(content) <= _SMALL_BYTES else from_json(content)
