@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "licences.md").read_text("utf-8")
 
 @pytest.fixture(scope="module")
 def licences() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("licences", ROOT / "docs" / "licences.py")
+    spec = importlib.util.spec_from_file_location("licences", ROOT / "scripts" / "licences.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,7 +1,7 @@
 """Takes docs/page.png: a drawn bilingual receipt, read by a running service, on its page.
 
     ocrsvc serve &
-    python docs/screenshot.py http://127.0.0.1:8000 docs/page.png
+    python scripts/screenshot.py http://127.0.0.1:8000 docs/page.png
 
 Needs the extra ``dev``, a Chromium and Noto Sans CJK.
 """

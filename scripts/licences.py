@@ -1,4 +1,4 @@
-"""Writes the tables of docs/licences.md: ``python docs/licences.py`` (``--check``: status 1 if they are out of date).
+"""Writes the tables of docs/licences.md: ``python scripts/licences.py`` (``--check``: status 1 if they are out of date).
 
 The packages are those of the lock file of the images, their licences what the metadata of the installed packages say;
 the weights are those in models/.
@@ -109,7 +109,7 @@ def main() -> int:
     if not check:
         PAGE.write_text(after, "utf-8")
     elif before != after:
-        print("docs/licences.md is out of date: python docs/licences.py", file=sys.stderr)
+        print("docs/licences.md is out of date: python scripts/licences.py", file=sys.stderr)
         return 1
     return 0
 
