@@ -1,4 +1,4 @@
-"""Writes the tables of docs/licences.md: ``python scripts/licences.py`` (``--check``: status 1 if they are out of date).
+"""Writes the tables of docs/licences.md: ``python scripts/licences.py`` (``--check``: status 1 if out of date).
 
 The packages are those of the lock file of the images, their licences what the metadata of the installed packages say;
 the weights are those in models/.
