@@ -25,6 +25,7 @@ from profiler import Profiler
 
 from ocrsvc.commands import cli
 from ocrsvc.pages import decoding
+from ocrsvc.pages.source import Source
 
 
 class Timers:
@@ -73,13 +74,13 @@ def main() -> None:
     options = parser.parse_args()
     timers = Timers()
     timers.watch("onnxruntime", ort.InferenceSession, "run")
-    # Whatever reads this kind of picture, if a thread does: its class is known once there is one.
-    timers.watch(
-        "decode",
-        decoding,
-        "open_quick",
-        lambda source: source and timers.watch("decode", type(source), "page"),
-    )
+
+    def watch_pages(source: Source | None) -> None:
+        """Whatever reads this kind of picture, if a thread does: its class is known once there is one."""
+        if source is not None:
+            timers.watch("decode", type(source), "page")
+
+    timers.watch("decode", decoding, "open_quick", watch_pages)
     profiler = Profiler(frozenset({timers.code})) if options.profile else None
 
     def tell(*_: object) -> None:

@@ -182,7 +182,7 @@ def serve_rapidocr() -> None:
         with machine.Measure() as measure:
             rows = []
             for path in json.loads(line):
-                result = engine(path)
+                result: Any = engine(path)
                 rows.append(row(path, list(zip(result.txts or (), result.scores or (), strict=True))))
         say({"rows": rows, **measure.figures})
 

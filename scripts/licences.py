@@ -10,8 +10,10 @@ import argparse
 import json
 import re
 import sys
+from email.message import Message
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "licences.md"
@@ -34,25 +36,25 @@ def locked(lock: Path = LOCK) -> list[str]:
     return sorted(set(re.findall(r"^([a-z0-9][a-z0-9.-]*)==", lock.read_text("utf-8"), re.MULTILINE)))
 
 
-def licence(fields: metadata.PackageMetadata) -> str:
+def licence(fields: Message) -> str:
     """The licence of a package: SPDX where it says so or where that is plain (PEP 639), else its own words."""
-    words = fields.get("License-Expression") or ""
+    words = str(fields.get("License-Expression") or "")
     if not words and 0 < len(fields.get("License") or "") < LONG:
-        words = fields["License"]
+        words = str(fields["License"])
     if not words:
-        classifiers = [each.split(" :: ") for each in fields.get_all("Classifier", [])]
+        classifiers = [each.split(" :: ") for each in fields.get_all("Classifier") or []]
         words = " AND ".join(parts[-1] for parts in classifiers if parts[0] == "License")
     return SPDX.get(words, words) or "not stated"
 
 
-def home(fields: metadata.PackageMetadata) -> str:
+def home(fields: Message) -> str:
     """Where a package comes from: its repository if it names one."""
-    pairs = [each.split(", ", 1) for each in fields.get_all("Project-URL", [])]
+    pairs = [each.split(", ", 1) for each in fields.get_all("Project-URL") or []]
     links = {label.lower(): link for label, link in pairs}
     for label in ("repository", "source", "source code", "homepage", "github", "code"):
         if label in links:
             return links[label]
-    return fields.get("Home-page") or f"https://pypi.org/project/{fields['Name']}/"
+    return str(fields.get("Home-page") or "") or f"https://pypi.org/project/{fields['Name']}/"
 
 
 def packages() -> dict[str, str]:
@@ -60,7 +62,7 @@ def packages() -> dict[str, str]:
     rows = {}
     for name in locked():
         try:
-            fields = metadata.metadata(name)
+            fields = cast(Message, metadata.metadata(name))
         except metadata.PackageNotFoundError:
             continue
         rows[name] = f"| [{name}]({home(fields)}) | {licence(fields)} |"

@@ -116,9 +116,9 @@ class PpOcr:
         return Prepared((np.asarray(cv2.resize(picture, (scaled, self._height)), np.uint8),))
 
     def width(self, piece: Scaled) -> int:
-        own = piece.shape[1]
+        own = int(piece.shape[1])
         if own <= self._widths[-1]:
-            return self._widths[bisect_left(self._widths, own)]
+            return int(self._widths[bisect_left(self._widths, own)])
         return math.ceil(own / _STEP_PIXELS) * _STEP_PIXELS
 
     def run(self, width: int, pieces: Sequence[Scaled]) -> list[str]:
