@@ -10,43 +10,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil, inf
-from typing import TypeVar, cast
+from typing import cast
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.machine import cgroup, cpu, memory
-from ocrsvc.models.calibration import UNCALIBRATED_THRESHOLD
 from ocrsvc.models.manifest import Manifest
-from ocrsvc.pages import decoding, enhance, layout
+from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
-from ocrsvc.pages.detector import Tile, polygons
-from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, PageImage
+from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits
 from ocrsvc.reading.capacity import capacity
-from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
+from ocrsvc.reading.line_finder import LineFinder
+from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.pixel_limit import PixelLimit
+from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
-from ocrsvc.reading.sessions import Answer, Pixels, Sessions, detector_lane
-from ocrsvc.recognition import conflicts, segments
+from ocrsvc.reading.sessions import Answer, Pixels, Sessions
+from ocrsvc.reading.tasks import all_or_none
+from ocrsvc.recognition import segments
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Document, Line, LineText, Page, Polygon
+from ocrsvc.results import Document, Line, LineText, Page
 from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
-T = TypeVar("T")
-
 _LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
-_SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
-_MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
 
 
 class Reader:
@@ -56,7 +51,6 @@ class Reader:
         self.settings = settings
         self.cpu = cpu.inspect(cores=settings.workers)
         self.sessions = Sessions(settings, self.cpu)
-        self._steps = enhance.parse(settings.enhance)
         workers = settings.workers or self.cpu.effective
         fits = capacity(settings, workers=workers, memory_bytes=cgroup.memory_bytes())
         self.pixel_limit = PixelLimit(fits.inflight_pixels)
@@ -66,6 +60,7 @@ class Reader:
             processes=settings.decode_processes,
             cpu_seconds=settings.decode_seconds,
         )
+        self._finder = LineFinder(settings, self.sessions, self.decoder, self._submit)
         self._opening = asyncio.Lock()
         self._ready = False
         self._closed = False
@@ -167,12 +162,12 @@ class Reader:
     async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
         async with Timer(reading, "decode"):
             source = await self.decoder.open(
-                data, reading.options.pages, partial(self._look, reading=reading)
+                data, reading.options.pages, partial(self._finder.look, reading=reading)
             )
         if isinstance(source, Seen):
             decoded = source.result
             async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
-                decoded = await self._find_lines(decoded, reading)
+                decoded = await self._finder.find(decoded, reading)
             return [await self._read_lines(decoded, reading)]
         reading.page_count = len(source.numbers)
         try:
@@ -184,20 +179,9 @@ class Reader:
                 async with look_ahead:
                     return await self._read_page(source, number, reading)
 
-            return await _all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
+            return await all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
             source.close()
-
-    def _look(self, picture: PageImage, reading: Reading) -> DecodedPage:
-        """A decoded page, and its line if it is one line alone."""
-        height, width = picture.pixels.shape[:2]
-        mode = reading.options.mode
-        alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
-        spec = reading.recogniser.spec
-        page = Page(picture.number, width, height)
-        if alone:
-            return DecodedPage(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
-        return DecodedPage(page, picture.pixels, [], alone=False)
 
     async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
         async with Timer(reading, "decode"):
@@ -206,82 +190,21 @@ class Reader:
         latest = inf if reading.admitted else reading.deadline
         async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
             async with Timer(reading, "decode"):
-                decoded = await self.decoder.run(self._look, await source.page(number), reading)
+                decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
             place.shrink(decoded.page.width * decoded.page.height)
-            decoded = await self._find_lines(decoded, reading)
+            decoded = await self._finder.find(decoded, reading)
         return await self._read_lines(decoded, reading)
-
-    def _line(self, text: LineText, polygon: Polygon, number: int, reading: Reading) -> Line:
-        """The reading of a line with its confidence, and whether it wants a second look."""
-        # A charset shares all probability out among its own characters: no map that was fitted without it holds.
-        calibration = None if reading.charset else reading.recogniser.calibration
-        rated = calibration.apply(text) if calibration else text
-        threshold = reading.options.review_threshold
-        if threshold is None:
-            threshold = self.settings.review_threshold
-        if threshold is None:
-            threshold = calibration.review_threshold if calibration else UNCALIBRATED_THRESHOLD
-        differs = (
-            conflicts.differs(text) if reading.options.charset_mode == "report" else conflicts.omits(text)
-        )
-        return Line(
-            rated.text,
-            rated.confidence,
-            polygon,
-            number,
-            rated.characters,
-            needs_review=rated.confidence < threshold or differs,
-            free_text=text.free.text if text.free and differs else None,
-        )
-
-    async def _find_lines(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
-        """The page with all of its lines and without its pixels."""
-        if decoded.pixels is None:
-            return decoded
-        tiles, boxes = await self._detect(decoded.pixels, reading)
-        most = max(0, min(self.settings.max_page_lines, self.settings.max_request_lines - reading.lines))
-        async with Timer(reading, "recognise"):
-            lines, omitted = await self.decoder.run(self._cut, decoded, tiles, boxes, most, reading)
-        reading.lines += len(lines)
-        return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
     async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
         reading.flow.alone = decoded.alone and reading.page_count == 1
         async with Timer(reading, "recognise"):
             texts = await self._recognise(decoded.lines, reading)
         read = [
-            self._line(text, line.polygon, decoded.page.number, reading)
+            rated(text, line.polygon, decoded.page.number, reading, self.settings.review_threshold)
             for line, text in zip(decoded.lines, texts, strict=True)
-            if decoded.alone or _is_text(text) or (text.free and _is_text(text.free))
+            if decoded.alone or is_text(text)
         ]
         return decoded.page, read
-
-    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[NDArray[np.float32]]]:
-        """The tiles of a page and the boxes on each of them."""
-        detector = self.sessions.detector
-        async with Timer(reading, "detect"):
-            tiles = detector.tiles(pixels)
-            inputs = await self.decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
-            items = [(detector_lane(detector, each), each) for each in inputs]
-            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, reading))
-
-    def _cut(
-        self,
-        decoded: DecodedPage,
-        tiles: Sequence[Tile],
-        boxes: Sequence[NDArray[np.float32]],
-        most: int,
-        reading: Reading,
-    ) -> tuple[list[LineImage], int]:
-        """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
-        pixels = cast(Pixels, decoded.pixels)
-        found = polygons(pixels, tiles, boxes)
-        omitted = max(0, len(found) - most)
-        if omitted:
-            found = layout.first(found, most)
-        # Text that fills the picture has no surroundings for the detector to see.
-        alone = reading.auto and not found and decoded.page.height <= _SMALL_HEIGHT
-        return prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps), omitted
 
     async def _recognise(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
         spec = reading.recogniser.spec
@@ -308,7 +231,7 @@ class Reader:
             items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
         )
         reading.admitted = True  # a document that was let in is not refused half-way
-        return await _all_or_none(futures)
+        return await all_or_none(futures)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """The recogniser of this name or path, opened when it is first asked for."""
@@ -322,23 +245,3 @@ class Reader:
 def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:
     """A reader for these settings; ``await reader.start()`` loads its models."""
     return Reader(settings, observer)
-
-
-async def _all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
-    """All results in order; at the first failure, or if the caller is cancelled, the others are cancelled.
-
-    Returns or raises when all have ended, so that nothing of a failed reading holds memory any more.
-    """
-    try:
-        return list(await asyncio.gather(*cast("Sequence[Awaitable[T]]", futures)))
-    finally:
-        left = [future for future in futures if not future.done()]
-        for future in left:
-            future.cancel()
-        if left:
-            await asyncio.wait(left)
-
-
-def _is_text(text: LineText) -> bool:
-    """Whether what was read where the detector saw a line is text; ``text`` is not calibrated yet."""
-    return bool(text.text) and text.confidence >= _MIN_CONFIDENCE

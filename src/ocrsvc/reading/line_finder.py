@@ -1,0 +1,85 @@
+"""From a decoded page to the line images on it: one line alone, or what the detector finds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocrsvc.pages import enhance, layout
+from ocrsvc.pages.decoder import Decoder
+from ocrsvc.pages.detector import Tile, polygons
+from ocrsvc.pages.source import PageImage
+from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
+from ocrsvc.reading.reading import DecodedPage, Reading, Timer
+from ocrsvc.reading.sessions import Answer, Pixels, Sessions, detector_lane
+from ocrsvc.results import Page
+from ocrsvc.scheduling.lanes import Lane
+from ocrsvc.settings import Settings
+
+_SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
+
+Submit = Callable[[Sequence[tuple[Lane, Pixels]], Reading], Awaitable[list[Answer]]]
+
+
+class LineFinder:
+    """Finds lines; ``submit`` hands tiles to the scheduler and waits for the boxes on them."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, decoder: Decoder, submit: Submit) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._decoder = decoder
+        self._submit = submit
+        self._steps = enhance.parse(settings.enhance)
+
+    def look(self, picture: PageImage, reading: Reading) -> DecodedPage:
+        """A decoded page, and its line if it is one line alone."""
+        height, width = picture.pixels.shape[:2]
+        mode = reading.options.mode
+        alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
+        spec = reading.recogniser.spec
+        page = Page(picture.number, width, height)
+        if alone:
+            return DecodedPage(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
+        return DecodedPage(page, picture.pixels, [], alone=False)
+
+    async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
+        """The page with all of its lines and without its pixels."""
+        if decoded.pixels is None:
+            return decoded
+        tiles, boxes = await self._detect(decoded.pixels, reading)
+        most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
+        async with Timer(reading, "recognise"):
+            lines, omitted = await self._decoder.run(self._cut, decoded, tiles, boxes, most, reading)
+        reading.lines += len(lines)
+        return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
+
+    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[NDArray[np.float32]]]:
+        """The tiles of a page and the boxes on each of them."""
+        detector = self._sessions.detector
+        async with Timer(reading, "detect"):
+            tiles = detector.tiles(pixels)
+            inputs = await self._decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
+            items = [(detector_lane(detector, each), each) for each in inputs]
+            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, reading))
+
+    def _cut(
+        self,
+        decoded: DecodedPage,
+        tiles: Sequence[Tile],
+        boxes: Sequence[NDArray[np.float32]],
+        most: int,
+        reading: Reading,
+    ) -> tuple[list[LineImage], int]:
+        """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
+        pixels = cast(Pixels, decoded.pixels)
+        found = polygons(pixels, tiles, boxes)
+        omitted = max(0, len(found) - most)
+        if omitted:
+            found = layout.first(found, most)
+        # Text that fills the picture has no surroundings for the detector to see.
+        alone = reading.auto and not found and decoded.page.height <= _SMALL_HEIGHT
+        return prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps), omitted
