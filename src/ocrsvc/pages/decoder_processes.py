@@ -8,31 +8,20 @@ with limits of memory and processor time (setrlimit(2)); a request that ends ear
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from ocrsvc.errors import ShuttingDown, Unavailable, UndecodableImage, by_slug
+from ocrsvc.errors import ShuttingDown, UndecodableImage, by_slug
 from ocrsvc.pages import messages
 from ocrsvc.pages.buffers import Buffer, Buffers
+from ocrsvc.pages.decoder_connection import DecoderConnection
 from ocrsvc.pages.source import Limits, PageImage, Pixels
 
-logger = logging.getLogger("ocrsvc.decoders")
-
-_PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
 _KEPT_BYTES = 16 << 20  # of a file for pixels that is used again: a page of A4 at 200 dpi
-_JOIN_SECONDS = 5.0  # for a process that was killed
 
 
 class DecoderProcesses:
@@ -45,14 +34,14 @@ class DecoderProcesses:
         self._limits = limits
         self._cpu_seconds = cpu_seconds
         self._free = asyncio.Semaphore(count)
-        self._idle: list[_Process] = []
-        self._busy: dict[_Process, float] = {}  # and since when, in loop time
+        self._idle: list[DecoderConnection] = []
+        self._busy: dict[DecoderConnection, float] = {}  # and since when, in loop time
         self._buffers = Buffers(count + 1, min(_KEPT_BYTES, limits.max_decode_bytes // 8))
         self._inputs = itertools.count()
         # One more than processes: an input is copied while all of them are at work.
         self._pool = ThreadPoolExecutor(count + 1, thread_name_prefix="decoders")
         self._lock = threading.Lock()  # of the two below, which the threads change
-        self._running: set[_Process] = set()
+        self._running: set[DecoderConnection] = set()
         self._closed = False
 
     @property
@@ -130,7 +119,7 @@ class DecoderProcesses:
             process.end()
         self._idle.clear()
 
-    async def _started(self) -> _Process:
+    async def _started(self) -> DecoderConnection:
         work = asyncio.get_running_loop().run_in_executor(self._pool, self._start)
         try:
             return await asyncio.shield(work)
@@ -138,8 +127,8 @@ class DecoderProcesses:
             work.add_done_callback(_end)
             raise
 
-    def _start(self) -> _Process:
-        process = _Process()
+    def _start(self) -> DecoderConnection:
+        process = DecoderConnection()
         with self._lock:
             if not self._closed:
                 self._running = {each for each in self._running if each.usable} | {process}
@@ -147,7 +136,7 @@ class DecoderProcesses:
         process.end()
         raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
 
-    def _take(self, number: int) -> _Process | None:
+    def _take(self, number: int) -> DecoderConnection | None:
         """An idle process, rather the one that has this input open."""
         if not self._idle:
             return None
@@ -155,7 +144,7 @@ class DecoderProcesses:
         self._idle.remove(process)
         return process
 
-    def _give_back(self, process: _Process) -> None:
+    def _give_back(self, process: DecoderConnection) -> None:
         if self._closed:
             process.end()
         elif process.usable:
@@ -206,81 +195,7 @@ class ProcessSource:
             os.close(file)
 
 
-class _Process:
-    """One process and the socket to it; Unavailable if it cannot be started. All methods but ``kill`` block."""
-
-    def __init__(self) -> None:
-        ours, theirs = socket.socketpair()
-        paths = (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "OPENBLAS_NUM_THREADS": "1",
-        }
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "ocrsvc.pages.decoder_process", str(theirs.fileno())],
-                    pass_fds=[theirs.fileno()],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,  # codecs write what they like about damaged pictures
-                    # Ctrl-C in a terminal is for the service, which finishes what it has begun.
-                    start_new_session=True,
-                )
-            except OSError as error:
-                ours.close()
-                raise _unavailable(str(error)) from error
-        self._connection = ours
-        self._killed = False
-        self.last_input: int | None = None
-        try:
-            messages.receive(ours)  # it is ready
-        except messages.Closed as error:
-            raise _unavailable(f"it ended with status {self.end()}") from error
-
-    @property
-    def usable(self) -> bool:
-        """Whether it runs and nobody has killed it."""
-        return not self._killed and self._process.poll() is None
-
-    def ask(self, message: dict[str, Any], files: Sequence[int]) -> dict[str, Any]:
-        """Its answer; ``{"ended": ...}`` if it ended without one, for want of memory or seconds or by a crash."""
-        self.last_input = message["input"]
-        try:
-            messages.send(self._connection, message, files)
-            answer, _ = messages.receive(self._connection)
-        except messages.Closed:
-            killed = self._killed
-            status = self.end()
-        else:
-            return answer
-        if status == -signal.SIGXCPU:
-            return {"ended": "seconds"}
-        if not killed:
-            logger.warning("a decoder process has ended", extra={"status": status})
-        return {"ended": "memory" if status == -signal.SIGKILL else "crash"}
-
-    def kill(self) -> None:
-        """End it now; returns at once."""
-        self._killed = True
-        self._process.kill()
-
-    def end(self) -> int | None:
-        """End it and return its exit status; None if it takes too long."""
-        self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_JOIN_SECONDS)
-        self._connection.close()
-        return self._process.returncode
-
-
-def _unavailable(cause: str) -> Unavailable:
-    return Unavailable(f"No process that decodes pictures can be started: {cause}.", retry_after_seconds=5)
-
-
-def _end(work: asyncio.Future[_Process]) -> None:
+def _end(work: asyncio.Future[DecoderConnection]) -> None:
     """End a process that nobody waits for any more."""
     if not work.cancelled() and work.exception() is None:
         work.result().end()

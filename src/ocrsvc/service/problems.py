@@ -7,7 +7,7 @@ the extra members of the error. ``type`` is relative and leads to a description 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +25,7 @@ from ocrsvc.errors import (
     RequestTimeout,
     Unavailable,
     UnsupportedMedia,
+    kinds,
 )
 from ocrsvc.service.record import record_of
 
@@ -92,13 +93,7 @@ def install(app: FastAPI) -> None:
 
 def catalogue() -> dict[str, type[OcrError]]:
     """Return every kind of problem by its slug, in the order of the tree."""
-    return {kind.slug: kind for kind in _tree(OcrError)}
-
-
-def _tree(kind: type[OcrError]) -> Iterator[type[OcrError]]:
-    yield kind
-    for child in kind.__subclasses__():
-        yield from _tree(child)
+    return {kind.slug: kind for kind in kinds()}
 
 
 def _headers(error: OcrError) -> dict[str, str]:

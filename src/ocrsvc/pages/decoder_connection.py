@@ -1,0 +1,96 @@
+"""One decoder process, seen from the service: started, asked, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ocrsvc.errors import Unavailable
+from ocrsvc.pages import messages
+
+logger = logging.getLogger("ocrsvc.decoders")
+
+_PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
+_JOIN_SECONDS = 5.0  # for a process that was killed
+
+
+class DecoderConnection:
+    """One process and the socket to it; Unavailable if it cannot be started. All methods but ``kill`` block."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        paths = (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "ocrsvc.pages.decoder_process", str(theirs.fileno())],
+                    pass_fds=[theirs.fileno()],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,  # codecs write what they like about damaged pictures
+                    # Ctrl-C in a terminal is for the service, which finishes what it has begun.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise _unavailable(str(error)) from error
+        self._connection = ours
+        self._killed = False
+        self.last_input: int | None = None
+        try:
+            messages.receive(ours)  # it is ready
+        except messages.Closed as error:
+            raise _unavailable(f"it ended with status {self.end()}") from error
+
+    @property
+    def usable(self) -> bool:
+        """Whether it runs and nobody has killed it."""
+        return not self._killed and self._process.poll() is None
+
+    def ask(self, message: dict[str, Any], files: Sequence[int]) -> dict[str, Any]:
+        """Its answer; ``{"ended": ...}`` if it ended without one, for want of memory or seconds or by a crash."""
+        self.last_input = message["input"]
+        try:
+            messages.send(self._connection, message, files)
+            answer, _ = messages.receive(self._connection)
+        except messages.Closed:
+            killed = self._killed
+            status = self.end()
+        else:
+            return answer
+        if status == -signal.SIGXCPU:
+            return {"ended": "seconds"}
+        if not killed:
+            logger.warning("a decoder process has ended", extra={"status": status})
+        return {"ended": "memory" if status == -signal.SIGKILL else "crash"}
+
+    def kill(self) -> None:
+        """End it now; returns at once."""
+        self._killed = True
+        self._process.kill()
+
+    def end(self) -> int | None:
+        """End it and return its exit status; None if it takes too long."""
+        self.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_JOIN_SECONDS)
+        self._connection.close()
+        return self._process.returncode
+
+
+def _unavailable(cause: str) -> Unavailable:
+    return Unavailable(f"No process that decodes pictures can be started: {cause}.", retry_after_seconds=5)
