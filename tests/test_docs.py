@@ -13,7 +13,18 @@ from ocrsvc.formats import FORMATS
 from ocrsvc.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+FOLDERS = {name: sorted((ROOT / "docs" / name).glob("*.md")) for name in ("decisions", "lab")}
+PAGES = sorted(
+    [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").glob("*.md"),
+        *FOLDERS["decisions"],
+        *FOLDERS["lab"],
+    ]
+)
+# docs/decisions/0007 or docs/decisions/0007-onnx-runtime-arena.md
+RECORD = re.compile(r"\bdocs/decisions/(\d{4})(-[a-z0-9-]+\.md)?")
 
 
 def shown(value: object) -> str:
@@ -52,12 +63,39 @@ def test_the_diagram_of_packages_is_the_import_contract() -> None:
     assert rows == contracts[0]["layers"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
     links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith(("http", "#"))]
     missing = [link for link in links if not (page.parent / link.partition("#")[0]).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_record_is_in_the_index_once(folder: str) -> None:
+    index = (ROOT / "docs" / folder / "README.md").read_text("utf-8")
+    pages = [page.name for page in FOLDERS[folder] if page.name != "README.md"]
+    assert re.findall(r"\]\(([^)/]+\.md)\)", index) == pages
+
+
+def test_the_index_of_decisions_has_each_record_s_number_title_and_date() -> None:
+    index = (ROOT / "docs" / "decisions" / "README.md").read_text("utf-8")
+    records = [page for page in FOLDERS["decisions"] if page.name != "README.md"]
+    for number, page in enumerate(records, 1):
+        assert re.fullmatch(rf"{number:04d}(-[a-z0-9]+)+\.md", page.name)
+        text = page.read_text("utf-8")
+        head = re.match(rf"# {number:04d}\. (.+)\n\nDate: (\d{{4}}-\d\d-\d\d)\b", text)
+        assert head, page.name
+        assert f"\n| [{number:04d}]({page.name}) | {head[1]} | {head[2]} | " in index
+
+
+def test_source_comments_name_records_that_exist() -> None:
+    names = {page.name for page in FOLDERS["decisions"]}
+    numbers = {name[:4] for name in names}
+    for path in (ROOT / "src").rglob("*"):
+        if path.suffix in {".py", ".yaml"}:
+            for number, rest in RECORD.findall(path.read_text("utf-8")):
+                assert number + rest in names if rest else number in numbers, path
 
 
 def test_the_interface_page_names_every_status_and_format() -> None:

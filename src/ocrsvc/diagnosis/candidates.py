@@ -12,7 +12,7 @@ from ocrsvc.settings import Precision, Settings
 
 # What a candidate must bring at least, as a share of the default's lines/s, for what else it costs.
 _LEAST_GAIN = 0.03  # being no default
-_LEAST_GAIN_ARENA = 0.10  # without the arena memory ends in holes and more of it (docs/decisions.md)
+_LEAST_GAIN_ARENA = 0.10  # without the arena memory ends in holes and more of it (docs/decisions/0007)
 # Batches twice as long make everybody else wait twice as long; shorter ones cost nothing but their overhead.
 _T_MAX_MS = ((20.0, 0.03), (80.0, 0.03), (160.0, 0.06))
 _MOST_FOR_ONE_RUN = 8  # cores; on more, one run at a time cannot keep up and takes all the time to measure

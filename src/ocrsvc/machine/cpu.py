@@ -19,7 +19,7 @@ from ocrsvc.machine.cgroup import text
 # Flags that decide something here: 8-bit dot products, wide vectors, half and brain floats.
 _X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
 _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
-# 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions.md).
+# 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions/0017).
 _INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 # What tells processors apart whose model name is the same, as virtual machines show them, or that have none (ARM).
 _SIGNATURE = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")

@@ -27,7 +27,7 @@ def open_session(
     More ``threads`` share each run: the caller's and a pool of ``threads - 1``, one for all concurrent runs.
 
     The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that go back to
-    glibc after each run leave holes (measured: docs/decisions.md). Memory patterns would keep a plan per shape.
+    glibc after each run leave holes (measured: docs/decisions/0007). Memory patterns would keep a plan per shape.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads

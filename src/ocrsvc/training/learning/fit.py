@@ -190,7 +190,7 @@ def _keep_rows(head: nn.Linear, targets: Tensor | None, learning: Tensor) -> Non
     """Take the gradient from all rows but those that are ``learning``, of ``targets`` if some are given.
 
     A row without a character in the lines at hand is only ever pushed away, and Adam makes small pushes large
-    (docs/decisions.md, "What a fine-tuning forgets, and why").
+    (docs/decisions/0024-fine-tuning-without-forgetting.md).
     """
     learns = learning
     if targets is not None:

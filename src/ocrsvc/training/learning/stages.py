@@ -153,7 +153,7 @@ def train(
     if start is not None and not start.exists() and not is_folder(start):
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
     lent_by = lender(folders[0])
-    # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions.md).
+    # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions/0015).
     if lent_by != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
         raise ValueError(
             f"{source} holds features of {lent_by}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
