@@ -26,11 +26,11 @@ class Settings(BaseSettings):
 
     model: str = Field("crnn", description="Name of the default recogniser, or a path to a model folder.")
     models_dir: Path | None = Field(
-        None, description="Folder of models; default: the ones that ship with the package."
+        None, description="Folder of models. Default: the models that ship with the package."
     )
     cache_dir: Path | None = Field(
         None,
-        description="Folder for converted models and what `ocrsvc tune` found; default: the user's cache folder.",
+        description="Folder for converted models and tuning records. Default: the user's cache folder.",
     )
     precision: Precision = Field(
         "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."
@@ -39,28 +39,24 @@ class Settings(BaseSettings):
     providers: str = Field(
         "cpu",
         pattern=r"^(cpu|cuda|cann|openvino)(,(cpu|cuda|cann|openvino))*$",
-        description="What runs the models, in order: cpu, cuda, cann, openvino.",
+        description="ONNX Runtime execution providers, in order: cpu, cuda, cann, openvino.",
     )
 
     review_threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Confidence below which a line needs review; default: the model's own, 0.9 without a calibration.",
+        description="Confidence below which a line needs review. Default: the model's, or 0.9 without a calibration.",
     )
 
-    context: bool = Field(
-        True, description="Whether characters in doubt are told apart by the words that they would make."
-    )
+    context: bool = Field(True, description="Whether ambiguous characters are resolved with a dictionary.")
 
     workers: int | None = Field(
-        None, ge=1, le=256, description="Threads that run models; default: effective cores."
+        None, ge=1, le=256, description="Threads that run models. Default: one for each effective core."
     )
     run_threads: int = Field(1, ge=1, le=256, description="Threads that share one run of a model.")
-    arena: bool = Field(True, description="Whether ONNX Runtime keeps the memory of a run for the next one.")
-    tune: bool = Field(
-        True, description="Whether serve and read use what `ocrsvc tune` has found on this machine."
-    )
+    arena: bool = Field(True, description="Whether ONNX Runtime reuses memory between runs.")
+    tune: bool = Field(True, description="Whether serve and read use the settings that `ocrsvc tune` found.")
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images and cut out lines.")
     decode_processes: int = Field(
         2,
@@ -69,7 +65,7 @@ class Settings(BaseSettings):
         description="Most processes that decode PDF, TIFF, WebP, BMP, GIF and large pictures.",
     )
     decode_seconds: float = Field(
-        20.0, gt=0, le=3600, description="Most processor time for decoding one page, in seconds."
+        20.0, gt=0, le=3600, description="Most CPU time for decoding one page, in seconds."
     )
     max_batch: int = Field(32, ge=1, le=256, description="Most lines in one batch.")
     t_max_ms: float = Field(40.0, gt=0, le=10_000, description="Longest estimated time of one batch, in ms.")
@@ -123,11 +119,11 @@ class Settings(BaseSettings):
 
     detector: str | None = Field(
         None,
-        description="Name of what finds the lines of pages, or a path; default: what suits the recogniser.",
+        description="Text detector, by name or folder. Default: the one named in the recogniser's manifest.",
     )
     detector_side_pixels: int = Field(
-        1120, ge=320, le=4096, description="Size at which the detector sees pages: longer side at 4:3."
+        1120, ge=320, le=4096, description="Longer side of a page in the detector, in pixels, at 4:3."
     )
     enhance: str = Field(
-        "", description="Steps done to every line image before it is read, such as stretch,clahe."
+        "", description="Preprocessing steps for line images, such as stretch,clahe. Default: none."
     )

@@ -16,7 +16,7 @@ examples:
   ocrsvc bench report --output kunpeng.json
   ocrsvc bench compare x86.json kunpeng.json   a table in Markdown
 
-Run it while nothing else does. The file names processor, versions and models; not the machine, its user or any path.
+Run it on an idle machine. The file names processor, versions and models; not the machine, its user or any path.
 """
 
 
@@ -24,8 +24,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this command's arguments."""
     parser = commands.add_parser(
         "bench",
-        help="measure how fast this machine reads, in one file; compare two",
-        description="Measure every model that ships, and pages, on pictures drawn on the spot.",
+        help="measure the speed of this machine; compare machines",
+        description="Measure all shipped models, and pages, on generated pictures.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -36,7 +36,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     report.add_argument("--seconds", type=float, metavar="S", default=1.0, help="for each cell (default: 1)")
     report.add_argument("--model", metavar="NAME", help="only this recogniser (default: all that ship)")
     report.set_defaults(run=run_report)
-    compare = steps.add_parser("compare", help="print the table of two files or more", allow_abbrev=False)
+    compare = steps.add_parser("compare", help="print a table of two or more files", allow_abbrev=False)
     compare.add_argument("files", type=Path, nargs="+", metavar="FILE")
     compare.set_defaults(run=run_compare)
 

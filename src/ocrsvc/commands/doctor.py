@@ -22,7 +22,7 @@ examples:
   OCRSVC_WORKERS=8 ocrsvc doctor      check other settings
   ocrsvc doctor --json | jq '.checks[] | select(.status != "ok")'
 
-The exit status is 1 if there is a problem; a warning alone is no problem.
+The exit status is 1 if a check fails; warnings do not count.
 """
 COLOURS = {"ok": "32", "warning": "33", "problem": "31"}
 
@@ -32,7 +32,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "doctor",
         help="check this machine, the models and the settings",
-        description="Check cores, libraries, models and settings, then read pictures drawn on the spot.",
+        description="Check cores, libraries, models and settings, then read generated pictures.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -40,12 +40,18 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--model", metavar="NAME", help="check as `serve --model NAME` would run")
     parser.add_argument("--workers", type=int, metavar="N", help="check as `serve --workers N` would run")
     parser.add_argument(
-        "--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)"
+        "--providers",
+        metavar="LIST",
+        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
     )
     parser.add_argument(
-        "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
+        "--no-tune",
+        action="store_false",
+        dest="tune",
+        default=None,
+        help="ignore the settings that `ocrsvc tune` found",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object instead of lines")
+    parser.add_argument("--json", action="store_true", help="print a JSON object instead of lines")
     parser.set_defaults(run=run)
 
 

@@ -35,7 +35,7 @@ labelled.
                       equal size, from the share of exact lines; bins are small in one source, MEAN is of all lines
   pages  line_recall  share of labelled lines found in the page's text
          char_f1      F1 of the characters, on pages whose labels are complete
-MEAN is over sources. A picture that cannot be read counts as read wrong.
+MEAN is over sources. A picture that cannot be decoded counts as wrong.
 
 examples:
   ocrsvc evaluate data/lines --limit 300
@@ -65,7 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="score a model on labelled pictures",
-        description="Read a labelled data set and say how right that was, by source, and how fast.",
+        description="Score a model on a labelled data set: accuracy by source, and speed.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -75,13 +75,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--limit", type=int, metavar="N", help="at most N pictures of each source, always the same"
     )
     parser.add_argument("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
-    parser.add_argument(
-        "--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)"
-    )
+    parser.add_argument("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
     parser.add_argument("--precision", choices=("auto", "int8", "fp32"), help="which weights (default: auto)")
     parser.add_argument("--kind", choices=("lines", "pages"), help="default: pages if the labels have boxes")
-    parser.add_argument("--predictions", metavar="OUT.jsonl", type=Path, help="also write what was read")
-    parser.add_argument("--json", action="store_true", help="a JSON object instead of a table")
+    parser.add_argument(
+        "--predictions", metavar="OUT.jsonl", type=Path, help="also write the recognised text"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object instead of a table")
     parser.set_defaults(run=run)
 
 

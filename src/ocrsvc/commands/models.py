@@ -24,13 +24,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this command's arguments."""
     parser = commands.add_parser(
         "models",
-        help="list the models",
-        description="List the recognisers and detectors that this installation has; * marks the default.",
+        help="list the installed models",
+        description="List the installed recognisers and detectors; * marks the default.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--json", action="store_true", help="a JSON array instead of a table")
+    parser.add_argument("--json", action="store_true", help="print a JSON array instead of a table")
     parser.set_defaults(run=run)
 
 

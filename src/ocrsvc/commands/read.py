@@ -33,8 +33,8 @@ examples:
   ocrsvc read plate.png --mode line --charset plate
   ocrsvc read form.png --charset digits --charset-mode report --format jsonl
 
-Readings come in the order of the files. A file that cannot be read is told on standard error (and, with json
-and jsonl, as {"file", "error"} in its place); the others are read all the same, and the exit status is 1.
+Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
+{"file", "error"} in their place); the rest are still read, and the exit status is 1.
 """
 
 
@@ -55,42 +55,52 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--mode",
         choices=("auto", "line", "page"),
         default="auto",
-        help="line: the picture is one line of text; page: find the lines; auto (default): by its shape",
+        help="line: the picture is one line of text; page: detect lines; auto (default): decide by shape",
     )
     add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
-    add("--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)")
+    add("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
     add(
         "--format",
         choices=tuple(formats.FORMATS),
-        help="what to write (default: what the suffix of --output says, else text)",
+        help="output format (default: from the suffix of --output, else text)",
     )
     add(
         "--output",
         metavar="PATH",
         type=Path,
-        help="write one file a picture below this folder, or all into one file: .txt, .json, .jsonl or .tsv",
+        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl or .tsv",
     )
     add(
         "--resume",
         action="store_true",
-        help="with --output: leave out what has a reading newer than the picture",
+        help="with --output: skip pictures that have a newer result",
     )
     add("--charset", metavar="SET", help="allow only these: digits, plate, latin,space, chars:0123X, ...")
     add(
         "--charset-mode",
         choices=("force", "report"),
         default="force",
-        help="report: also tell, in json and jsonl, where the reading without the charset is another one",
+        help="report: add free_text to json and jsonl where the unconstrained text differs",
     )
     add(
         "--review-threshold",
         type=_share,
         metavar="P",
-        help="confidence below which a line has needs_review (default: the model's own)",
+        help="confidence below which a line is marked needs_review (default: the model's)",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
-    add("--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)")
-    add("--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found")
+    add(
+        "--providers",
+        metavar="LIST",
+        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
+    )
+    add(
+        "--no-tune",
+        action="store_false",
+        dest="tune",
+        default=None,
+        help="ignore the settings that `ocrsvc tune` found",
+    )
     parser.set_defaults(run=run, error=parser.error)
 
 

@@ -26,7 +26,8 @@ examples:
   ocrsvc serve --workers 4                 at most four threads for models
   ocrsvc serve --processes-per-numa-node   a process for each NUMA node (docs/scaling.md)
 
-Every other knob is an OCRSVC_* variable: see docs/settings.md. SIGTERM finishes accepted work, then ends.
+All other settings are OCRSVC_* variables (docs/settings.md). On SIGTERM the service finishes accepted requests
+and exits.
 """
 
 
@@ -43,17 +44,21 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--host", help="address to listen on (default: OCRSVC_HOST or 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port, 0 for a free one (default: OCRSVC_PORT or 8000)")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="threads that run models (default: the cores)"
+        "--workers", type=int, metavar="N", help="threads that run models (default: one for each core)"
     )
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
+    parser.add_argument("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
     parser.add_argument(
-        "--detector", metavar="NAME", help="what finds the lines of pages (see `ocrsvc models`)"
+        "--providers",
+        metavar="LIST",
+        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
     )
     parser.add_argument(
-        "--providers", metavar="LIST", help="what runs the models, such as cuda,cpu (docs/providers.md)"
-    )
-    parser.add_argument(
-        "--no-tune", action="store_false", dest="tune", default=None, help="ignore what `ocrsvc tune` found"
+        "--no-tune",
+        action="store_false",
+        dest="tune",
+        default=None,
+        help="ignore the settings that `ocrsvc tune` found",
     )
     parser.add_argument(
         "--processes-per-numa-node",
@@ -61,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         nargs="?",
         const=1,
         metavar="N",
-        help="N processes (default: 1) for each NUMA node, on CPUs of their own, behind one port",
+        help="run N processes (default: 1) on each NUMA node, each on its own CPUs, behind one port",
     )
     parser.set_defaults(run=run)
 

@@ -24,11 +24,11 @@ examples:
   ocrsvc tune                        the default model, 45 seconds
   ocrsvc tune --model crnn-fast
   ocrsvc tune --json | jq .steps
-  ocrsvc doctor                      what is in force now, and why
+  ocrsvc doctor                      the settings in force, and why
 
-Do it while nothing else runs. A setting only leaves its default if that reads more lines a second by more than the
-noise of the measurement: see docs/tuning.md. `ocrsvc serve` and `ocrsvc read` use what was found; OCRSVC_* variables
-and arguments win over it, and --no-tune ignores it.
+Run it on an idle machine. A setting changes only if it reads more lines a second by more than the noise of the
+measurement (docs/tuning.md). `ocrsvc serve` and `ocrsvc read` use the saved settings; OCRSVC_* variables and
+arguments take precedence, and --no-tune ignores them.
 """
 
 
@@ -36,8 +36,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Add this command's arguments."""
     parser = commands.add_parser(
         "tune",
-        help="measure which settings suit this machine best, and keep them",
-        description="Measure which precision, workers, threads, arena and batch time read most here, and keep them.",
+        help="find and save the fastest settings for this machine",
+        description="Measure which precision, workers, threads, arena and batch time read most lines, and save them.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         default=DEFAULT_SECONDS,
         help=f"about how long to measure (default: {DEFAULT_SECONDS:.0f})",
     )
-    parser.add_argument("--json", action="store_true", help="a JSON object instead of lines")
+    parser.add_argument("--json", action="store_true", help="print a JSON object instead of lines")
     parser.set_defaults(run=run)
 
 
