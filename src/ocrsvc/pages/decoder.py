@@ -42,7 +42,7 @@ class Decoder:
     def __init__(self, limits: Limits, *, threads: int, processes: int, cpu_seconds: float) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-        self._small_pool = ThreadPoolExecutor(1, thread_name_prefix="decode-small")
+        self._small_pool = ThreadPoolExecutor(threads, thread_name_prefix="decode-small")
         self._processes = DecoderProcesses(processes, limits, cpu_seconds=cpu_seconds)
         self._begun: dict[object, float] = {}  # when each thread at work began, by time.monotonic
 

@@ -1,7 +1,7 @@
 """The whole way from bytes to a Document, and the only place that knows it.
 
 Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting; what is
-small is opened on one more thread, so that a line does not wait for pages there.
+small is opened on threads of its own, so that a line does not wait for pages there.
 Detection and recognition share the batcher's workers: both are the same kind of work, one thread of a core at a
 time, and two pools would oversubscribe the cores whenever both are busy.
 """
