@@ -91,7 +91,7 @@ def test_a_document_is_finished_beside_pages_that_never_end(
 
 
 @few_schedules
-@given(clients=st.integers(1, 12), workers=st.integers(1, 3), width=st.integers(1, 64))
+@given(clients=st.integers(1, 30), workers=st.integers(1, 3), width=st.integers(4, 64))
 def test_a_page_gets_its_share_beside_lines_that_never_end(
     clients: int, workers: int, width: int, count: Count
 ) -> None:
@@ -120,8 +120,8 @@ def test_a_page_gets_its_share_beside_lines_that_never_end(
     longest = max(seconds_of(r) for r in simulation.records)
     alone = sum(map(seconds_of, mine))
     spent = max(r.done_at for r in mine) - mine[0].arrived
-    # Each of the others gets as much as it, and the runs at either end are not cut.
-    assert spent <= ((clients + 1) * alone + 2 * workers * longest) / workers + 2 * longest
+    # Each of the others gets as much as it, but it has a quarter; the runs at either end are not cut.
+    assert spent <= (min(clients + 1, 4) * alone + 2 * workers * longest) / workers + 2 * longest
 
 
 @few_schedules
