@@ -3,7 +3,8 @@
 Follows "Start-time Fair Queueing" (Goyal, Vin, Cheng, SIGCOMM 1996): work has a tag, the moment at which it begins on
 a clock that only work moves, and the lowest tag goes first, so that all who want more than there is get equal shares.
 Two levels, as in the paper's section 3: short readings and long ones share the workers in proportion to how many
-they are, but neither gets less than a quarter; among themselves the short ones go in the order of arrival, the long ones by their tags.
+they are, but neither gets less than a quarter; among themselves the short ones go in the order of arrival, the long
+ones by their tags.
 
 What the paper calls a packet is here a turn of up to ``_TURN_SECONDS`` of one reading's work, because equal shares line
 by line would end sixty pages all at once and all late: a page goes from its detector to its last line before the next
@@ -21,7 +22,9 @@ from dataclasses import dataclass, field
 
 _TURN_SECONDS = 5.0  # what a page of 150 long lines costs; a document keeps others waiting no longer
 _RISE = 0.5
-_LEAST_WEIGHT = 1 / 3  # of the other kind's: each kind has at least a quarter of the workers while it wants it
+_LEAST_WEIGHT = (
+    1 / 3
+)  # of the other kind's: each kind has at least a quarter of the workers while it wants it
 _ALONE_RUNS = 10.0  # a long line is cut in pieces, each of which may take longer than a run should
 
 
