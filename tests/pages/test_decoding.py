@@ -264,6 +264,40 @@ def test_a_jpeg_of_endless_scans_is_refused_and_a_progressive_one_read() -> None
         open_source(bomb, LIMITS)
 
 
+@pytest.mark.parametrize("reduction", [2, 4, 8])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_is_decoded_smaller_where_memory_is_short(reduction: int, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(corners(1203, 801), "JPEG", quality=95, exif=exif)
+    source = open_source(data, Limits())
+    least = Limits(max_decode_bytes=source.decode_bytes(1) // reduction**2 + 10_000)
+    (page,) = decode(data, least)
+    turned = orientation == 6
+    assert page.size == ((801, 1203) if turned else (1203, 801))
+    height, width = page.pixels.shape[:2]
+    assert (width, height) == (-(-page.size[0] // reduction), -(-page.size[1] // reduction))
+    assert open_source(data, least).decode_bytes(1) <= least.max_decode_bytes
+    if not turned:
+        assert_corners(page, tolerance=30)
+
+
+def test_what_cannot_be_decoded_smaller_is_refused() -> None:
+    short = Limits(max_decode_bytes=1_000_000)
+    for data in (
+        encoded(corners(1203, 801), "PNG"),
+        encoded(corners(1203, 801), "JPEG", progressive=True),  # all of its coefficients are held
+        encoded(corners(1203, 801).convert("CMYK"), "JPEG"),
+        encoded(corners(1203, 801), "WEBP"),
+        encoded(corners(1203, 801), "TIFF"),
+        encoded(corners(1203, 801), "BMP"),
+    ):
+        with pytest.raises(TooManyPixels, match="MiB of memory"):
+            only(data, short)
+    large = pdf_bytes([(600.0, 800.0)])
+    assert only(large, short).pixels.nbytes <= 1_000_000
+
+
 def test_threads_that_share_a_tiff_each_get_their_own_page() -> None:
     pages = [Image.new("RGB", (40 + i, 20), (i * 30, 0, 0)) for i in range(8)]
     data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -453,6 +454,27 @@ async def test_a_drawn_receipt_is_read_in_order(real: Settings, draw_page: Calla
             assert 0 <= x <= page.image.shape[1]
             assert 0 <= y <= page.image.shape[0]
     await made.close(5)
+
+
+async def test_a_photograph_too_large_for_the_memory_is_read_smaller_in_its_own_coordinates(
+    real: Settings, draw_page: Callable[..., DrawnPage]
+) -> None:
+    page = draw_page(size=110)
+    height, width = page.image.shape[:2]
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(page.image[:, :, ::-1])).save(buffer, "JPEG", quality=90)
+    documents = []
+    for most in (None, width * height):  # bytes: a quarter of what it takes
+        made = open_reader(real.model_copy(update={"max_decode_bytes": most}))
+        await made.start(warm=False)
+        documents.append(await made.read(buffer.getvalue()))
+        await made.close(5)
+    whole, smaller = documents
+    assert whole.pages == smaller.pages
+    assert (smaller.pages[0].width, smaller.pages[0].height) == (width, height)
+    assert SequenceMatcher(None, whole.text, smaller.text, autojunk=False).ratio() > 0.95
+    for one, other in zip(whole.lines, smaller.lines, strict=True):
+        assert np.abs(np.subtract(one.polygon, other.polygon)).max() <= 30  # lines are 130 high
 
 
 async def test_lines_beyond_the_limits_are_left_out_and_counted(

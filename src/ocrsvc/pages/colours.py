@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.source import Allocate, Pixels, fresh_bytes
 
+TURNED = (5, 6, 7, 8)  # EXIF orientations in which width and height change places
 # A picture of which less than this share can be seen is shown on black if that is on average lighter than this.
 _SEE_THROUGH, _LIGHT = 0.9, 170
 _STRIP_PIXELS = 1_000_000  # that are converted at a time where that takes many bytes a pixel
@@ -24,18 +25,32 @@ def pillow_bytes(image: Image.Image) -> int:
     return _DEEP_BYTES if image.mode.startswith("I;16") else _PILLOW_BYTES.get(image.mode, _OTHER_BYTES)
 
 
-def to_bgr(image: Image.Image) -> Pixels:
+def to_bgr(image: Image.Image, allocate: Allocate = fresh_bytes) -> Pixels:
     """Any Pillow picture as ``uint8 [H,W,3]`` BGR: alpha composed, deep and float pixels scaled to 8 bits."""
-    if image.mode.startswith("I;16"):
-        deep = np.asarray(image)
-        return converted((deep >> 8).astype(np.uint8), cv2.COLOR_GRAY2BGR)
-    if image.mode in ("I", "F"):
-        return converted(_stretched(np.asarray(image)), cv2.COLOR_GRAY2BGR)
-    if image.mode in ("1", "L") and not image.has_transparency_data:
-        return converted(_array(image, "L"), cv2.COLOR_GRAY2BGR)
     if image.has_transparency_data:
-        return composed(converted(_array(image, "RGBA"), cv2.COLOR_RGBA2BGRA))
-    return converted(_array(image, "RGB"), cv2.COLOR_RGB2BGR)
+        return composed(
+            np.asarray(cv2.cvtColor(_array(image, "RGBA"), cv2.COLOR_RGBA2BGRA), np.uint8), allocate
+        )
+    if image.mode.startswith("I;16"):
+        return gray_to_bgr((np.asarray(image) >> 8).astype(np.uint8), allocate)
+    if image.mode in ("I", "F"):
+        return gray_to_bgr(_stretched(np.asarray(image)), allocate)
+    if image.mode in ("1", "L"):
+        return gray_to_bgr(_array(image, "L"), allocate)
+    colour = _array(image, "RGB")
+    page = empty(colour.shape[:2], allocate)
+    return np.asarray(cv2.cvtColor(colour, cv2.COLOR_RGB2BGR, dst=page), np.uint8)
+
+
+def empty(size: tuple[int, ...], allocate: Allocate) -> Pixels:
+    """A page uint8 [H,W,3] of this height and width in memory of ``allocate``, to be written to."""
+    height, width = size
+    return allocate(height * width * 3).reshape(height, width, 3)
+
+
+def gray_to_bgr(gray: NDArray[np.uint8], allocate: Allocate) -> Pixels:
+    """A gray picture uint8 [H,W] in three channels."""
+    return np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR, dst=empty(gray.shape, allocate)), np.uint8)
 
 
 def _array(image: Image.Image, mode: str) -> NDArray[np.uint8]:
@@ -43,27 +58,21 @@ def _array(image: Image.Image, mode: str) -> NDArray[np.uint8]:
     return np.asarray(image if image.mode == mode else image.convert(mode), dtype=np.uint8)
 
 
-def converted(pixels: NDArray[np.uint8], code: int) -> Pixels:
-    """The picture in other colours; ``code`` is one of OpenCV's COLOR_ constants."""
-    return np.asarray(cv2.cvtColor(pixels, code), dtype=np.uint8)
-
-
-def composed(bgra: NDArray[np.uint8]) -> Pixels:
+def composed(bgra: NDArray[np.uint8], allocate: Allocate = fresh_bytes) -> Pixels:
     """Composite on white, as a browser shows a picture on a page; what is light itself on black.
 
     White letters on a transparent ground, made for a dark page, would be gone on a white one.
     """
     color, alpha = bgra[:, :, :3], bgra[:, :, 3]
+    page = empty(alpha.shape, allocate)
     if alpha.min(initial=255) == 255:
-        return np.ascontiguousarray(color)
+        return np.asarray(cv2.cvtColor(bgra, cv2.COLOR_BGRA2BGR, dst=page), np.uint8)
     seen = cv2.mean(alpha)[0] / 255
     shown = cv2.multiply(cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY), alpha, scale=1 / 255)
     light = cv2.mean(shown)[0] > _LIGHT * seen
     ground = np.uint16(0 if light and 0 < seen < _SEE_THROUGH else 255)
-    page = np.empty(color.shape, np.uint8)
-    strip = max(
-        1, _STRIP_PIXELS // max(1, bgra.shape[1])
-    )  # as a whole the 16-bit arrays are six times the picture
+    # As a whole the 16-bit arrays are six times the picture.
+    strip = max(1, _STRIP_PIXELS // max(1, bgra.shape[1]))
     for rows in (slice(top, top + strip) for top in range(0, bgra.shape[0], strip)):
         cover = alpha[rows, :, np.newaxis].astype(np.uint16)
         page[rows] = (color[rows] * cover + ground * (255 - cover) + 127) // 255
@@ -72,7 +81,7 @@ def composed(bgra: NDArray[np.uint8]) -> Pixels:
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
     """Undo the EXIF orientation (1 to 8; others mean upright)."""
-    if orientation in (5, 6, 7, 8):
+    if orientation in TURNED:
         pixels = np.transpose(pixels, (1, 0, 2))
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]

@@ -127,11 +127,12 @@ def _answer(inputs: _Inputs, output: _Output, message: dict[str, Any], file: int
     number = message["page"]
     if number is None:
         return {"numbers": source.numbers, "decode_bytes": source.decode_bytes(source.numbers[0])}
-    answer = {"decode_bytes": source.decode_bytes(number)}  # checks the limits, too
+    answer: dict[str, Any] = {"decode_bytes": source.decode_bytes(number)}  # checks the limits, too
     if message["buffer"] is not None:
-        pixels = source.page(number).pixels
-        output.put(pixels)
-        answer["height"], answer["width"] = pixels.shape[:2]
+        page = source.page(number)
+        output.put(page.pixels)
+        answer["height"], answer["width"] = page.pixels.shape[:2]
+        answer["full_size"] = page.full_size
     return answer
 
 

@@ -19,7 +19,7 @@ from ocrsvc.errors import ShuttingDown, UndecodableImage, by_slug
 from ocrsvc.pages import messages
 from ocrsvc.pages.buffers import Buffer, Buffers
 from ocrsvc.pages.decoder_connection import DecoderConnection
-from ocrsvc.pages.source import Limits, PageImage, Pixels
+from ocrsvc.pages.source import Limits, PageImage
 
 _KEPT_BYTES = 16 << 20  # of a file for pixels that is used again: a page of A4 at 200 dpi
 
@@ -67,11 +67,13 @@ class DecoderProcesses:
             raise
         return document
 
-    async def decode(self, document: ProcessSource, page: int) -> Pixels:
-        """The pixels uint8 [H,W,3] of a page, which cannot be written to; raises what ``ask`` raises."""
+    async def decode(self, document: ProcessSource, page: int) -> PageImage:
+        """A page, whose pixels cannot be written to; raises what ``ask`` raises."""
         buffer = self._buffers.take()
         answer = await self.ask(document, page=page, buffer=buffer)
-        return self._buffers.pixels(buffer, int(answer["height"]), int(answer["width"]))
+        pixels = self._buffers.pixels(buffer, int(answer["height"]), int(answer["width"]))
+        width, height = answer["full_size"] or (pixels.shape[1], pixels.shape[0])
+        return PageImage(page, pixels, (int(width), int(height)))
 
     async def ask(
         self, document: ProcessSource, *, page: int | None, buffer: Buffer | None = None
@@ -186,7 +188,7 @@ class ProcessSource:
 
     async def page(self, number: int) -> PageImage:
         """As ``Source.page``; the pixels cannot be written to."""
-        return PageImage(number, await self._processes.decode(self, number))
+        return await self._processes.decode(self, number)
 
     def close(self) -> None:
         """Let go of the input's bytes."""

@@ -64,8 +64,8 @@ def open_source(
 ) -> Source:
     """The input behind these bytes, its header checked against the limits, nothing decoded yet.
 
-    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory in which PDF
-    pages are drawn. Raises EmptyInput,
+    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory for a
+    decoded page. Raises EmptyInput,
     UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a wrong ``pages``.
     """
     kind = sniff(data)
@@ -74,10 +74,10 @@ def open_source(
 
         return PdfSource(data, limits, pages, allocate)
     if kind == "TIFF":
-        return TiffSource(data, limits, pages)
+        return TiffSource(data, limits, pages, allocate)
     if kind == "WebP":
-        return WebPSource(data, limits, pages)
-    return PictureSource(data, kind, limits, pages)
+        return WebPSource(data, limits, pages, allocate)
+    return PictureSource(data, kind, limits, pages, allocate)
 
 
 def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source | None:

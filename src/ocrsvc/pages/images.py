@@ -17,15 +17,25 @@ from PIL import (
 
 from ocrsvc.errors import UndecodableImage, reason
 from ocrsvc.pages import opencv, structure
-from ocrsvc.pages.colours import pillow_bytes, to_bgr, upright
-from ocrsvc.pages.source import Limits, PageImage, Pixels, check_memory, check_size, select_pages
+from ocrsvc.pages.colours import TURNED, pillow_bytes, to_bgr, upright
+from ocrsvc.pages.source import (
+    Allocate,
+    Limits,
+    PageImage,
+    Pixels,
+    check_memory,
+    check_size,
+    fresh_bytes,
+    select_pages,
+)
 
 _ORIENTATION = 0x0112  # EXIF tag
 # Where a PNG's header has the bits of a channel; OpenCV keeps 16 of alpha pictures: twice the memory.
 _PNG_DEPTH = 24
 # Bytes a pixel that OpenCV and what follows take at their peak (measured). To be turned, a picture is copied; of
 # a progressive JPEG all coefficients are held.
-_COLOR_BYTES, _COPIED_BYTES, _ALPHA_BYTES = 4, 7, 10
+_COLOR_BYTES, _COPY_BYTES, _COEFFICIENT_BYTES, _ALPHA_BYTES = 4, 3, 3, 10
+_REDUCTIONS = (1, 2, 4, 8)  # that libjpeg decodes at, in the transform itself
 _WEBP_BYTES, _WEBP_ALPHA_BYTES, _ANIMATION_BYTES = 8, 10, 27  # libwebp's own buffers included
 # Decoded in a thread is what takes well under a second: so many pixels, those of a JPEG once for each scan.
 _QUICK_PIXELS = 24_000_000
@@ -34,8 +44,10 @@ _QUICK_PIXELS = 24_000_000
 class PictureSource:
     """A picture of any kind but TIFF and WebP; see ``source.Source``."""
 
-    def __init__(self, data: bytes, kind: str, limits: Limits, pages: str | None) -> None:
-        self._data, self._kind, self._limits = data, kind, limits
+    def __init__(
+        self, data: bytes, kind: str, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
+    ) -> None:
+        self._data, self._kind, self._limits, self._allocate = data, kind, limits, allocate
         self._scans = structure.count_scans(data) if kind == "JPEG" else 1
         # The plugins are called by name, not through Image.open: only these formats are ever tried, and
         # Pillow's own pixel limit (a warning, then an error of another kind) stays out of the way of ours.
@@ -48,35 +60,53 @@ class PictureSource:
         self._header = open_header(plugin, data, kind)
         check_size(*self._header.size, limits)
         self._pixel_count = self._header.size[0] * self._header.size[1]
+        self._reduction = self._least_reduction()
         self.quick = self._fast and self._pixel_count * max(1, self._scans) <= _QUICK_PIXELS
         self.numbers = select_pages(pages, 1, limits.max_pages)
 
     def decode_bytes(self, number: int) -> int:
-        header = self._header
-        if not self._fast:
-            each = pillow_bytes(header)
-        elif header.mode == "RGBA":
-            each = _ALPHA_BYTES
-        else:
-            each = _COPIED_BYTES if "exif" in header.info or self._scans > 1 else _COLOR_BYTES
-        return check_memory(each * self._pixel_count, self._limits)
+        return check_memory(self._bytes(self._reduction), self._limits)
 
     def page(self, number: int) -> PageImage:
         try:
             pixels = self._decoded() if self._fast else None
+            if pixels is None and self._reduction == 1:
+                pixels = to_bgr(self._header, self._allocate)
             if pixels is None:
-                pixels = to_bgr(self._header)
-            pixels = upright(pixels, self._orientation())
+                raise UndecodableImage("The JPEG picture is damaged.")
+            orientation = self._orientation()
+            pixels = upright(pixels, orientation)
         except UndecodableImage:
             raise
         except Exception as error:  # codecs raise whatever they like on damaged bytes
             raise UndecodableImage(
                 f"The {self._kind} picture is damaged or incomplete: {reason(error)}."
             ) from error
-        return PageImage(number, pixels)
+        width, height = self._header.size
+        full_size = (height, width) if orientation in TURNED else (width, height)
+        return PageImage(number, pixels, full_size if self._reduction > 1 else None)
 
     def close(self) -> None:
         self._header.close()
+
+    def _bytes(self, reduction: int) -> int:
+        """How much memory decoding takes at its peak, so many times smaller."""
+        header, smaller = self._header, self._pixel_count // reduction**2
+        if not self._fast:
+            return pillow_bytes(header) * self._pixel_count
+        if header.mode == "RGBA":
+            return _ALPHA_BYTES * self._pixel_count
+        coefficients = _COEFFICIENT_BYTES * self._pixel_count if self._scans > 1 else 0
+        turned = _COPY_BYTES * smaller if "exif" in header.info else 0
+        return _COLOR_BYTES * smaller + max(coefficients, turned)
+
+    def _least_reduction(self) -> int:
+        """How many times smaller a JPEG must be decoded to fit the memory; 1 if that does not help."""
+        if self._kind == "JPEG" and self._fast:
+            for reduction in _REDUCTIONS:
+                if self._bytes(reduction) <= self._limits.max_decode_bytes:
+                    return reduction
+        return 1
 
     @property
     def _plain(self) -> bool:
@@ -97,7 +127,14 @@ class PictureSource:
         """
         if self._kind == "PNG":
             structure.check_png(self._data)
-        return opencv.decode(self._data, self._header.size, alpha=not self._plain)
+        width, height = (-(-side // self._reduction) for side in self._header.size)
+        return opencv.decode(
+            self._data,
+            (width, height),
+            alpha=not self._plain,
+            reduction=self._reduction,
+            allocate=self._allocate,
+        )
 
     def _orientation(self) -> int:
         # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
@@ -114,8 +151,10 @@ class WebPSource:
 
     quick = False
 
-    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
-        self._data, self._limits = data, limits
+    def __init__(
+        self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
+    ) -> None:
+        self._data, self._limits, self._allocate = data, limits, allocate
         self._header = structure.webp_header(data)
         check_size(self._header.width, self._header.height, limits)
         self.numbers = select_pages(pages, 1, limits.max_pages)
@@ -131,11 +170,13 @@ class WebPSource:
         try:
             pixels = None
             if not header.animated:
-                pixels = opencv.decode(self._data, (header.width, header.height), alpha=header.alpha)
+                pixels = opencv.decode(
+                    self._data, (header.width, header.height), alpha=header.alpha, allocate=self._allocate
+                )
             if pixels is None:
                 with WebPImagePlugin.WebPImageFile(io.BytesIO(self._data)) as image:
                     check_size(*image.size, self._limits)
-                    pixels = to_bgr(image)
+                    pixels = to_bgr(image, self._allocate)
             return PageImage(number, upright(pixels, self._orientation()))
         except Exception as error:
             raise UndecodableImage(f"The WebP picture is damaged or incomplete: {reason(error)}.") from error

@@ -11,33 +11,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrsvc.pages import messages
-from ocrsvc.pages.colours import composed, converted
-from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.colours import composed, empty, gray_to_bgr
+from ocrsvc.pages.source import Allocate, Pixels, fresh_bytes
 
 # imread decodes into an array that it is given; imdecode does not, and its result is copied: twice the memory and, of
 # a photograph, a quarter of the time. But imread wants a file, which costs more than it saves where there is little.
 _FILE_PIXELS = 250_000
+_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
-def decode(data: bytes, size: tuple[int, int], *, alpha: bool) -> Pixels | None:
+def decode(
+    data: bytes, size: tuple[int, int], *, alpha: bool, reduction: int = 1, allocate: Allocate = fresh_bytes
+) -> Pixels | None:
     """The picture of this width and height in BGR, not turned by its EXIF orientation, composed if it has ``alpha``.
+
+    With a ``reduction`` of 2, 4 or 8 a JPEG is decoded so many times smaller, which ``size`` takes into account.
 
     None where OpenCV cannot decode it, or sees another size.
     """
-    flags = cv2.IMREAD_UNCHANGED if alpha else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_UNCHANGED if alpha else _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     width, height = size
     decoded: NDArray[Any] | None = None
     if width * height > _FILE_PIXELS and _complete(data) and _DESCRIPTORS.is_dir():
-        decoded = _from_file(data, (height, width, 4 if alpha else 3), flags)
+        target = np.empty((height, width, 4), np.uint8) if alpha else empty((height, width), allocate)
+        decoded = _from_file(data, target, flags)
     if decoded is None:
         decoded = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     if decoded is None or decoded.dtype != np.uint8 or decoded.shape[:2] != (height, width):
         return None
     pixels = np.asarray(decoded, dtype=np.uint8)
     if pixels.ndim == 2:
-        return converted(pixels, cv2.COLOR_GRAY2BGR)
-    return composed(pixels) if pixels.shape[2] == 4 else pixels
+        return gray_to_bgr(pixels, allocate)
+    return composed(pixels, allocate) if pixels.shape[2] == 4 else pixels
 
 
 def _complete(data: bytes) -> bool:
@@ -45,9 +56,8 @@ def _complete(data: bytes) -> bool:
     return not data.startswith(b"\xff\xd8") or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
 
 
-def _from_file(data: bytes, shape: tuple[int, int, int], flags: int) -> Pixels | None:
-    """The picture uint8 [H,W,C], decoded without a copy; None if that fails or nothing says that it did not."""
-    pixels = np.empty(shape, np.uint8)
+def _from_file(data: bytes, pixels: Pixels, flags: int) -> Pixels | None:
+    """``pixels`` uint8 [H,W,C] with the picture in them, decoded without a copy; None if nothing says that it is."""
     # imread does not say whether it came to the end: the last row does.
     mark = np.random.default_rng().integers(0, 256, pixels[-1].shape, dtype=np.uint8)
     pixels[-1] = mark

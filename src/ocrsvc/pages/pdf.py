@@ -101,9 +101,10 @@ class PdfSource:
         if width <= 0 or height <= 0:
             raise UndecodableImage(f"Page {number} of the PDF has no size.")
         wanted = self._limits.pdf_dpi / _POINTS_PER_INCH
-        # One pixel is spared on each side because PDFium rounds sizes up.
         most = min(self._limits.max_pixels, self._limits.max_decode_bytes // _DECODE_BYTES_PER_PIXEL)
-        fitting = sqrt(most / ((width + 1) * (height + 1)))
+        # Sides are rounded up, so this is the scale at which (width * scale + 1) * (height * scale + 1) is most.
+        area, sides = width * height, width + height
+        fitting = (sqrt(sides**2 + 4 * area * (most - 1)) - sides) / (2 * area)
         scale = min(wanted, fitting)
         if scale * _POINTS_PER_INCH < _LOWEST_DPI and _drawn(width, height, wanted) > most:
             raise TooManyPixels(

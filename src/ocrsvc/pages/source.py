@@ -36,10 +36,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PageImage:
-    """One page, upright: ``pixels`` uint8 [H,W,3] BGR; ``number`` counts from 1."""
+    """One page, upright: ``pixels`` uint8 [H,W,3] BGR; ``number`` counts from 1.
+
+    ``full_size``: width and height of the picture where it was decoded smaller than it is.
+    """
 
     number: int
     pixels: Pixels
+    full_size: tuple[int, int] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture, in pixels of its own."""
+        height, width = self.pixels.shape[:2]
+        return self.full_size or (width, height)
 
 
 class Source(Protocol):

@@ -9,7 +9,15 @@ from PIL import TiffImagePlugin
 from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
 from ocrsvc.pages.colours import pillow_bytes, to_bgr
 from ocrsvc.pages.images import open_header
-from ocrsvc.pages.source import Limits, PageImage, check_memory, check_size, select_pages
+from ocrsvc.pages.source import (
+    Allocate,
+    Limits,
+    PageImage,
+    check_memory,
+    check_size,
+    fresh_bytes,
+    select_pages,
+)
 from ocrsvc.pages.structure import count_directories
 
 
@@ -18,8 +26,10 @@ class TiffSource:
 
     quick = False
 
-    def __init__(self, data: bytes, limits: Limits, pages: str | None) -> None:
-        self._limits = limits
+    def __init__(
+        self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
+    ) -> None:
+        self._limits, self._allocate = limits, allocate
         # A page is chosen and then decoded, both on the one picture: two threads would read each other's page.
         self._lock = threading.Lock()
         self._image = open_header(TiffImagePlugin.TiffImageFile, data, "TIFF")
@@ -36,7 +46,9 @@ class TiffSource:
         with self._lock:
             self._seek(number)
             try:
-                return PageImage(number, to_bgr(self._image))  # Pillow turns a TIFF upright by itself
+                return PageImage(
+                    number, to_bgr(self._image, self._allocate)
+                )  # Pillow turns a TIFF upright by itself
             except Exception as error:
                 raise _damaged(number, error) from error
 

@@ -16,7 +16,7 @@ from ocrsvc.pages.source import PageImage
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
 from ocrsvc.reading.sessions import Answer, Pixels, Sessions, detector_lane
-from ocrsvc.results import Page
+from ocrsvc.results import Page, Polygon
 from ocrsvc.scheduling.lanes import Lane
 from ocrsvc.settings import Settings
 
@@ -37,13 +37,13 @@ class LineFinder:
 
     def look(self, picture: PageImage, reading: Reading) -> DecodedPage:
         """A decoded page, and its line if it is one line alone."""
-        height, width = picture.pixels.shape[:2]
         mode = reading.options.mode
         alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
         spec = reading.recogniser.spec
-        page = Page(picture.number, width, height)
+        page = Page(picture.number, *picture.size)
         if alone:
-            return DecodedPage(page, None, prepare(picture.pixels, None, spec, self._steps), alone=True)
+            lines = prepare(picture.pixels, None, spec, self._steps)
+            return DecodedPage(page, None, _in_page(lines, page, picture.pixels), alone=True)
         return DecodedPage(page, picture.pixels, [], alone=False)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
@@ -82,4 +82,16 @@ class LineFinder:
             found = layout.first(found, most)
         # Text that fills the picture has no surroundings for the detector to see.
         alone = reading.auto and not found and decoded.page.height <= _SMALL_HEIGHT
-        return prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps), omitted
+        lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
+        return _in_page(lines, decoded.page, pixels), omitted
+
+
+def _in_page(lines: list[LineImage], page: Page, pixels: Pixels) -> list[LineImage]:
+    """The lines with their polygons in the page's own pixels, where it was decoded smaller than it is."""
+    scale = page.width / pixels.shape[1]
+    if scale == 1:
+        return lines
+    return [
+        replace(line, polygon=cast(Polygon, tuple((x * scale, y * scale) for x, y in line.polygon)))
+        for line in lines
+    ]
