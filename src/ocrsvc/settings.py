@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     max_decode_bytes: int | None = Field(
         None,
         ge=1024,
-        description="Most memory for decoding one page, in bytes. Default: 1 GiB, or what a container's memory leaves.",
+        description="Most memory for decoding one page, in bytes. Default: 18 a pixel, or what a container leaves.",
     )
     max_image_pixels: int = Field(
         64_000_000, ge=1024, description="Most pixels of one picture or rendered page."

@@ -17,7 +17,8 @@ _SERVICE_BYTES, _WORKER_BYTES, _PROCESS_BYTES = 230 * _MEBIBYTE, 55 * _MEBIBYTE,
 _DECODE_SHARE = 0.8  # of what is left then
 _LEAST_DECODE_BYTES = 48 * _MEBIBYTE  # a photograph of 12 megapixels
 _BODIES_SHARE = 1 / 16  # of the limit; a body is held twice while it is put together
-_MOST_DECODE_BYTES, _MOST_BODY_BYTES = 2**30, 2**30
+_DECODE_BYTES_PER_PIXEL = 18  # what any still picture takes at most
+_MOST_BODY_BYTES = 2**30
 _PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi; while lines are read, no page is held
 
 
@@ -32,7 +33,7 @@ class Capacity:
 
 def capacity(settings: Settings, *, workers: int, memory_bytes: int | None) -> Capacity:
     """What fits; ``memory_bytes`` is the container's limit, None without one."""
-    decode_bytes, body_bytes = _MOST_DECODE_BYTES, _MOST_BODY_BYTES
+    decode_bytes, body_bytes = _DECODE_BYTES_PER_PIXEL * settings.max_image_pixels, _MOST_BODY_BYTES
     inflight_pixels = _PIXELS_PER_WORKER * workers
     if memory_bytes is not None:
         taken = _SERVICE_BYTES + _WORKER_BYTES * workers + _PROCESS_BYTES * settings.decode_processes
