@@ -12,7 +12,11 @@ GIBIBYTE = 2**30
 
 def test_without_a_limit_everything_is_generous() -> None:
     found = capacity(Settings(), workers=4, memory_bytes=None)
-    assert (found.decode_bytes, found.body_bytes, found.inflight_pixels) == (18 * 64_000_000, GIBIBYTE, 32_000_000)
+    assert (found.decode_bytes, found.body_bytes, found.inflight_pixels) == (
+        18 * 64_000_000,
+        GIBIBYTE,
+        32_000_000,
+    )
 
 
 @pytest.mark.parametrize("memory_mib", [256, 384, 512, 768, 1024, 2048, 4096, 65536])
