@@ -17,7 +17,7 @@ from drawings import endless_pdf, nested_pdf, pdf_page
 from PIL import Image, ImageDraw
 
 from ocrsvc.errors import InvalidParameter, ShuttingDown, TooManyPages, UndecodableImage, UnsupportedMedia
-from ocrsvc.pages import messages
+from ocrsvc.pages import memory_files, messages
 from ocrsvc.pages.decoder import Decoder, Seen
 from ocrsvc.pages.decoder_processes import DecoderProcesses
 from ocrsvc.pages.decoding import decode
@@ -192,23 +192,23 @@ async def test_quick_pictures_are_decoded_in_threads() -> None:
 def test_messages_and_files_arrive_as_they_were_sent() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        file = messages.in_memory(b"bytes")
+        file = memory_files.holding(b"bytes")
         messages.send(ours, {"text": "发票" * 9000}, [file])
-        message, files = messages.receive(theirs)
+        message, files = messages.receive(theirs, most_files=1)
         assert message == {"text": "发票" * 9000}
         assert os.pread(files[0], 10, 0) == b"bytes"
         for each in (file, *files):
             os.close(each)
         ours.sendall(b"\xff\xff\xff\x7f")
         with pytest.raises(messages.Closed):
-            messages.receive(theirs)
+            messages.receive(theirs, most_files=0)
         ours.sendall(b"\x02\0\0\0[]")
         with pytest.raises(messages.Closed):
-            messages.receive(theirs)
+            messages.receive(theirs, most_files=0)
         ours.sendall(b"\x09\0\0\0{")
         ours.shutdown(socket.SHUT_WR)
         with pytest.raises(messages.Closed):
-            messages.receive(theirs)
+            messages.receive(theirs, most_files=0)
         theirs.close()
         with pytest.raises(messages.Closed):
             messages.send(ours, {"text": "x" * 10_000_000})

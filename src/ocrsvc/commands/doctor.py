@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ocrsvc.commands import arguments
 from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
@@ -39,18 +40,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     parser.add_argument("--model", metavar="NAME", help="check as `serve --model NAME` would run")
     parser.add_argument("--workers", type=int, metavar="N", help="check as `serve --workers N` would run")
-    parser.add_argument(
-        "--providers",
-        metavar="LIST",
-        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
-    )
-    parser.add_argument(
-        "--no-tune",
-        action="store_false",
-        dest="tune",
-        default=None,
-        help="ignore the settings that `ocrsvc tune` found",
-    )
+    arguments.add_providers(parser)
+    arguments.add_no_tune(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of lines")
     parser.set_defaults(run=run)
 

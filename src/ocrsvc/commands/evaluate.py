@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ocrsvc.commands import arguments
 from ocrsvc.commands.output import message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.diagnosis import configuration
@@ -75,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--limit", type=int, metavar="N", help="at most N pictures of each source, always the same"
     )
     parser.add_argument("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
-    parser.add_argument("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
+    arguments.add_detector(parser)
     parser.add_argument("--precision", choices=("auto", "int8", "fp32"), help="which weights (default: auto)")
     parser.add_argument("--kind", choices=("lines", "pages"), help="default: pages if the labels have boxes")
     parser.add_argument(

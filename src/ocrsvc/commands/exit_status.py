@@ -13,7 +13,7 @@ FAILED, WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
 def status_of(work: Callable[[], int]) -> int:
-    """The exit status of ``work``, or of what it raised, which is told in one line."""
+    """Return the exit status of ``work``; turn user errors and Ctrl-C into one-line messages."""
     try:
         status = work()
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc import formats
+from ocrsvc.commands import arguments
 from ocrsvc.commands.output import Folder, Output, Stream, message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.commands.sources import STDIN, Source, find, listed
@@ -58,7 +59,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="line: the picture is one line of text; page: detect lines; auto (default): decide by shape",
     )
     add("--model", metavar="NAME", help="recogniser (see `ocrsvc models`), or a model folder")
-    add("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
+    arguments.add_detector(parser)
     add(
         "--format",
         choices=tuple(formats.FORMATS),
@@ -89,18 +90,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="confidence below which a line is marked needs_review (default: the model's)",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
-    add(
-        "--providers",
-        metavar="LIST",
-        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
-    )
-    add(
-        "--no-tune",
-        action="store_false",
-        dest="tune",
-        default=None,
-        help="ignore the settings that `ocrsvc tune` found",
-    )
+    arguments.add_providers(parser)
+    arguments.add_no_tune(parser)
     parser.set_defaults(run=run, error=parser.error)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ocrsvc.commands import arguments
 from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
@@ -47,19 +48,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--workers", type=int, metavar="N", help="threads that run models (default: one for each core)"
     )
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
-    parser.add_argument("--detector", metavar="NAME", help="text detector (see `ocrsvc models`)")
-    parser.add_argument(
-        "--providers",
-        metavar="LIST",
-        help="execution providers in order, such as cuda,cpu (docs/providers.md)",
-    )
-    parser.add_argument(
-        "--no-tune",
-        action="store_false",
-        dest="tune",
-        default=None,
-        help="ignore the settings that `ocrsvc tune` found",
-    )
+    arguments.add_detector(parser)
+    arguments.add_providers(parser)
+    arguments.add_no_tune(parser)
     parser.add_argument(
         "--processes-per-numa-node",
         type=_count,

@@ -15,8 +15,8 @@ from collections import deque
 import numpy as np
 
 from ocrsvc.errors import UndecodableImage
-from ocrsvc.pages import messages
-from ocrsvc.pages.source import Pixels
+from ocrsvc.pages import memory_files
+from ocrsvc.pages.source import BYTES_PER_PIXEL, Pixels
 
 
 class Buffer:
@@ -24,7 +24,7 @@ class Buffer:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.file = messages.memory_file(0)
+        self.file = memory_files.zeros(0)
         self._view: mmap.mmap | None = None
 
     def __del__(self) -> None:
@@ -77,10 +77,10 @@ class Buffers:
         It cannot be written to. UndecodableImage if the file is shorter.
         """
         try:
-            address = buffer.address(height * width * 3)
+            address = buffer.address(height * width * BYTES_PER_PIXEL)
         except ValueError as error:
             raise UndecodableImage("The decoder crashed.") from error
-        return np.asarray(_Page(self, buffer, address, (height, width, 3)))
+        return np.asarray(_Page(self, buffer, address, (height, width, BYTES_PER_PIXEL)))
 
 
 class _Page:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ocrsvc.pages.source import Allocate, Pixels, fresh_bytes
+from ocrsvc.pages.source import BYTES_PER_PIXEL, Allocate, Pixels, fresh_bytes
 
 TURNED = (5, 6, 7, 8)  # EXIF orientations in which width and height change places
 # A picture of which less than this share can be seen is shown on black if that is on average lighter than this.
@@ -45,7 +45,7 @@ def to_bgr(image: Image.Image, allocate: Allocate = fresh_bytes) -> Pixels:
 def empty(size: tuple[int, ...], allocate: Allocate) -> Pixels:
     """A page uint8 [H,W,3] of this height and width in memory of ``allocate``, to be written to."""
     height, width = size
-    return allocate(height * width * 3).reshape(height, width, 3)
+    return allocate(height * width * BYTES_PER_PIXEL).reshape(height, width, BYTES_PER_PIXEL)
 
 
 def gray_to_bgr(gray: NDArray[np.uint8], allocate: Allocate) -> Pixels:
@@ -71,12 +71,16 @@ def composed(bgra: NDArray[np.uint8], allocate: Allocate = fresh_bytes) -> Pixel
     shown = cv2.multiply(cv2.cvtColor(bgra, cv2.COLOR_BGRA2GRAY), alpha, scale=1 / 255)
     light = cv2.mean(shown)[0] > _LIGHT * seen
     ground = np.uint16(0 if light and 0 < seen < _SEE_THROUGH else 255)
-    # As a whole the 16-bit arrays are six times the picture.
-    strip = max(1, _STRIP_PIXELS // max(1, bgra.shape[1]))
-    for rows in (slice(top, top + strip) for top in range(0, bgra.shape[0], strip)):
+    for rows in _strips(*alpha.shape):  # as a whole the 16-bit arrays are six times the picture
         cover = alpha[rows, :, np.newaxis].astype(np.uint16)
         page[rows] = (color[rows] * cover + ground * (255 - cover) + 127) // 255
     return page
+
+
+def _strips(height: int, width: int) -> list[slice]:
+    """The rows of a picture in parts of about ``_STRIP_PIXELS``."""
+    rows = max(1, _STRIP_PIXELS // max(1, width))
+    return [slice(top, top + rows) for top in range(0, height, rows)]
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -92,10 +96,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 def _stretched(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Numbers ``[H,W]`` of any range as 0 to 255; what is not finite counts as 0 or as the largest number there is."""
-    strips = [
-        slice(top, top + max(1, _STRIP_PIXELS // values.shape[1]))
-        for top in range(0, values.shape[0], max(1, _STRIP_PIXELS // values.shape[1]))
-    ]
+    strips = _strips(*values.shape)
 
     def finite(rows: slice) -> NDArray[np.float64]:
         return np.nan_to_num(values[rows].astype(np.float64))

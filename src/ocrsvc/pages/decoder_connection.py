@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ocrsvc.errors import Unavailable
@@ -18,7 +17,6 @@ from ocrsvc.pages import messages
 
 logger = logging.getLogger("ocrsvc.decoders")
 
-_PACKAGE_FOLDER = Path(__file__).resolve().parents[2]
 _JOIN_SECONDS = 5.0  # for a process that was killed
 
 
@@ -27,10 +25,9 @@ class DecoderConnection:
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
-        paths = (str(_PACKAGE_FOLDER), os.environ.get("PYTHONPATH"))
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # it finds what this process finds
             "OPENBLAS_NUM_THREADS": "1",
         }
         with theirs:
@@ -52,7 +49,7 @@ class DecoderConnection:
         self._killed = False
         self.last_input: int | None = None
         try:
-            messages.receive(ours)  # it is ready
+            messages.receive(ours, most_files=0)  # it is ready
         except messages.Closed as error:
             raise _unavailable(f"it ended with status {self.end()}") from error
 
@@ -66,7 +63,7 @@ class DecoderConnection:
         self.last_input = message["input"]
         try:
             messages.send(self._connection, message, files)
-            answer, _ = messages.receive(self._connection)
+            answer, _ = messages.receive(self._connection, most_files=0)
         except messages.Closed:
             killed = self._killed
             status = self.end()

@@ -103,7 +103,7 @@ def main(descriptor: int) -> None:
     with contextlib.suppress(messages.Closed):
         messages.send(connection, {"ready": True})
         while True:
-            message, files = messages.receive(connection)
+            message, files = messages.receive(connection, most_files=2)
             file = files[0]
             if message["buffer"] is not None:
                 output.use(message["buffer"], files[1])

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ocrsvc.errors import ShuttingDown, UndecodableImage, by_slug
-from ocrsvc.pages import messages
+from ocrsvc.pages import memory_files
 from ocrsvc.pages.buffers import Buffer, Buffers
 from ocrsvc.pages.decoder_connection import DecoderConnection
 from ocrsvc.pages.source import Limits, PageImage
@@ -58,7 +58,7 @@ class DecoderProcesses:
     async def open(self, data: bytes, pages: str | None) -> ProcessSource:
         """The input behind these bytes; raises what ``decoding.open_source`` and ``Source.decode_bytes`` raise."""
         loop = asyncio.get_running_loop()
-        file = await loop.run_in_executor(self._pool, messages.in_memory, data)
+        file = await loop.run_in_executor(self._pool, memory_files.holding, data)
         document = ProcessSource(self, next(self._inputs), file, pages)
         try:
             document.opened(await self.ask(document, page=None))

@@ -65,12 +65,12 @@ def open_source(
     """The input behind these bytes, its header checked against the limits, nothing decoded yet.
 
     ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory for a
-    decoded page. Raises EmptyInput,
-    UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a wrong ``pages``.
+    decoded page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages;
+    InvalidParameter for a wrong ``pages``.
     """
     kind = sniff(data)
     if kind == "PDF":
-        from ocrsvc.pages.pdf import PdfSource
+        from ocrsvc.pages.pdf import PdfSource  # only here: the service itself needs no PDFium
 
         return PdfSource(data, limits, pages, allocate)
     if kind == "TIFF":

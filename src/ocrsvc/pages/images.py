@@ -138,18 +138,11 @@ class PictureSource:
 
     def _orientation(self) -> int:
         # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
-        if "exif" not in self._header.info:
-            return 1
-        try:
-            return int(self._header.getexif().get(_ORIENTATION, 1))
-        except Exception:  # damaged EXIF is no reason not to read the picture
-            return 1
+        return _orientation(self._header.getexif) if "exif" in self._header.info else 1
 
 
 class WebPSource:
     """A WebP, of an animation the first frame; see ``source.Source``."""
-
-    quick = False
 
     def __init__(
         self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
@@ -177,22 +170,25 @@ class WebPSource:
                 with WebPImagePlugin.WebPImageFile(io.BytesIO(self._data)) as image:
                     check_size(*image.size, self._limits)
                     pixels = to_bgr(image, self._allocate)
-            return PageImage(number, upright(pixels, self._orientation()))
+            return PageImage(number, upright(pixels, _orientation(self._exif)))
         except Exception as error:
             raise UndecodableImage(f"The WebP picture is damaged or incomplete: {reason(error)}.") from error
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _orientation(self) -> int:
-        if not self._header.exif:
-            return 1
-        try:
-            exif = Image.Exif()
-            exif.load(self._header.exif)
-            return int(exif.get(_ORIENTATION, 1))
-        except Exception:  # damaged EXIF is no reason not to read the picture
-            return 1
+    def _exif(self) -> Image.Exif:
+        exif = Image.Exif()
+        exif.load(self._header.exif)  # nothing, if there are no bytes
+        return exif
+
+
+def _orientation(load: Callable[[], Image.Exif]) -> int:
+    """The EXIF orientation, 1 to 8, of what ``load`` gives."""
+    try:
+        return int(load().get(_ORIENTATION, 1))
+    except Exception:  # damaged EXIF is no reason not to read the picture
+        return 1
 
 
 def open_header(

@@ -10,12 +10,10 @@ import json
 import os
 import socket
 import struct
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 _LENGTH = struct.Struct("<I")
-_MOST_FILES = 4
 _MOST_BYTES = 1 << 20  # of a message; 10 000 page numbers take a tenth of it
 
 
@@ -24,7 +22,7 @@ class Closed(Exception):
 
 
 def send(connection: socket.socket, message: dict[str, Any], files: Sequence[int] = ()) -> None:
-    """Send a message and descriptors, at most four; Closed if nobody takes it any more."""
+    """Send a message and descriptors; Closed if nobody takes it any more."""
     body = json.dumps(message).encode()
     try:
         socket.send_fds(connection, [_LENGTH.pack(len(body))], files)
@@ -33,10 +31,13 @@ def send(connection: socket.socket, message: dict[str, Any], files: Sequence[int
         raise Closed from error
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Wait for a message; its descriptors are the caller's to close. Closed at the end of all."""
+def receive(connection: socket.socket, *, most_files: int) -> tuple[dict[str, Any], list[int]]:
+    """Wait for a message; its descriptors are the caller's to close. Closed at the end of all.
+
+    More than ``most_files`` descriptors are not taken.
+    """
     try:
-        head, files, _, _ = socket.recv_fds(connection, _LENGTH.size, _MOST_FILES)
+        head, files, _, _ = socket.recv_fds(connection, _LENGTH.size, most_files)
         try:
             (length,) = _LENGTH.unpack(head + _exactly(connection, _LENGTH.size - len(head)))
             if length > _MOST_BYTES:
@@ -51,26 +52,6 @@ def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     if not isinstance(message, dict):
         raise Closed
     return message, files
-
-
-def memory_file(size_bytes: int) -> int:
-    """The descriptor of a file of zeros in memory, or where the system has none, of one without a name on disk."""
-    if hasattr(os, "memfd_create"):
-        file = os.memfd_create("ocrsvc", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    else:
-        with tempfile.TemporaryFile() as temporary:
-            file = os.dup(temporary.fileno())
-    os.ftruncate(file, size_bytes)
-    return file
-
-
-def in_memory(data: bytes) -> int:
-    """The descriptor of a file in memory that holds ``data``."""
-    file = memory_file(len(data))
-    view, position = memoryview(data), 0
-    while position < len(view):
-        position += os.pwrite(file, view[position:], position)
-    return file
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:

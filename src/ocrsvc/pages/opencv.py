@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.pages import messages
+from ocrsvc.pages import memory_files
 from ocrsvc.pages.colours import composed, empty, gray_to_bgr
 from ocrsvc.pages.source import Allocate, Pixels, fresh_bytes
 
@@ -61,7 +61,7 @@ def _from_file(data: bytes, pixels: Pixels, flags: int) -> Pixels | None:
     # imread does not say whether it came to the end: the last row does.
     mark = np.random.default_rng().integers(0, 256, pixels[-1].shape, dtype=np.uint8)
     pixels[-1] = mark
-    file = messages.in_memory(data)
+    file = memory_files.holding(data)
     try:
         cv2.imread(f"{_DESCRIPTORS}/{file}", pixels, flags)
     except cv2.error:  # another size or other channels

@@ -12,6 +12,7 @@ import pypdfium2 as pdfium
 
 from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
 from ocrsvc.pages.source import (
+    BYTES_PER_PIXEL,
     Allocate,
     Limits,
     PageImage,
@@ -23,8 +24,7 @@ from ocrsvc.pages.source import (
 
 _POINTS_PER_INCH = 72
 _LOWEST_DPI = 36  # below this no text is legible
-_BYTES_PER_PIXEL = 3  # of the bitmap; what the page refers to comes on top
-_DECODE_BYTES_PER_PIXEL = 6
+_DECODE_BYTES_PER_PIXEL = 6  # what the page refers to comes on top
 # PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
 _LOCK = threading.Lock()
 
@@ -89,7 +89,7 @@ class PdfSource:
 
     def _bitmap(self, width: int, height: int, **options: Any) -> pdfium.PdfBitmap:
         """A bitmap in memory of ours, which outlives it."""
-        memory = self._allocate(width * height * _BYTES_PER_PIXEL)
+        memory = self._allocate(width * height * BYTES_PER_PIXEL)
         buffer = (ctypes.c_ubyte * memory.nbytes).from_buffer(memory.data)
         return pdfium.PdfBitmap.new_native(width, height, buffer=buffer, **options)
 

@@ -24,8 +24,6 @@ from ocrsvc.pages.structure import count_directories
 class TiffSource:
     """A TIFF of one or more pages; see ``source.Source``."""
 
-    quick = False
-
     def __init__(
         self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
     ) -> None:
@@ -46,9 +44,8 @@ class TiffSource:
         with self._lock:
             self._seek(number)
             try:
-                return PageImage(
-                    number, to_bgr(self._image, self._allocate)
-                )  # Pillow turns a TIFF upright by itself
+                # Pillow turns a TIFF upright by itself.
+                return PageImage(number, to_bgr(self._image, self._allocate))
             except Exception as error:
                 raise _damaged(number, error) from error
 

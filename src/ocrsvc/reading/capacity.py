@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ocrsvc.pages.source import BYTES_PER_PIXEL
 from ocrsvc.settings import Settings
 
 _MEBIBYTE = 2**20
-_BYTES_PER_PIXEL = 3
 # What the service takes before any picture, measured with the models that ship: itself and its models, the activations
 # of each worker's runs, each decoder process.
 _SERVICE_BYTES, _WORKER_BYTES, _PROCESS_BYTES = 230 * _MEBIBYTE, 55 * _MEBIBYTE, 30 * _MEBIBYTE
@@ -40,7 +40,7 @@ def capacity(settings: Settings, *, workers: int, memory_bytes: int | None) -> C
         body_bytes = min(body_bytes, max(settings.max_body_bytes, int(memory_bytes * _BODIES_SHARE)))
         left = max(_LEAST_DECODE_BYTES, int((memory_bytes - taken - body_bytes) * _DECODE_SHARE))
         decode_bytes = min(decode_bytes, left)
-        inflight_pixels = min(inflight_pixels, left // _BYTES_PER_PIXEL)
+        inflight_pixels = min(inflight_pixels, left // BYTES_PER_PIXEL)
     return Capacity(
         settings.max_decode_bytes or decode_bytes,
         settings.max_inflight_pixels or inflight_pixels,

@@ -236,7 +236,7 @@ class Batcher(Generic[Payload, Result]):
             raise
 
     def _abandon(self, kind: type[OcrError], detail: str) -> None:
-        """Nobody will ever run these lines: say so to all who wait, and to those who come."""
+        """Fail every pending line and refuse new ones."""
         self._crashed = True
         for item in self._outstanding:
             fail(item.future, kind(detail))

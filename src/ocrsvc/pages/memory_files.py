@@ -1,0 +1,26 @@
+"""Files in memory: their descriptors can be sent to another process, and libraries that want a file read them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+
+def zeros(size_bytes: int) -> int:
+    """The descriptor of a file of zeros in memory, or where the system has none, of one without a name on disk."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("ocrsvc", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    else:
+        with tempfile.TemporaryFile() as temporary:
+            file = os.dup(temporary.fileno())
+    os.ftruncate(file, size_bytes)
+    return file
+
+
+def holding(data: bytes) -> int:
+    """The descriptor of a file in memory that holds ``data``."""
+    file = zeros(len(data))
+    view, position = memoryview(data), 0
+    while position < len(view):
+        position += os.pwrite(file, view[position:], position)
+    return file
