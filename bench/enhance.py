@@ -23,7 +23,7 @@ from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
 from ocrsvc.models.registry import Registry
 from ocrsvc.pages import decoding, enhance
-from ocrsvc.pages.source import Limits
+from ocrsvc.pages.source import Limits, Pixels
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.recognition.segments import cut, join
 from ocrsvc.settings import Settings
@@ -32,19 +32,19 @@ FIXED_WIDTH = 320  # what most CRNN services scale every line to
 BEGIN, END = "<!-- table: bench/enhance.py -->", "<!-- end of table -->"
 
 
-def steps(*names: str) -> Callable[[enhance.Pixels, int], enhance.Pixels]:
+def steps(*names: str) -> Callable[[Pixels, int], Pixels]:
     return lambda image, height: fit(enhance.apply(image, names), height)
 
 
-def squeezed(image: enhance.Pixels, height: int) -> enhance.Pixels:
+def squeezed(image: Pixels, height: int) -> Pixels:
     return np.asarray(cv2.resize(image, (FIXED_WIDTH, height)), dtype=np.uint8)
 
 
-def boxed(image: enhance.Pixels, height: int) -> enhance.Pixels:
+def boxed(image: Pixels, height: int) -> Pixels:
     return enhance.letterbox(image, height, FIXED_WIDTH)
 
 
-VARIANTS: dict[str, Callable[[enhance.Pixels, int], enhance.Pixels]] = {
+VARIANTS: dict[str, Callable[[Pixels, int], Pixels]] = {
     "none (the default)": steps(),
     **{name: steps(name) for name in enhance.STEPS},
     "stretch, clahe": steps("stretch", "clahe"),
@@ -85,7 +85,7 @@ def main() -> None:
         options.markdown.write_text(f"{before}{BEGIN}\n{head}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def read(recogniser: Recogniser, lines: Sequence[enhance.Pixels]) -> list[str]:
+def read(recogniser: Recogniser, lines: Sequence[Pixels]) -> list[str]:
     """The text of each line image, long ones in parts."""
     spec = recogniser.spec
     texts = []

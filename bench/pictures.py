@@ -11,7 +11,8 @@ import numpy as np
 from peers.recogniser import Picture
 
 from ocrsvc.diagnosis import evaluation
-from ocrsvc.pages import decoding
+from ocrsvc.pages.decoding import decode
+from ocrsvc.pages.kinds import sniff
 from ocrsvc.pages.source import Limits
 
 _QUALITY = 90
@@ -26,7 +27,7 @@ def line_files(data: Path, limit: int, seed: int = 0) -> list[bytes]:
     JPEG yet becomes one."""
     found = evaluation.samples(data, limit)
     files = [
-        content if decoding.sniff(content) == "JPEG" else jpeg(_decoded(content))
+        content if sniff(content) == "JPEG" else jpeg(_decoded(content))
         for content in (sample.path.read_bytes() for sample in found)
     ]
     random.Random(seed).shuffle(files)
@@ -63,4 +64,4 @@ def jpeg(picture: Picture) -> bytes:
 
 
 def _decoded(content: bytes) -> Picture:
-    return next(decoding.decode(content, Limits())).pixels
+    return next(decode(content, Limits())).pixels

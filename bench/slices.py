@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from peers.recogniser import Picture
 
-from ocrsvc.diagnosis.evaluation import Sample, normal, rate_line
+from ocrsvc.diagnosis.evaluation import Sample, rate_line
+from ocrsvc.text import fold
 
 LOW_PIXELS = 20  # a crop below this height is of low resolution
 LONG_CHARACTERS = 25  # in normal form
@@ -75,7 +76,7 @@ REAL: Mapping[str, Slice] = {
     ),
     "long": Slice(
         f"{LONG_CHARACTERS} characters and more",
-        lambda line: len(normal(line.sample.row["text"])) >= LONG_CHARACTERS,
+        lambda line: len(fold(line.sample.row["text"])) >= LONG_CHARACTERS,
     ),
 }
 

@@ -21,10 +21,11 @@ from peers.ppocr import BUCKETS, WHEELS, PpOcr, Wheel
 from peers.recogniser import Absent, Prepared
 from peers.tesseract import Tesseract, pages
 
-from ocrsvc.diagnosis.evaluation import distance, normal
+from ocrsvc.diagnosis.evaluation import distance
 from ocrsvc.models import ppocr
 from ocrsvc.models.manifest import save
 from ocrsvc.models.wheels import WheelFile
+from ocrsvc.text import fold
 
 TEXT = "上海浦东发展银行2026"
 
@@ -137,7 +138,7 @@ def test_a_line_beyond_the_widest_bucket_is_read_in_parts_and_joined(draw_line: 
     assert len(made.lines[0].pieces) > 1
     with ThreadPoolExecutor(2) as pool:
         (long, short), _ = made.read(pool)
-    assert distance(normal(long), normal(text)) <= 2
+    assert distance(fold(long), fold(text)) <= 2
     assert short == "银行"
 
 

@@ -19,7 +19,7 @@ from available import model_name
 from drawings import RECEIPT, DrawnPage, Picture
 
 from ocrsvc import __version__
-from ocrsvc.diagnosis.evaluation import normal
+from ocrsvc.text import fold
 
 LINES = ("合计 TOTAL 37.20", "发票号码 No. 24417", "Thank you 谢谢惠顾")
 NOT_A_PICTURE = b"this is no picture"
@@ -76,7 +76,7 @@ def pictures(
 
 
 def same(text: str, expected: str) -> bool:
-    return normal(text) == normal(expected)
+    return fold(text) == fold(expected)
 
 
 def test_version_is_quick_and_loads_nothing_heavy() -> None:
@@ -159,7 +159,7 @@ def test_json_of_a_page_has_its_lines(
     out, _ = run("read", tmp_path / "receipt.jpg", "--format", "json")
     reading = json.loads(out)
     assert len(reading["lines"]) == len(RECEIPT)
-    read, wanted = [normal(line["text"]) for line in reading["lines"]], [normal(line) for line in RECEIPT]
+    read, wanted = [fold(line["text"]) for line in reading["lines"]], [fold(line) for line in RECEIPT]
     assert sum(a == b for a, b in zip(read, wanted, strict=True)) >= len(RECEIPT) - 1
 
 

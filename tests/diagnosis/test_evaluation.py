@@ -9,17 +9,8 @@ from typing import Any
 
 import pytest
 
-from ocrsvc.diagnosis.evaluation import (
-    Sample,
-    distance,
-    kind_of,
-    normal,
-    rate_line,
-    rate_page,
-    samples,
-    score,
-    spaced,
-)
+from ocrsvc.diagnosis.evaluation import Sample, distance, kind_of, rate_line, rate_page, samples, score
+from ocrsvc.text import fold, spaced
 
 
 def sample(row: dict[str, Any], source: str = "a") -> Sample:
@@ -35,8 +26,8 @@ def write_data(folder: Path, **sources: list[dict[str, Any]]) -> Path:
 
 
 def test_normal_form_folds_width_spaces_and_case() -> None:
-    assert normal("Ｎｏ．１２ ３，\tＡ\u3000b") == "no.123,ab"
-    assert normal("①㎏") == "1kg"
+    assert fold("Ｎｏ．１２ ３，\tＡ\u3000b") == "no.123,ab"
+    assert fold("①㎏") == "1kg"
     assert spaced(" Ａ  b\u3000 C ") == "A b C"
 
 

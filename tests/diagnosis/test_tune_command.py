@@ -17,11 +17,11 @@ from drawings import Picture
 from ocrsvc.commands import cli
 from ocrsvc.diagnosis import tuned
 from ocrsvc.diagnosis.choice import Figure
-from ocrsvc.diagnosis.evaluation import normal
 from ocrsvc.diagnosis.tuned import Candidate, Record, Step
 from ocrsvc.machine.cpu import inspect
 from ocrsvc.models.registry import Registry
 from ocrsvc.settings import Settings
+from ocrsvc.text import fold
 
 pytestmark = pytest.mark.timeout(120)
 LINE = "合计 TOTAL 37.20"
@@ -124,7 +124,7 @@ def test_read_warns_of_a_broken_file_and_reads(
     picture = tmp_path / "line.png"
     picture.write_bytes(png(draw_line(LINE)))
     out, errors = run("read", str(picture))
-    assert normal(out) == normal(LINE)
+    assert fold(out) == fold(LINE)
     assert errors.startswith(f"ocrsvc: {broken} is not what `ocrsvc tune` writes")
     assert errors.count("\n") == 1
 

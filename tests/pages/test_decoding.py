@@ -24,7 +24,8 @@ from ocrsvc.errors import (
     UndecodableImage,
     UnsupportedMedia,
 )
-from ocrsvc.pages.decoding import ACCEPTED, decode, open_source, sniff
+from ocrsvc.pages.decoding import decode, open_source
+from ocrsvc.pages.kinds import ACCEPTED, sniff
 from ocrsvc.pages.source import Limits, PageImage, select_pages
 
 LIMITS = Limits()

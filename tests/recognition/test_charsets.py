@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ocrsvc.errors import UnknownCharset
-from ocrsvc.recognition.charsets import characters_of, comparable, named, resolve
+from ocrsvc.recognition.charsets import characters_of, named, resolve
+from ocrsvc.text import without_spaces
 
 ALPHABET = "0123456789abcXYZ京沪 -,"
 
@@ -63,5 +64,5 @@ def test_named_sets_hold_no_character_twice_and_plates_no_lower_case() -> None:
 
 
 def test_readings_are_compared_without_spaces_and_widths_but_with_case() -> None:
-    assert comparable(" １2 ３\u3000") == comparable("12 3") == "123"
-    assert comparable("Ab") != comparable("ab")
+    assert without_spaces(" １2 ３\u3000") == without_spaces("12 3") == "123"
+    assert without_spaces("Ab") != without_spaces("ab")

@@ -24,7 +24,8 @@ def decode(
         np.full(best.shape, 0.9, np.float32) if probability is None else np.array(probability, np.float32)
     )
     widths = [width or best.shape[1] * 8] * len(rows)
-    return ctc.decode(best, values, widths=widths, alphabet=ALPHABET, stride=8, reach_pixels=24)
+    runs = ctc.collapse(best, values)
+    return ctc.lines(runs, widths=widths, alphabet=ALPHABET, stride=8, reach_pixels=24)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from fastapi import FastAPI
 
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
 from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile
-from ocrsvc.pages.decoding import ACCEPTED
+from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
-from ocrsvc.service import assets, catalogue, schemas
+from ocrsvc.service import assets, schemas
 from ocrsvc.service.app import create_app
 from ocrsvc.settings import Settings
 
@@ -509,7 +509,7 @@ async def test_models_are_described(bench: Bench) -> None:
 
 
 def test_what_is_accepted_is_what_can_be_read() -> None:
-    assert set(catalogue.SUFFIXES) == set(ACCEPTED)
+    assert set(SUFFIXES) == set(ACCEPTED)
 
 
 async def test_the_type_of_a_problem_leads_to_its_description(bench: Bench) -> None:

@@ -14,7 +14,8 @@ from ocrsvc.errors import (
     UnknownFormat,
     UnknownModel,
 )
-from ocrsvc.service.parameters import Parameters, negotiate, parse
+from ocrsvc.service.negotiation import negotiate
+from ocrsvc.service.parameters import Parameters, parse
 
 
 def ask(

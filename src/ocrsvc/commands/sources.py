@@ -5,19 +5,19 @@ order.
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ocrsvc.pages.kinds import SUFFIXES
+
 STDIN = "-"
 
-# A folder may hold anything; only these are taken from it. A file that is named is read whatever it is
-# called.
-SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pdf"}
-)
+# What is taken from a folder; a file that is named is read whatever its suffix.
+_SUFFIXES = frozenset(itertools.chain.from_iterable(SUFFIXES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +100,5 @@ def _below(folder: Path) -> Iterator[Source]:
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
+        if path.suffix.lower() in _SUFFIXES and path.is_file() and not hidden:
             yield Source(str(path), relative)

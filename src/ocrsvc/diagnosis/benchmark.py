@@ -15,25 +15,24 @@ from typing import Any
 import cv2
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from ocrsvc import __version__
 from ocrsvc.diagnosis.doctor import draw
-from ocrsvc.diagnosis.evaluation import normal
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU
+from ocrsvc.pages.source import Pixels
 from ocrsvc.reading.reader import open_reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.settings import Precision, Settings
+from ocrsvc.text import fold
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "fp32")
 BATCHES = (1, 4, 8, 16)
 WIDTH = 320  # pixels of each line of the table; time does not depend on what is on it
 PAGE = tuple(f"{number:02d} Invoice {1047 * number} Total {58.2 * number:.2f} EUR" for number in range(1, 25))
 
-Pixels = NDArray[np.uint8]
 Tell = Callable[[Mapping[str, Any]], None]
 
 
@@ -138,7 +137,7 @@ async def _pages(settings: Settings, seconds: float) -> dict[str, Any]:
         rate = count / (time.perf_counter() - begun)
     finally:
         await reader.close()
-    right = {normal(each) for each in PAGE} & {normal(each.text) for each in document.lines}
+    right = {fold(each) for each in PAGE} & {fold(each.text) for each in document.lines}
     return {
         "model": document.model.name,
         "digest": document.model.digest,

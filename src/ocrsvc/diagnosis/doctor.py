@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from ocrsvc import __version__
 from ocrsvc.diagnosis import explanation
-from ocrsvc.diagnosis.evaluation import normal
 from ocrsvc.diagnosis.tuned import Sourced
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
@@ -24,6 +23,7 @@ from ocrsvc.models import ppocr
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.registry import Registry
 from ocrsvc.settings import Settings
+from ocrsvc.text import fold
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reader import Reader
@@ -208,7 +208,7 @@ async def _try(reader: Reader, name: str, lines: tuple[str, ...], options: ReadO
     begun = time.perf_counter()
     document = await reader.read(draw(lines), options)
     spent = f"{(time.perf_counter() - begun) * 1000:.0f} ms"
-    if normal(document.text) == normal("".join(lines)):
+    if fold(document.text) == fold("".join(lines)):
         return Check(name, "ok", f"{' / '.join(lines)!r} in {spent}")
     return Check(
         name,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import random
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ocrsvc.models.calibration import calibration_error
+from ocrsvc.text import fold, spaced
 
 Kind = Literal["lines", "pages"]
 METRICS: Mapping[Kind, tuple[str, ...]] = {
@@ -117,7 +117,7 @@ def rate_line(sample: Sample, text: str) -> dict[str, float]:
     """Return ``exact`` and ``ned`` (1 - edit distance / longer length) in normal form, and ``strict`` where
     the
     label allows it: equality after NFKC with single spaces and case kept."""
-    have, want = normal(text), normal(sample.row["text"])
+    have, want = fold(text), fold(sample.row["text"])
     rating = {"exact": float(have == want), "ned": 1 - distance(have, want) / max(len(have), len(want), 1)}
     if sample.strict:
         rating["strict"] = float(spaced(text) == spaced(sample.row["text"]))
@@ -128,26 +128,16 @@ def rate_page(sample: Sample, text: str) -> dict[str, float]:
     """Return ``line_recall``, the share of labelled lines found anywhere in the page's text, and, where every
     text
     of the page is labelled, ``char_f1`` of the two multisets of characters; both in normal form."""
-    page, boxes = normal(text), sample.row.get("boxes", [])
+    page, boxes = fold(text), sample.row.get("boxes", [])
     legible = [box for box in boxes if not box.get("ignore") and box["text"] != UNREADABLE]
     labels = [box["text"] for box in legible] or sample.row["text"].splitlines()
-    wanted = [label for label in map(normal, labels) if label]
+    wanted = [label for label in map(fold, labels) if label]
     rating = {"line_recall": sum(label in page for label in wanted) / max(len(wanted), 1)}
     if sample.row.get("complete", True) and len(legible) == len(boxes):
         want, have = Counter("".join(wanted)), Counter(page)
         total = want.total() + have.total()
         rating["char_f1"] = 2 * (want & have).total() / max(total, 1)
     return rating
-
-
-def normal(text: str) -> str:
-    """Return the text in normal form."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).lower()
-
-
-def spaced(text: str) -> str:
-    """Return the text in NFKC with every run of white space as one space, case kept."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def distance(a: str, b: str) -> int:

@@ -18,8 +18,6 @@ from statistics import median
 from typing import Protocol
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
 from ocrsvc.diagnosis import workload
 from ocrsvc.diagnosis.candidates import Setup, candidates, default
@@ -28,6 +26,7 @@ from ocrsvc.diagnosis.tuned import GROUPS, Candidate, Record, Step, key_of
 from ocrsvc.machine import memory
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
+from ocrsvc.pages.source import Pixels
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane
@@ -38,7 +37,6 @@ _TRIALS = 90  # about so many bursts are to fit into the time, over all question
 _FIRST_LINES, _MOST_LINES = 24, 4096  # of a burst
 _NO_LIMIT_SECONDS = 86_400.0
 
-Pixels = NDArray[np.uint8]
 Report = Callable[[Step], None]
 Clock = Callable[[], float]
 

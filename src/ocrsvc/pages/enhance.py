@@ -11,11 +11,9 @@ from types import MappingProxyType
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ocrsvc.errors import InvalidParameter
-
-Pixels = NDArray[np.uint8]
+from ocrsvc.pages.source import Pixels
 
 _CLAHE_CLIP, _CLAHE_GRID = 2.0, (8, 8)
 _ADAPTIVE_BLOCK_PIXELS, _ADAPTIVE_OFFSET = 11, 2

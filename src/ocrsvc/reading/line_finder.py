@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ocrsvc.pages import enhance, layout
 from ocrsvc.pages.decoder import Decoder
 from ocrsvc.pages.detector import Tile, polygons
-from ocrsvc.pages.source import PageImage
+from ocrsvc.pages.source import PageImage, Pixels
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
+from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
-from ocrsvc.reading.sessions import Answer, Pixels, Sessions, detector_lane
+from ocrsvc.reading.sessions import Boxes, Sessions, detector_lane
 from ocrsvc.results import Page, Polygon
-from ocrsvc.scheduling.lanes import Lane
 from ocrsvc.settings import Settings
 
 _SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
 
-Submit = Callable[[Sequence[tuple[Lane, Pixels]], Reading], Awaitable[list[Answer]]]
-
 
 class LineFinder:
-    """Finds lines; ``submit`` hands tiles to the scheduler and waits for the boxes on them."""
+    """Finds the lines of pages: the detector runs in the scheduler, cutting on the decoder's threads."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, decoder: Decoder, submit: Submit) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, decoder: Decoder, runs: ModelRuns) -> None:
         self._settings = settings
         self._sessions = sessions
         self._decoder = decoder
-        self._submit = submit
+        self._runs = runs
         self._steps = enhance.parse(settings.enhance)
 
     def look(self, picture: PageImage, reading: Reading) -> DecodedPage:
@@ -57,20 +52,20 @@ class LineFinder:
         reading.lines += len(lines)
         return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
-    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[NDArray[np.float32]]]:
+    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[Boxes]]:
         """The tiles of a page and the boxes on each of them."""
         detector = self._sessions.detector
         async with Timer(reading, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self._decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            return tiles, cast("list[NDArray[np.float32]]", await self._submit(items, reading))
+            return tiles, await self._runs.boxes(items, reading)
 
     def _cut(
         self,
         decoded: DecodedPage,
         tiles: Sequence[Tile],
-        boxes: Sequence[NDArray[np.float32]],
+        boxes: Sequence[Boxes],
         most: int,
         reading: Reading,
     ) -> tuple[list[LineImage], int]:

@@ -14,10 +14,9 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages import enhance, layout
 from ocrsvc.pages.crops import Crop, cut
 from ocrsvc.pages.ink import LEAST_CONTRAST, inked, runs
+from ocrsvc.pages.source import Pixels
 from ocrsvc.recognition import segments
 from ocrsvc.results import Polygon
-
-Pixels = NDArray[np.uint8]
 
 # A line is at most this high, or twice as high if it is also this many times as wide: what cropping tools and
 # detectors give out. Of 8 sources of real line crops 95 to 100 % are within.

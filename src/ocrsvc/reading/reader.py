@@ -23,14 +23,15 @@ from ocrsvc.machine import cgroup, cpu, memory
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
-from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits
+from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
 from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
+from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
-from ocrsvc.reading.sessions import Answer, Pixels, Sessions
+from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import segments
 from ocrsvc.recognition.recogniser import Recogniser
@@ -60,7 +61,6 @@ class Reader:
             processes=settings.decode_processes,
             cpu_seconds=settings.decode_seconds,
         )
-        self._finder = LineFinder(settings, self.sessions, self.decoder, self._submit)
         self._opening = asyncio.Lock()
         self._ready = False
         self._closed = False
@@ -76,6 +76,8 @@ class Reader:
             observer=observer,
             measure=self.sessions.used_pixels,
         )
+        self._runs = ModelRuns(self.batcher)
+        self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
 
     @property
     def ready(self) -> bool:
@@ -214,7 +216,7 @@ class Reader:
             for line in lines
             for part in line.pixels
         ]
-        answers = iter(cast("list[LineText]", await self._submit(items, reading)))
+        answers = iter(await self._runs.texts(items, reading))
         texts = []
         for line in lines:
             parts = [next(answers) for _ in line.parts]
@@ -224,14 +226,6 @@ class Reader:
                 text = replace(text, free=segments.join(line.parts, free, spec.input.height))
             texts.append(text)
         return texts
-
-    async def _submit(self, items: Sequence[tuple[Lane, Pixels]], reading: Reading) -> list[Answer]:
-        """The batcher's answers, in order."""
-        futures = self.batcher.submit(
-            items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
-        )
-        reading.admitted = True  # a document that was let in is not refused half-way
-        return await all_or_none(futures)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """The recogniser of this name or path, opened when it is first asked for."""

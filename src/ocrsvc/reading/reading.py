@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ocrsvc.reading.lines import LineImage, Pixels
+from ocrsvc.pages.source import Pixels
+from ocrsvc.reading.lines import LineImage
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import Page

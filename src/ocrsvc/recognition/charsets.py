@@ -11,7 +11,6 @@ import functools
 import json
 import re
 import string
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,11 +103,6 @@ def resolve(spec: str, alphabet: str) -> Charset:
         )
     characters = "".join(alphabet[i - 1] for i in classes)
     return Charset(spec, characters, np.array([0, *classes], dtype=np.int32))
-
-
-def comparable(text: str) -> str:
-    """The text as a reading with a charset is compared with the free one: NFKC, without white space, case kept."""
-    return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def _allowed() -> str:

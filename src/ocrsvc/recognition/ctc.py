@@ -1,12 +1,13 @@
-"""Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch.
+"""Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch (Graves 2006).
 
-The most probable class of each time step is taken, repeats are merged, the blank (class 0) is dropped. What the best
-class of a character is, those beside it may have a say in (``bigrams``, ``lexicon``).
+``collapse`` takes the most probable class of each time step, merges repeats and drops the blank. The judges of the
+recogniser (``bigrams``, ``lexicon``) may then replace classes that are in doubt. ``lines`` turns the rest into text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 from ocrsvc.results import Character, LineText
 
 BLANK = 0
-CERTAIN = 0.98  # a peak of this or more is not questioned by what stands beside it
+CERTAIN = 0.98  # a peak of this or more is not in doubt
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The characters of a batch, one after the other: the row of each, the time steps ``[start, end)`` where its class
-    is the best one, its class, and the highest probability that it has there."""
+    """The characters of a batch, line after line, one array element each.
+
+    ``rows``: the line; ``starts`` and ``ends``: the time steps ``[start, end)`` where the class is the best one;
+    ``classes``: the class; ``peaks``: the highest probability that the class has there.
+    """
 
     rows: NDArray[np.intp]
     starts: NDArray[np.intp]
@@ -30,26 +34,10 @@ class Runs:
     peaks: NDArray[np.float32]
 
 
-Choice = Callable[[Runs], Runs]
-
-
-def decode(
-    best: NDArray[np.int32],
-    probability: NDArray[np.float32],
-    *,
-    widths: Sequence[int],
-    alphabet: str,
-    stride: int,
-    reach_pixels: int,
-    choose: Choice | None = None,
-) -> list[LineText]:
-    """The text of each row.
+def collapse(best: NDArray[np.int32], probability: NDArray[np.float32]) -> Runs:
+    """Return the characters of a batch, repeats merged and blanks dropped.
 
     ``best`` and ``probability`` are ``[N,T]``: the top class of each time step and its probability.
-    ``widths`` are the N lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i;
-    ``stride`` the pixels of one time step. A character spans its time steps, widened half-way to its
-    neighbours but by no more than ``reach_pixels``; positions are fractions of the line's own width. ``choose`` may
-    give characters other classes and probabilities.
     """
     # A run begins, and the one before it ends, at a time step that holds another class.
     changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
@@ -58,21 +46,25 @@ def decode(
     change_rows, change_steps = np.nonzero(changes)
     order = np.searchsorted(_key(change_rows, change_steps), _key(rows, starts), side="right")
     ends = change_steps[order]
+    return Runs(rows, starts, ends, best[rows, starts], _peaks(probability, rows, starts, ends))
 
-    runs = Runs(rows, starts, ends, best[rows, starts], _peaks(probability, rows, starts, ends))
-    if choose is not None:
-        runs = choose(runs)
-    lefts, rights = _spans(rows, starts * stride, ends * stride, reach_pixels)
-    own = np.asarray(widths, dtype=np.float64)[rows]
+
+def lines(
+    runs: Runs, *, widths: Sequence[int], alphabet: str, stride: int, reach_pixels: int
+) -> list[LineText]:
+    """Return the text of each line of a batch.
+
+    ``widths`` are the lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i; ``stride`` is the
+    width of a time step in pixels. A character spans its time steps, widened half-way to its neighbours but by no
+    more than ``reach_pixels``; its place is given as fractions of the line's own width.
+    """
+    lefts, rights = _spans(runs.rows, runs.starts * stride, runs.ends * stride, reach_pixels)
+    own = np.asarray(widths, dtype=np.float64)[runs.rows]
     lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)
-
-    lines: list[LineText] = []
-    bounds = np.searchsorted(rows, np.arange(best.shape[0] + 1))
     columns = zip(runs.classes.tolist(), runs.peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
     characters = [Character(alphabet[c - 1], p, left, right) for c, p, left, right in columns]
-    for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
-        lines.append(line_of(characters[first:last]))
-    return lines
+    bounds = np.searchsorted(runs.rows, np.arange(len(widths) + 1)).tolist()
+    return [line_of(characters[first:last]) for first, last in itertools.pairwise(bounds)]
 
 
 def line_of(characters: Sequence[Character]) -> LineText:

@@ -103,33 +103,35 @@ class Recogniser:
         shape = self.spec.input
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
 
-        def decode(
-            indices: NDArray[np.int32], probabilities: NDArray[np.float32], bound: Charset | None = None
-        ) -> list[LineText]:
-            def choose(runs: ctc.Runs) -> ctc.Runs:
-                for judge in self._judges:
-                    if bound is None or judge.judges(bound.characters):
-                        runs = judge.choose(indices, probabilities, runs)
-                return runs
-
-            return ctc.decode(
-                indices[:, :, 0],
-                probabilities[:, :, 0],
-                widths=[crop.shape[1] for crop in crops],
-                alphabet=self.spec.charset,
-                stride=shape.width_stride,
-                reach_pixels=shape.height // 2,
-                choose=choose,
-            )
-
         if charset is None:
-            return decode(*self._session.run(["indices", "probabilities"], {"pixels": pixels}))
+            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
+            return self._decode(indices, probabilities, crops)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
-        lines = decode(*self._constrained(features, charset), charset)
-        unbound = decode(indices, probabilities)
-        return [replace(line, free=other) for line, other in zip(lines, unbound, strict=True)]
+        constrained = self._decode(*self._constrained(features, charset), crops, charset)
+        free = self._decode(indices, probabilities, crops)
+        return [replace(line, free=other) for line, other in zip(constrained, free, strict=True)]
+
+    def _decode(
+        self,
+        indices: NDArray[np.int32],
+        probabilities: NDArray[np.float32],
+        crops: Sequence[NDArray[np.uint8]],
+        charset: Charset | None = None,
+    ) -> list[LineText]:
+        """Return the text of each line; ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes."""
+        runs = ctc.collapse(indices[:, :, 0], probabilities[:, :, 0])
+        for judge in self._judges:
+            if charset is None or judge.judges(charset.characters):
+                runs = judge.choose(indices, probabilities, runs)
+        return ctc.lines(
+            runs,
+            widths=[crop.shape[1] for crop in crops],
+            alphabet=self.spec.charset,
+            stride=self.spec.input.width_stride,
+            reach_pixels=self.spec.input.height // 2,
+        )
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
         """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""

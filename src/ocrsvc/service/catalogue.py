@@ -8,21 +8,11 @@ from typing import Any
 from ocrsvc import __version__
 from ocrsvc.formats import FORMATS
 from ocrsvc.models.manifest import Manifest
-from ocrsvc.pages.decoding import ACCEPTED
+from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
-from ocrsvc.service.parameters import CHARSET_MODES, DEFAULT_CHARSET_MODE, DEFAULT_FORMAT, DEFAULT_MODE, MODES
+from ocrsvc.service.negotiation import DEFAULT_FORMAT
+from ocrsvc.service.parameters import CHARSET_MODES, MODES, RequestParameters
 from ocrsvc.settings import Settings
-
-# A test asserts that each kind in ocrsvc.pages.decoding.ACCEPTED is here.
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "WebP": (".webp",),
-    "BMP": (".bmp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PDF": (".pdf",),
-}
 
 
 def models(manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
@@ -48,6 +38,7 @@ def _model(manifest: Manifest, default: str) -> dict[str, Any]:
 
 def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """Return the answer of GET /api/options."""
+    defaults = RequestParameters()
     return {
         "version": __version__,
         "modes": list(MODES),
@@ -59,7 +50,7 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
         "charset_modes": list(CHARSET_MODES),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
         "accepted_types": list(ACCEPTED.values()),
-        "accepted_suffixes": [suffix for kind in ACCEPTED for suffix in SUFFIXES[kind]],
+        "accepted_suffixes": [suffix for suffixes in SUFFIXES.values() for suffix in suffixes],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
             "max_batch_bytes": settings.max_batch_bytes,
@@ -71,9 +62,9 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "deadline_seconds": settings.deadline_seconds,
         },
         "defaults": {
-            "mode": DEFAULT_MODE,
+            "mode": defaults.mode,
             "model": default,
             "format": DEFAULT_FORMAT,
-            "charset_mode": DEFAULT_CHARSET_MODE,
+            "charset_mode": defaults.charset_mode,
         },
     }

@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocrsvc.formats import FORMATS
-from ocrsvc.recognition.charsets import named
-from ocrsvc.service.parameters import CHARSET_MODES, MODES
+from ocrsvc.service.parameters import openapi_schemas
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
 
-PARAMETER_SCHEMAS: dict[str, dict[str, Any]] = {
-    "mode": {
-        "type": "string",
-        "enum": list(MODES),
-        "description": "auto: decide by the picture; line: it is one line of text; page: look for lines.",
-    },
-    "model": {"type": "string", "description": "Name of a recogniser, see GET /api/models."},
-    "format": {
-        "type": "string",
-        "enum": list(FORMATS),
-        "description": "Format of the answer; without it the Accept header decides, then json.",
-    },
-    "charset": {
-        "type": "string",
-        "description": (
-            f"Only read these characters: names of {', '.join(named())} separated by commas, or the characters "
-            "themselves after 'chars:', for example digits or chars:0123456789X."
-        ),
-    },
-    "charset_mode": {
-        "type": "string",
-        "enum": list(CHARSET_MODES),
-        "description": (
-            "Which lines have charset_conflict and free_text: force: those whose free reading has characters that "
-            "the charset's leaves out; report: all whose free reading is another one. Only with a charset."
-        ),
-    },
-    "pages": {"type": "string", "description": "Pages of a PDF or TIFF, for example 1-3,7."},
-    "characters": {"type": "boolean", "description": "Add every character with its confidence and place."},
-    "review_threshold": {
-        "type": "number",
-        "minimum": 0,
-        "maximum": 1,
-        "description": "Confidence below which a line has needs_review; default: the model's own.",
-    },
-}
 _FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _BASE64 = {"type": "string", "description": "base64, or a data URI"}
 
 
-def _query(names: list[str]) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = []
-    for name in names:
-        schema = dict(PARAMETER_SCHEMAS[name])
-        description = schema.pop("description")
-        parameters.append(
-            {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
-        )
-    return parameters
+def _query(schemas: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in schemas.items()
+    ]
 
 
 # The parameters may be form fields too. They are not shown as such: Swagger UI would fill each one in.
@@ -78,7 +44,7 @@ def _body(multipart: dict[str, Any], json_schema: dict[str, Any], examples: dict
 
 def one_picture() -> dict[str, Any]:
     """Return ``openapi_extra`` of POST /api/ocr."""
-    fields = {name: dict(schema) for name, schema in PARAMETER_SCHEMAS.items()}
+    fields = openapi_schemas()
     body = _body(
         {"type": "object", "required": ["image"], "properties": {"image": _FILE}},
         {"type": "object", "required": ["image"], "properties": {"image": _BASE64, **fields}},
@@ -89,13 +55,12 @@ def one_picture() -> dict[str, Any]:
     )
     for media_type in ("image/*", "application/pdf", "application/octet-stream"):
         body["content"][media_type] = {"schema": _FILE}
-    return {"parameters": _query(list(PARAMETER_SCHEMAS)), "requestBody": body}
+    return {"parameters": _query(fields), "requestBody": body}
 
 
 def many_pictures() -> dict[str, Any]:
     """Return ``openapi_extra`` of POST /api/ocr/batch."""
-    names = [name for name in PARAMETER_SCHEMAS if name != "format"]
-    fields = {name: dict(PARAMETER_SCHEMAS[name]) for name in names}
+    fields = {name: schema for name, schema in openapi_schemas().items() if name != "format"}
     named = {
         "type": "object",
         "required": ["image"],
@@ -117,7 +82,7 @@ def many_pictures() -> dict[str, Any]:
             "named": {"summary": "with names", "value": {"images": [{"file": "a.png", "image": _PIXEL}]}},
         },
     )
-    return {"parameters": _query(names), "requestBody": body}
+    return {"parameters": _query(fields), "requestBody": body}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -1,41 +1,77 @@
-"""What a caller may ask for beside the picture: from the query, the form fields or the JSON members."""
+"""The parameters of a request: one model that validates them and describes them in the OpenAPI document."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import cast, get_args
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from ocrsvc import formats
-from ocrsvc.errors import InvalidParameter, NotAcceptable, UnknownModel
-from ocrsvc.formats import Format
+from ocrsvc.errors import InvalidParameter, UnknownModel
+from ocrsvc.formats import FORMATS, Format
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
-from ocrsvc.recognition.charsets import characters_of
+from ocrsvc.recognition.charsets import characters_of, named
+from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
-NAMES = (
-    "mode",
-    "model",
-    "format",
-    "charset",
-    "charset_mode",
-    "pages",
-    "characters",
-    "review_threshold",
-)
-DEFAULT_MODE = "auto"
-DEFAULT_CHARSET_MODE = "force"
-DEFAULT_FORMAT = "json"
 TIMEOUT_HEADER = "x-request-timeout"
 
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-_ALIASES = {
-    "application/x-ndjson": "jsonl",
-    "application/x-jsonlines": "jsonl",
-    "application/json-lines": "jsonl",
-}
+_Lower = BeforeValidator(str.lower)
+
+
+def _charset(text: str) -> str:
+    characters_of(text)  # raises UnknownCharset
+    return text
+
+
+def _format(name: str) -> str:
+    return formats.find(name).name  # raises UnknownFormat
+
+
+class RequestParameters(BaseModel):
+    """What a request may say beside its pictures; every value comes as text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Annotated[Mode, _Lower] = Field(
+        "auto", description="auto: decide by the picture; line: it is one line of text; page: look for lines."
+    )
+    model: str | None = Field(None, description="Name of a recogniser, see GET /api/models.")
+    format: Annotated[str, _Lower, AfterValidator(_format)] | None = Field(
+        None,
+        description="Format of the answer; without it the Accept header decides, then json.",
+        json_schema_extra={"enum": list(FORMATS)},
+    )
+    charset: Annotated[str, AfterValidator(_charset)] | None = Field(
+        None,
+        description=(
+            f"Only read these characters: names of {', '.join(named())} separated by commas, or the characters "
+            "themselves after 'chars:', for example digits or chars:0123456789X."
+        ),
+    )
+    charset_mode: Annotated[CharsetMode, _Lower] = Field(
+        "force",
+        description=(
+            "Which lines have charset_conflict and free_text: force: those whose free reading has characters that "
+            "the charset's leaves out; report: all whose free reading is another one. Only with a charset."
+        ),
+    )
+    pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
+    characters: bool = Field(False, description="Add every character with its confidence and place.")
+    review_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence below which a line has needs_review; default: the model's own.",
+    )
+
+
+NAMES = tuple(RequestParameters.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,61 +91,64 @@ def parse(
     models: Collection[str],
     deadline_seconds: float,
 ) -> Parameters:
-    """Return the parameters; a field of the body wins over the query, an empty value counts as none, an unknown name
-    is an error.
+    """Return the checked parameters of a request.
 
-    ``models`` are the names that may be asked for; ``deadline_seconds`` may be shortened by the header
-    X-Request-Timeout (seconds), never lengthened. UnknownModel, UnknownFormat, UnknownCharset,
-    InvalidParameter or NotAcceptable say what is allowed.
+    A field of the body wins over the query; an empty value counts as absent. ``models`` are the names that may be
+    asked for. The header X-Request-Timeout (seconds) may shorten ``deadline_seconds``, never lengthen it.
+    Raises UnknownModel, UnknownFormat, UnknownCharset, InvalidParameter (also for an unknown name) or NotAcceptable,
+    each with the allowed values.
     """
     _check_names([*query, *fields])
     given = {
-        name: value.strip() for name in NAMES if (value := fields.get(name) or query.get(name) or "").strip()
+        name: value.strip() for source in (query, fields) for name, value in source.items() if value.strip()
     }
-    mode = given.get("mode", DEFAULT_MODE).lower()
-    if mode not in MODES:
-        raise InvalidParameter(
-            f"There is no mode {mode[:40]!r}; use one of {', '.join(MODES)}.", allowed=MODES
-        )
-    model = given.get("model")
-    if model is not None and model not in models:
+    try:
+        asked = RequestParameters.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error.errors()[0]) from error
+    if asked.model is not None and asked.model not in models:
         # Checked here and not only by the reader: a name from outside must never become a path.
         raise UnknownModel(
-            f"There is no model {model[:80]!r}; there are {', '.join(sorted(models))}.",
+            f"There is no model {asked.model[:80]!r}; there are {', '.join(sorted(models))}.",
             allowed=sorted(models),
         )
-    charset = given.get("charset")
-    if charset is not None:
-        characters_of(charset)
-    charset_mode = given.get("charset_mode", DEFAULT_CHARSET_MODE).lower()
-    if charset_mode not in CHARSET_MODES:
-        raise InvalidParameter(
-            f"There is no charset_mode {charset_mode[:40]!r}; use one of {', '.join(CHARSET_MODES)}.",
-            allowed=CHARSET_MODES,
-        )
-    if charset_mode == "report" and charset is None:
+    if asked.charset_mode == "report" and asked.charset is None:
         raise InvalidParameter(
             "charset_mode=report needs a charset to compare with; name one, or leave it out."
         )
     options = ReadOptions(
-        mode=cast(Mode, mode),
-        model=model,
-        charset=charset,
-        pages=given.get("pages"),
+        mode=asked.mode,
+        model=asked.model,
+        charset=asked.charset,
+        pages=asked.pages,
         deadline_seconds=_deadline(headers.get(TIMEOUT_HEADER), deadline_seconds),
-        charset_mode=cast(CharsetMode, charset_mode),
-        review_threshold=_share("review_threshold", given.get("review_threshold")),
+        charset_mode=asked.charset_mode,
+        review_threshold=asked.review_threshold,
     )
-    chosen = (
-        formats.find(given["format"].lower()) if "format" in given else negotiate(headers.get("accept", ""))
-    )
-    return Parameters(options, chosen, _flag("characters", given.get("characters")))
+    chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
+    return Parameters(options, chosen, asked.characters)
+
+
+def openapi_schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of every parameter by its name, as the OpenAPI document shows them.
+
+    Defaults are not named: Swagger UI would send every one of them.
+    """
+    schemas = {}
+    for name, schema in RequestParameters.model_json_schema()["properties"].items():
+        present: dict[str, Any] = next(
+            (each for each in schema.pop("anyOf", [{}]) if each.get("type") != "null"), {}
+        )
+        schemas[name] = {
+            key: value for key, value in (present | schema).items() if key not in ("title", "default")
+        }
+    return schemas
 
 
 def _check_names(given: Collection[str]) -> None:
-    """Raise InvalidParameter for a name that is none: a slip (charst=digits) would be ignored in silence.
+    """Raise InvalidParameter for an unknown name: a slip (charst=digits) would be ignored in silence.
 
-    Names that begin with an underscore are let through: clients add them against caches.
+    Names that begin with an underscore pass: clients add them to get around caches.
     """
     for name in given:
         if name not in NAMES and not name.startswith("_"):
@@ -120,41 +159,17 @@ def _check_names(given: Collection[str]) -> None:
             )
 
 
-def negotiate(accept: str) -> Format:
-    """Return the format that an Accept header prefers (RFC 9110, 12.5.1), JSON where it does not care."""
-    wanted = sorted(_accepted(accept), key=lambda wish: -wish[1])
-    for media_type, quality in wanted:
-        if quality <= 0:
-            continue
-        if media_type in ("*/*", "application/*"):
-            return formats.FORMATS[DEFAULT_FORMAT]
-        if media_type in _ALIASES:
-            return formats.FORMATS[_ALIASES[media_type]]
-        for each in formats.FORMATS.values():
-            own = each.media_type.partition(";")[0]
-            if media_type in (own, own.partition("/")[0] + "/*"):
-                return each
-    if not wanted:
-        return formats.FORMATS[DEFAULT_FORMAT]
-    offered = [each.media_type.partition(";")[0] for each in formats.FORMATS.values()]
-    raise NotAcceptable(f"The Accept header names none of {', '.join(offered)}.", allowed=offered)
-
-
-def _accepted(accept: str) -> list[tuple[str, float]]:
-    wanted = []
-    for part in accept.split(","):
-        media_type, *attributes = (piece.strip().lower() for piece in part.split(";"))
-        if not media_type:
-            continue
-        quality = 1.0
-        for attribute in attributes:
-            if attribute.startswith("q="):
-                try:
-                    quality = float(attribute[2:])
-                except ValueError:
-                    quality = 0.0
-        wanted.append((media_type, quality))
-    return wanted
+def _invalid(details: ErrorDetails) -> InvalidParameter:
+    """Return the problem that tells what pydantic found wrong in one parameter."""
+    name, value = str(details["loc"][0]), str(details["input"])[:40]
+    allowed = get_args(RequestParameters.model_fields[name].annotation)
+    if details["type"] == "literal_error":
+        return InvalidParameter(
+            f"There is no {name} {value!r}; use one of {', '.join(allowed)}.", allowed=allowed
+        )
+    if details["type"].startswith("bool"):
+        return InvalidParameter(f"{name!r} must be true or false, not {value!r}.", allowed=["true", "false"])
+    return InvalidParameter(f"{name!r} must be a number from 0 to 1, not {value!r}.")
 
 
 def _deadline(asked: str | None, limit_seconds: float) -> float:
@@ -167,23 +182,3 @@ def _deadline(asked: str | None, limit_seconds: float) -> float:
     if not 0 < seconds < float("inf"):
         raise InvalidParameter(f"{TIMEOUT_HEADER} must be a number of seconds above 0, not {asked[:40]!r}.")
     return min(seconds, limit_seconds)
-
-
-def _share(name: str, value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        share = float(value)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise InvalidParameter(f"{name!r} must be a number from 0 to 1, not {value[:40]!r}.")
-    return share
-
-
-def _flag(name: str, value: str | None) -> bool:
-    if value is None or value.lower() in _FALSE:
-        return False
-    if value.lower() in _TRUE:
-        return True
-    raise InvalidParameter(f"{name!r} must be true or false, not {value[:40]!r}.", allowed=["true", "false"])

@@ -15,12 +15,13 @@ from starlette.responses import Response
 from ocrsvc.errors import NotFound
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document
-from ocrsvc.service import catalogue, metrics, openapi, parameters, problems, schemas, uploads
+from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploads
 from ocrsvc.service.batches import BatchReading, BatchResponse
 from ocrsvc.service.connection import unless_given_up, unless_gone
+from ocrsvc.service.incoming import incoming
 from ocrsvc.service.record import record_of
-from ocrsvc.service.state import Service, service_of
-from ocrsvc.service.uploads import Picture, Upload
+from ocrsvc.service.state import service_of
+from ocrsvc.service.uploads import Picture
 
 
 class Direct(APIRoute):
@@ -36,16 +37,6 @@ router = APIRouter()
 reading = APIRouter(route_class=Direct)
 
 _SMALL_LINES = 64  # what may be written down on the event loop: well under a millisecond
-
-
-def _parameters(request: Request, service: Service, upload: Upload) -> parameters.Parameters:
-    return parameters.parse(
-        request.query_params,
-        upload.fields,
-        request.headers,
-        models=[manifest.name for manifest in service.manifests],
-        deadline_seconds=service.settings.deadline_seconds,
-    )
 
 
 @reading.post(
@@ -65,28 +56,18 @@ async def read(request: Request) -> Response:
     curl -H 'Content-Type: application/json' -d '{"image": "iVBORw0..."}' http://localhost:8000/api/ocr
     ```
     """
-    service = service_of(request)
-    service.check_ready()
-    record = record_of(request.scope)
-    with service.request_limit.enter() as received:
-        upload = await uploads.receive(
-            request, names=uploads.ONE, limits=service.one_file, received=received, pool=service.pool
-        )
-        try:
-            received.begin()
-            wanted = _parameters(request, service, upload)
-            work = service.read(upload.pictures[0], wanted.options)
-            document = await unless_gone(work, request.receive, service.giving_up)
-        finally:
-            await upload.close()
+    service, record = service_of(request), record_of(request.scope)
+    async with incoming(request, names=uploads.ONE, limits=service.one_file) as (pictures, asked):
+        work = service.read(pictures[0], asked.options)
+        document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
-        rendering = Rendering(characters=wanted.characters, request_id=record.request_id)
+        rendering = Rendering(characters=asked.characters, request_id=record.request_id)
         if len(document.lines) <= _SMALL_LINES:
-            content = wanted.format.render(document, rendering)
+            content = asked.format.render(document, rendering)
         else:
             loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(service.pool, wanted.format.render, document, rendering)
-    return Response(content, media_type=wanted.format.media_type)
+            content = await loop.run_in_executor(service.pool, asked.format.render, document, rendering)
+    return Response(content, media_type=asked.format.media_type)
 
 
 @reading.post(
@@ -105,25 +86,19 @@ async def read_many(request: Request) -> Response:
     ```
     """
     service = service_of(request)
-    service.check_ready()
-    record = record_of(request.scope)
     async with AsyncExitStack() as resources:
-        received = resources.enter_context(service.request_limit.enter())
-        upload = await uploads.receive(
-            request, names=uploads.MANY, limits=service.many_files, received=received, pool=service.pool
+        pictures, asked = await resources.enter_async_context(
+            incoming(request, names=uploads.MANY, limits=service.many_files)
         )
-        resources.push_async_callback(upload.close)
-        received.begin()
-        wanted = _parameters(request, service, upload)
 
         async def read_one(picture: Picture) -> Document:
-            return await unless_given_up(service.read(picture, wanted.options), service.giving_up)
+            return await unless_given_up(service.read(picture, asked.options), service.giving_up)
 
         reading = BatchReading(
             read=read_one,
-            pictures=upload.pictures,
-            rendering=Rendering(characters=wanted.characters),
-            record=record,
+            pictures=pictures,
+            rendering=Rendering(characters=asked.characters),
+            record=record_of(request.scope),
             instance=request.url.path,
             concurrency=service.batch_concurrency,
             patience_seconds=service.settings.deadline_seconds,

@@ -15,6 +15,8 @@ import pytest
 from available import need_training
 from tiny_training import TrainingRun
 
+from ocrsvc.text import fold
+
 need_training()
 
 import torch
@@ -24,7 +26,7 @@ from ocrsvc.training.data import features
 from ocrsvc.training.data.features import BUCKETS, Extractor, Order
 from ocrsvc.training.data.samples import drawn
 from ocrsvc.training.data.shards import Shards, told
-from ocrsvc.training.data.targets import Truths, folded
+from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.drawing.fonts import Library
 from ocrsvc.training.drawing.synth import Synthesiser
 from ocrsvc.training.nets import teacher
@@ -124,7 +126,7 @@ def test_real_lines_are_those_that_are_not_scored(shards: Shards, tiny_run: Trai
     for name in ("real-000", "dev-real"):
         texts = json.loads((tiny_run.shard(name) / "texts.json").read_text("utf-8"))
         assert {source for _, source, _ in texts} == {"receipts"}
-        assert folded(scored) not in {folded(text) for text, _, _ in texts}
+        assert fold(scored) not in {fold(text) for text, _, _ in texts}
 
 
 def test_lines_of_the_dev_score_are_not_varied_into_training(tiny_run: TrainingRun) -> None:

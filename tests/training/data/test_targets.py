@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from available import need_training
 
+from ocrsvc.text import fold
+
 need_training()
 
 import torch
 
-from ocrsvc.training.data.targets import BLANK, Truth, Truths, collapse, folded, recase, stack
+from ocrsvc.recognition.ctc import BLANK
+from ocrsvc.training.data.targets import Truth, Truths, collapse, recase, stack
 from ocrsvc.training.nets.teacher import Head
 
 CHARSET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:'…中文合计 "
@@ -136,7 +139,7 @@ def test_characters_that_we_cannot_write_are_left_out_of_the_target(truths: Trut
     ],
 )
 def test_recase(label: str, reading: str, said: str) -> None:
-    assert folded(label) == folded(reading)
+    assert fold(label) == fold(reading)
     assert recase(label, reading) == said
 
 
@@ -148,7 +151,7 @@ def test_collapse(path: list[int], said: list[int]) -> None:
 
 
 def test_folded_forgets_case_width_and_spaces() -> None:
-    assert folded("Ａ b　中") == folded("aB中") == "ab中"
+    assert fold("Ａ b　中") == fold("aB中") == "ab中"
 
 
 def test_paths_are_the_best_classes_of_the_teacher(truths: Truths) -> None:

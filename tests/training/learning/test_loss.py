@@ -11,7 +11,8 @@ need_training()
 import torch
 from torch.nn import functional
 
-from ocrsvc.training.data.targets import BLANK, Batch, Truths
+from ocrsvc.recognition.ctc import BLANK
+from ocrsvc.training.data.targets import Batch, Truths
 from ocrsvc.training.learning import loss as loss_module
 from ocrsvc.training.learning.loss import Loss, Weights
 from ocrsvc.training.nets.teacher import Head

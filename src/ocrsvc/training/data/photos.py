@@ -12,6 +12,7 @@ from ocrsvc.machine.cpu import Cpu, inspect
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages.crops import cut as cut_out
 from ocrsvc.pages.detector import Detector
+from ocrsvc.pages.kinds import SUFFIXES
 
 MIN_HEIGHT_PIXELS = 9
 MAX_LINES = 80  # of one photo, so that one dense page does not outweigh all others
@@ -23,7 +24,8 @@ def _wanted(folder: Path) -> list[Path]:
     if manifest.exists():
         rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
         return [folder / row["file"] for row in rows if not row.get("eval_overlap")]
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    suffixes = {*SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in suffixes)
 
 
 def cut(photos: Path, out: Path, model: Manifest, side_pixels: int = 1280, cpu: Cpu | None = None) -> int:

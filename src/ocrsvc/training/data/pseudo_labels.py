@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from ocrsvc.models.buckets import Buckets, fit, stack
 from ocrsvc.models.wheels import WheelFile
-from ocrsvc.training.data.targets import QUOTES, collapse, folded
+from ocrsvc.text import fold
+from ocrsvc.training.data.targets import QUOTES, collapse
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.texts.charset import canonical
 
@@ -67,7 +68,7 @@ def second_path() -> Path:
 def agreed(first: str, second: str) -> str | None:
     """What both read, in our characters, or None: they differ, or its spaces or quotation marks cannot be trusted."""
     one, other = canonical(first).strip(), canonical(second).strip()
-    if not one or folded(one) != folded(other) or QUOTES.search(one):
+    if not one or fold(one) != fold(other) or QUOTES.search(one):
         return None
     if _LATIN.search(one) and (one.split() != other.split() or _LATIN_RUN.search(one)):
         return None

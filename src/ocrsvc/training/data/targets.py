@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ocrsvc.recognition.ctc import BLANK
+from ocrsvc.text import fold
 from ocrsvc.training.nets.teacher import Head
 
-BLANK = 0
 # Latin text whose spaces may be missing: a long run, or a joint that would need one.
 _LATIN_RUN = re.compile(r"[A-Za-z]{11,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
 # Recognisers write “ ” ‘ ’ as typed marks; which ones a picture has only a drawn line or a person's label tells.
@@ -49,11 +49,6 @@ class Batch:
     targets: Tensor
     target_lengths: Tensor
     ctc_weights: Tensor
-
-
-def folded(text: str) -> str:
-    """NFKC, no white space, lower case: equal for two readings that say the same."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).lower()
 
 
 def collapse(path: Sequence[int]) -> list[int]:
@@ -105,7 +100,7 @@ class Truths:
                 return Truth((), 0.0, 0.0, None)
             truth = reading.strip() if sure and not _LATIN_RUN.search(reading) else None
             distil = 1.0 if not peaks or sum(peaks) / len(peaks) > 0.6 else 0.3
-        elif folded(text) != folded(reading):
+        elif fold(text) != fold(reading):
             distil = blank = 0.0
             if case_folded:  # nobody can lend the case
                 return Truth((), 0.0, 0.0, text)

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ocrsvc.text import fold
 from ocrsvc.training.data.shards import Line, Shards
-from ocrsvc.training.data.targets import Truths, folded
+from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning.loss import Loss, Weights
 from ocrsvc.training.learning.state import Recipe, State, average, learning_rows, start
 from ocrsvc.training.nets import rounding, teacher
@@ -51,7 +52,7 @@ def score(
         paths = net.head(embed(net, shards, chunk, frozen)).argmax(-1).tolist()
         for line, path in zip(chunk, paths, strict=True):
             text, truth = truths.read(path), line.truth.text or ""
-            exact += folded(text) == folded(truth)
+            exact += fold(text) == fold(truth)
             strict += text.strip() == truth
     count = max(len(lines), 1)
     return {"exact": exact / count, "strict": strict / count}

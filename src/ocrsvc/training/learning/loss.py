@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ocrsvc.training.data.targets import BLANK, Batch
+from ocrsvc.recognition.ctc import BLANK
+from ocrsvc.training.data.targets import Batch
 from ocrsvc.training.nets.teacher import Head
 
 CANDIDATES = 512  # random classes beside those that a batch needs

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.data.feed import Batch, Feed, Order, held
 from ocrsvc.training.learning.progress import Report, shown
 from ocrsvc.training.nets.vgg import Shape, Vgg
 
-BLANK = 0
 _SAVE_SECONDS = 60.0
 _HELD_SEED = 500_000
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ocrsvc.recognition.charsets import characters_of
-from ocrsvc.training.data.targets import BLANK
+from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.nets import rounding, teacher
 from ocrsvc.training.nets.net import SHAPES, Crnn
 from ocrsvc.training.nets.weights import is_folder, load_net

@@ -8,7 +8,6 @@ from typing import cast
 
 import numpy as np
 
-from ocrsvc.diagnosis.evaluation import normal
 from ocrsvc.machine import cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.lines import LineImage, prepare
@@ -16,6 +15,7 @@ from ocrsvc.recognition import segments
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.settings import Precision
+from ocrsvc.text import fold
 from ocrsvc.training.data.samples import Sample
 
 _BATCH = 16
@@ -66,14 +66,14 @@ def judged(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> l
 
 def _judge(sample: Sample, line: LineText) -> Reading:
     """Compare a reading with its label, both in normal form."""
-    label = normal(cast(str, sample.text))
-    spelt = [(each, c.confidence) for c in line.characters for each in normal(c.text)]
+    label = fold(cast(str, sample.text))
+    spelt = [(each, c.confidence) for c in line.characters for each in fold(c.text)]
     marks = matches([each for each, _ in spelt], label)
     return Reading(
         source=sample.source,
         peaks=tuple(c.confidence for c in line.characters),
         mean=line.confidence,
-        right=normal(line.text) == label,
+        right=fold(line.text) == label,
         marks=tuple((peak, mark) for (_, peak), mark in zip(spelt, marks, strict=True)),
     )
 

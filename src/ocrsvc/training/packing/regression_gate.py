@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ocrsvc.diagnosis.evaluation import normal, spaced
 from ocrsvc.models.manifest import Manifest
+from ocrsvc.text import fold, spaced
 from ocrsvc.training.data.samples import Sample
 from ocrsvc.training.packing.readings import read
 
@@ -87,7 +87,7 @@ def _score(pairs: Sequence[tuple[str, str]]) -> Score:
     count = max(len(pairs), 1)
     return Score(
         len(pairs),
-        sum(normal(text) == normal(truth) for text, truth in pairs) / count,
+        sum(fold(text) == fold(truth) for text, truth in pairs) / count,
         sum(spaced(text) == spaced(truth) for text, truth in pairs) / count,
     )
 

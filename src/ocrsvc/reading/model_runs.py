@@ -1,0 +1,49 @@
+"""Typed access to the scheduler: line images give texts, tiles of a page give boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from ocrsvc.pages.source import Pixels
+from ocrsvc.reading.reading import Reading
+from ocrsvc.reading.sessions import Answer, Boxes
+from ocrsvc.reading.tasks import all_or_none
+from ocrsvc.results import LineText
+from ocrsvc.scheduling.batcher import Batcher, Lane
+
+T = TypeVar("T")
+
+Items = Sequence[tuple[Lane, Pixels]]
+
+
+class ModelRuns:
+    """Submits the inputs of a reading to the batcher and waits for the answers, in order."""
+
+    def __init__(self, batcher: Batcher[Pixels, Answer]) -> None:
+        self._batcher = batcher
+
+    async def texts(self, items: Items, reading: Reading) -> list[LineText]:
+        """Return the text of each line image; the lanes are those of a recogniser."""
+        return _of_kind(LineText, await self._run(items, reading))
+
+    async def boxes(self, items: Items, reading: Reading) -> list[Boxes]:
+        """Return the boxes on each tile; the lanes are those of the detector."""
+        return _of_kind(np.ndarray, await self._run(items, reading))
+
+    async def _run(self, items: Items, reading: Reading) -> list[Answer]:
+        futures = self._batcher.submit(
+            items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
+        )
+        reading.admitted = True  # a document that was let in is not refused half-way
+        return await all_or_none(futures)
+
+
+def _of_kind(kind: type[T], answers: Sequence[object]) -> list[T]:
+    """Return the answers; TypeError if one is of another kind, because its lane belongs to the other model."""
+    found = [answer for answer in answers if isinstance(answer, kind)]
+    if len(found) != len(answers):
+        raise TypeError(f"a run gave something else than {kind.__name__}")
+    return found

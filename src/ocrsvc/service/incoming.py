@@ -1,0 +1,48 @@
+"""What both reading routes do before they read: take a place, receive the body, check the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from starlette.requests import Request
+
+from ocrsvc.service import parameters, uploads
+from ocrsvc.service.parameters import Parameters
+from ocrsvc.service.state import service_of
+from ocrsvc.service.uploads import Limits, Picture
+
+
+class Incoming(NamedTuple):
+    """The pictures of a request, as they came, and its checked parameters."""
+
+    pictures: tuple[Picture, ...]
+    parameters: Parameters
+
+
+@asynccontextmanager
+async def incoming(request: Request, *, names: Sequence[str], limits: Limits) -> AsyncIterator[Incoming]:
+    """Receive a request; it counts against the request limit, and its files are kept, until the block ends.
+
+    ``names`` are the form fields and JSON members that may hold pictures. Raises Unavailable before the models are
+    loaded, Saturated at the request limit, and what uploads.receive and parameters.parse raise.
+    """
+    service = service_of(request)
+    service.check_ready()
+    with service.request_limit.enter() as received:
+        upload = await uploads.receive(
+            request, names=names, limits=limits, received=received, pool=service.pool
+        )
+        try:
+            received.begin()
+            checked = parameters.parse(
+                request.query_params,
+                upload.fields,
+                request.headers,
+                models=[manifest.name for manifest in service.manifests],
+                deadline_seconds=service.settings.deadline_seconds,
+            )
+            yield Incoming(upload.pictures, checked)
+        finally:
+            await upload.close()
