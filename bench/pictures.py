@@ -11,7 +11,7 @@ import numpy as np
 from peers.recogniser import Picture
 
 from ocrsvc.diagnosis import evaluation
-from ocrsvc.pages.decoding import decode
+from ocrsvc.pages import decoding
 from ocrsvc.pages.kinds import sniff
 from ocrsvc.pages.source import Limits
 
@@ -64,4 +64,4 @@ def jpeg(picture: Picture) -> bytes:
 
 
 def _decoded(content: bytes) -> Picture:
-    return next(decode(content, Limits())).pixels
+    return next(decoding.decode(content, Limits())).pixels
