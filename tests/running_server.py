@@ -89,7 +89,7 @@ def launch(folder: Path, *, command: Sequence[str] = SERVE, **settings: object) 
     """
     log_path = folder / "server.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OCRSVC_")}
-    chosen = {"model": model_name(), "host": "127.0.0.1", "port": 0, "tune": False, **settings}
+    chosen = {"model": model_name(), "host": "127.0.0.1", "port": 0, **settings}
     environment |= {f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items()}
     with log_path.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)

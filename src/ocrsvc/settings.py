@@ -56,7 +56,6 @@ class Settings(BaseSettings):
     )
     run_threads: int = Field(1, ge=1, le=256, description="Threads that share one run of a model.")
     arena: bool = Field(True, description="Whether ONNX Runtime reuses memory between runs.")
-    tune: bool = Field(True, description="Whether serve and read use the settings that `ocrsvc tune` found.")
     decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode images and cut out lines.")
     decode_processes: int = Field(
         2,

@@ -98,7 +98,7 @@ def test_version_is_quick_and_loads_nothing_heavy() -> None:
 
 def test_help_teaches() -> None:
     out, _ = run("--help")
-    commands = ("serve", "read", "models", "tune", "bench", "doctor", "evaluate", "train")
+    commands = ("serve", "read", "models", "bench", "doctor", "evaluate", "train")
     assert all(command in out.decode() for command in commands)
     for command in commands[:-1]:
         out, _ = run(command, "--help")

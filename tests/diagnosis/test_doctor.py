@@ -10,11 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ocrsvc.diagnosis import configuration, doctor, tuned
-from ocrsvc.diagnosis.choice import Figure
-from ocrsvc.diagnosis.tuned import KNOBS as KNOB_NAMES
-from ocrsvc.diagnosis.tuned import Candidate, Record, Step
-from ocrsvc.machine.cpu import Cpu, inspect
+from ocrsvc.diagnosis import configuration, doctor, explanation
+from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.registry import Registry, default_models_dir
 from ocrsvc.settings import Settings
 
@@ -108,67 +105,20 @@ def test_threads_of_cores_and_nodes_are_told() -> None:
 
 # --- where each choice comes from ---
 
-KNOBS = [f"choice {name}" for name in KNOB_NAMES]
 
-
-def test_without_tuning_every_choice_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCRSVC_CACHE_DIR", str(tmp_path))
+def test_every_choice_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCRSVC_T_MAX_MS", "33")
-    sourced = configuration.load_tuned(workers=3)
+    sourced = configuration.load_sourced(workers=3, model=None)
     checks = by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
-    assert list(checks) == ["tuning", *KNOBS]
-    assert "ocrsvc tune" in checks["tuning"].found
+    assert list(checks) == [f"choice {name}" for name in explanation.DEFAULTS]
     assert checks["choice precision"].found.startswith("int8 (default): ")
     assert checks["choice workers"].found == "3 (flag): --workers"
     assert checks["choice t_max_ms"].found == "33.0 (environment): OCRSVC_T_MAX_MS"
     assert all(check.status == "ok" and check.found for check in checks.values())
 
 
-def tuned_here(*steps: Step) -> Path:
-    settings = Settings()
-    key = tuned.key_of(Registry(settings).spec(settings.model), inspect())
-    return tuned.store(tuned.folder_of(settings), Record(key, "2026-11-21T12:00:00+00:00", 44.9, 0.98, steps))
-
-
-def test_tuned_choices_show_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCRSVC_CACHE_DIR", str(tmp_path))
-    base, better = Figure(100.0, 0.0, 0.0, 7), Figure(108.0, 0.081, 0.012, 7)
-    path = tuned_here(
-        Step(
-            (Candidate({"arena": True}, base), Candidate({"arena": False}, Figure(99.0, -0.01, 0.02, 7))), 0
-        ),
-        Step((Candidate({"t_max_ms": 40.0}, base), Candidate({"t_max_ms": 80.0}, better)), 1),
-        Step(
-            (
-                Candidate({"workers": 2, "run_threads": 1}, base),
-                Candidate({"workers": 1, "run_threads": 2}, Figure(0.0, 0.0, 0.0, 0)),
-            ),
-            0,
-        ),
-    )
-
-    def found(**flags: object) -> dict[str, doctor.Check]:
-        sourced = configuration.load_tuned(**flags)
-        return by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
-
-    checks = found()
-    assert checks["tuning"].found == f"2026-11-21T12:00:00+00:00, in 44.9 s: {path}"
-    gained = "80.0 (tuned): 108.0 lines/s, +8.1% to 40.0 (noise 1.2%, 7 rounds)"
-    assert checks["choice t_max_ms"].found == gained
-    assert "best other False -1.0% (noise 2.0%, 7 rounds)" in checks["choice arena"].found
-    assert "no time to measure" in checks["choice workers"].found
-    assert found(tune=False)["tuning"].found == "ignored, as was asked for"
-    monkeypatch.setenv("OCRSVC_T_MAX_MS", "20")
-    assert found()["choice t_max_ms"].found == "20.0 (environment): OCRSVC_T_MAX_MS; tuned would be 80.0"
-
-    path.write_bytes(b"{}")
-    check = found()["tuning"]
-    assert (check.status, str(path) in check.found) == ("warning", True)
-    assert "ocrsvc tune" in check.advice
-
-
 def test_an_unknown_model_does_not_stop_the_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
-    sourced = configuration.load_tuned(model="gone")
+    sourced = configuration.load_sourced(model="gone")
     checks = by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
     assert checks["choice precision"].found.startswith("auto (default)")
 

@@ -17,14 +17,3 @@ def add_providers(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="execution providers in order, such as cuda,cpu (docs/providers.md)",
     )
-
-
-def add_no_tune(parser: argparse.ArgumentParser) -> None:
-    """Add ``--no-tune``, which sets ``tune`` to False; None without it."""
-    parser.add_argument(
-        "--no-tune",
-        action="store_false",
-        dest="tune",
-        default=None,
-        help="ignore the settings that `ocrsvc tune` found",
-    )

@@ -43,7 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run_report(options: argparse.Namespace) -> int:
     """Measure, print each row, write the file."""
-    settings = configuration.load_tuned(offline=True, model=options.model).settings
+    settings = configuration.load_offline(model=options.model)
     from ocrsvc.diagnosis import benchmark
     from ocrsvc.machine import cpu
     from ocrsvc.models import ppocr

@@ -14,8 +14,8 @@ from ocrsvc.commands import arguments
 from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
+    from ocrsvc.diagnosis.configuration import Sourced
     from ocrsvc.diagnosis.doctor import Check
-    from ocrsvc.diagnosis.tuned import Sourced
 
 EPILOG = """\
 examples:
@@ -41,15 +41,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--model", metavar="NAME", help="check as `serve --model NAME` would run")
     parser.add_argument("--workers", type=int, metavar="N", help="check as `serve --workers N` would run")
     arguments.add_providers(parser)
-    arguments.add_no_tune(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of lines")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every check; 1 if one of them is a problem."""
-    sourced = configuration.load_tuned(
-        model=options.model, workers=options.workers, providers=options.providers, tune=options.tune
+    sourced = configuration.load_sourced(
+        model=options.model, workers=options.workers, providers=options.providers
     )
     settings = sourced.settings
     done: list[Check] = []

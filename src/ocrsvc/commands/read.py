@@ -91,7 +91,6 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     arguments.add_providers(parser)
-    arguments.add_no_tune(parser)
     parser.set_defaults(run=run, error=parser.error)
 
 
@@ -110,17 +109,11 @@ def run(options: argparse.Namespace) -> int:
     if not sources:
         print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
         return 1
-    sourced = configuration.load_tuned(
-        offline=True,
-        model=options.model,
-        detector=options.detector,
-        providers=options.providers,
-        tune=options.tune,
+    settings = configuration.load_offline(
+        model=options.model, detector=options.detector, providers=options.providers
     )
-    settings = sourced.settings
-    for warning in (*configuration.unknown_variables(), sourced.found.warning):
-        if warning:
-            print(f"ocrsvc: {warning}", file=sys.stderr)
+    for warning in configuration.unknown_variables():
+        print(f"ocrsvc: {warning}", file=sys.stderr)
 
     from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.recognition.charsets import characters_of

@@ -50,7 +50,6 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--model", metavar="NAME", help="default recogniser, or a path to a model folder")
     arguments.add_detector(parser)
     arguments.add_providers(parser)
-    arguments.add_no_tune(parser)
     parser.add_argument(
         "--processes-per-numa-node",
         type=_count,
@@ -70,27 +69,23 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -> int:
-    sourced = configuration.load_tuned(
+    settings = configuration.load(
         host=options.host,
         port=options.port,
         workers=options.workers,
         model=options.model,
         detector=options.detector,
         providers=options.providers,
-        tune=options.tune,
     )
     if not sockets:  # where another service has the port, this fails in one line before models are loaded
-        _bound(sourced.settings.host, sourced.settings.port).close()
+        _bound(settings.host, settings.port).close()
     from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
 
     logging.config.dictConfig(logging_configuration())
-    for warning in (*configuration.unknown_variables(), sourced.found.warning):
-        if warning:
-            logger.warning(warning)
-    if tuned := {name: getattr(sourced.settings, name) for name in sourced.tuned}:
-        logger.info("tuned", extra=tuned)
-    serve(sourced.settings, sockets)
+    for warning in configuration.unknown_variables():
+        logger.warning(warning)
+    serve(settings, sockets)
     return 0
 
 

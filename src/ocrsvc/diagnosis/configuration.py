@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ocrsvc.diagnosis.tuned import Origin, Sourced
     from ocrsvc.settings import Settings
+
+Origin = Literal["default", "environment", "flag"]
 
 # A command reads the user's own files and nobody waits behind them: limits made for a public service only get
 # in the way. What the user sets in the environment still holds.
@@ -73,33 +75,24 @@ def load_offline(**arguments: Any) -> Settings:
     return settings.model_copy(update=relaxed)
 
 
-def load_tuned(*, offline: bool = False, **arguments: Any) -> Sourced:
-    """Return the settings with what `ocrsvc tune` has found on this machine in the place of defaults.
+@dataclass(frozen=True, slots=True)
+class Sourced:
+    """The settings in force, and where the value of each comes from."""
 
-    What is set explicitly wins; ``tune=False`` leaves all defaults in place. ``offline`` as load_offline does it.
-    """
-    from ocrsvc.diagnosis import tuned
+    settings: Settings
+    origins: Mapping[str, Origin]
 
-    given = {name: value for name, value in arguments.items() if value is not None}
-    settings = load(**given)
+
+def load_sourced(**arguments: Any) -> Sourced:
+    """Return the settings as ``load`` does, with the origin of each."""
+    given = {name for name, value in arguments.items() if value is not None}
+    settings = load(**arguments)
     explicit = settings.model_fields_set
     origins: dict[str, Origin] = {
         name: "flag" if name in given else "environment" if name in explicit else "default"
         for name in type(settings).model_fields
     }
-    found = tuned.look_up(settings) if settings.tune else tuned.Found()
-    if found.record is not None:
-        chosen = tuned.usable(found.record, explicit)
-        try:
-            settings = load(**given, **chosen)
-            origins |= dict.fromkeys(chosen, "tuned")
-        except InvalidSettings as error:
-            warning = f"{found.path} is not what `ocrsvc tune` writes ({error}): using defaults"
-            found = replace(found, record=None, warning=warning)
-    if offline:
-        relaxed = {name: value for name, value in OFFLINE.items() if origins[name] == "default"}
-        settings = settings.model_copy(update=relaxed)
-    return tuned.Sourced(settings, origins, found)
+    return Sourced(settings, origins)
 
 
 def _hint(value: object) -> str:

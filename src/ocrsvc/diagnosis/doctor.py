@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ocrsvc import __version__
 from ocrsvc.diagnosis import explanation
-from ocrsvc.diagnosis.tuned import Sourced
+from ocrsvc.diagnosis.configuration import Sourced
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models import ppocr
@@ -161,15 +161,13 @@ def in_force(settings: Settings) -> Check:
 
 
 def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
-    """What is known from `ocrsvc tune`, then every setting that can be tuned with where its value comes from."""
-    found, advice = explanation.tuning(sourced.found, sourced.settings)
-    yield Check("tuning", "warning" if sourced.found.warning else "ok", found, advice)
+    """Explain every setting that decides speed: its value, where it comes from and the reason."""
     try:
         spec = registry.spec(sourced.settings.model)
     except OcrError:
         spec = None  # models() says so
     for each in explanation.explain(sourced, cpu, spec):
-        yield Check(f"choice {each.name}", "ok", f"{each.value} ({each.origin}): {each.because}")
+        yield Check(f"choice {each.name}", "ok", f"{each.value} ({each.origin}): {each.reason}")
 
 
 async def self_test(settings: Settings) -> list[Check]:

@@ -22,7 +22,7 @@ _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", 
 # 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions/0017).
 _INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 # What tells processors apart whose model name is the same, as virtual machines show them, or that have none (ARM).
-_SIGNATURE = ("vendor_id", "cpu family", "model", "stepping", "CPU implementer", "CPU variant", "CPU part")
+_ARM_NAME = ("CPU implementer", "CPU variant", "CPU part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,6 @@ class Cpu:
     quota: float | None
     effective: int
     flags: frozenset[str]
-    signature: str = ""
     physical: int | None = None
     nodes: int = 1
 
@@ -62,7 +61,7 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collectio
         limits.append(int(quota))
     if cores is not None:
         limits.append(cores)
-    model, signature, flags = _cpuinfo(root)
+    model, flags = _cpuinfo(root)
     return Cpu(
         architecture=platform.machine(),
         model=model,
@@ -70,7 +69,6 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collectio
         quota=quota,
         effective=max(1, min(limits)),
         flags=flags & (_X86 | _ARM),
-        signature=signature,
         physical=_physical(root, available),
         nodes=len(numa_nodes(root, available)),
     )
@@ -118,8 +116,8 @@ def numbers(listed: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def _cpuinfo(root: Path) -> tuple[str, str, frozenset[str]]:
-    """(model name, signature, flags) of the first processor in /proc/cpuinfo; x86 says flags, ARM Features.
+def _cpuinfo(root: Path) -> tuple[str, frozenset[str]]:
+    """Return (model name, flags) of the first processor in /proc/cpuinfo; x86 says flags, ARM Features.
 
     ARM has no model names there, only numbers of who made which part: then those are the name.
     """
@@ -127,7 +125,6 @@ def _cpuinfo(root: Path) -> tuple[str, str, frozenset[str]]:
     for line in text(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         first.setdefault(key.strip(), value.strip())
-    signature = " ".join(first[key] for key in _SIGNATURE if first.get(key))
-    part = [f"{key.removeprefix('CPU ')} {first[key]}" for key in _SIGNATURE[4:] if first.get(key)]
+    part = [f"{key.removeprefix('CPU ')} {first[key]}" for key in _ARM_NAME if first.get(key)]
     flags = first.get("flags") or first.get("Features") or ""
-    return first.get("model name") or " ".join(part), signature, frozenset(flags.split())
+    return first.get("model name") or " ".join(part), frozenset(flags.split())
