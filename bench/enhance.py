@@ -41,7 +41,15 @@ def squeezed(image: Pixels, height: int) -> Pixels:
 
 
 def boxed(image: Pixels, height: int) -> Pixels:
-    return enhance.letterbox(image, height, FIXED_WIDTH)
+    """Return the picture scaled to fit, its aspect kept, at the left of a gray canvas of the fixed width."""
+    scale = min(height / image.shape[0], FIXED_WIDTH / image.shape[1])
+    size = (
+        max(1, min(FIXED_WIDTH, round(image.shape[1] * scale))),
+        max(1, min(height, round(image.shape[0] * scale))),
+    )
+    canvas = np.full((height, FIXED_WIDTH, 3), 127, dtype=np.uint8)
+    canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+    return canvas
 
 
 VARIANTS: dict[str, Callable[[Pixels, int], Pixels]] = {

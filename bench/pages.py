@@ -25,7 +25,7 @@ import machine
 import report
 
 from ocrsvc.diagnosis import evaluation
-from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.settings import Settings
 
@@ -154,7 +154,7 @@ class Engine:
 async def serve_ours(engine: str) -> None:
     model, _, detector = engine.partition("+")
     settings = Settings(model=model, detector=detector or None, deadline_seconds=3600, max_queue_seconds=3600)
-    reader = open_reader(settings)
+    reader = Reader(settings)
     await reader.start()
     gate = asyncio.Semaphore(IN_FLIGHT)
 

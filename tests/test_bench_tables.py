@@ -13,6 +13,7 @@ from typing import Any
 import batch_table
 import cells
 import claims
+import enhance
 import events
 import load
 import memory
@@ -247,3 +248,16 @@ def test_a_plot_without_matplotlib_names_it(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(SystemExit, match="pip install matplotlib"):
         report.plot(tmp_path / "out.svg", [], x="", title="")
+
+
+@pytest.mark.parametrize("shape", [(48, 100), (24, 400), (96, 50), (1, 1), (500, 1)])
+def test_fitting_into_a_fixed_width_keeps_the_aspect(shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), 10, np.uint8)
+    after = enhance.boxed(image, 32)
+    assert after.shape == (32, enhance.FIXED_WIDTH, 3)
+    rows, columns = np.nonzero(after[:, :, 0] == 10)
+    assert (rows.min(), columns.min()) == (0, 0)
+    high, wide = rows.max() + 1, columns.max() + 1
+    scale = min(32 / shape[0], enhance.FIXED_WIDTH / shape[1])
+    assert (high, wide) == pytest.approx((max(1, scale * shape[0]), max(1, scale * shape[1])), abs=0.5)
+    assert (after == 10).all(axis=2).sum() == high * wide

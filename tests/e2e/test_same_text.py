@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from available import model_name
 
-from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Line
 from ocrsvc.settings import Settings
@@ -24,7 +24,7 @@ async def test_fifty_requests_at_once_read_as_each_alone(
     texts = ["".join(WORDS[(i * 3 + j) % len(WORDS)] for j in range(1 + i % 4)) + str(i) for i in range(50)]
     pictures = [png(draw_line(text)) for text in texts]
     options = ReadOptions(mode="line")
-    reader = open_reader(Settings(model=model_name(), workers=3, t_max_ms=500))
+    reader = Reader(Settings(model=model_name(), workers=3, t_max_ms=500))
     await reader.start(warm=False)
     try:
         busy = await asyncio.gather(*(reader.read(picture, options) for picture in pictures))

@@ -14,7 +14,7 @@ from ocrsvc.diagnosis import doctor
 from ocrsvc.errors import UnusableProvider
 from ocrsvc.machine import cpu
 from ocrsvc.models.providers import CPU, choose, gains_from_int8
-from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.settings import Settings
 
@@ -80,7 +80,7 @@ def test_the_doctor_tells_what_runs(tmp_path: Path) -> None:
     told = {}
     for providers in ("cpu", "cuda,cpu"):
         settings = Settings(model=str(tmp_path / "tiny"), providers=providers)
-        reader = open_reader(settings)
+        reader = Reader(settings)
         reader.sessions.open_recogniser(settings.model)
         check = doctor.providers(reader, settings)
         told[providers] = (check.status, CPU in check.found)

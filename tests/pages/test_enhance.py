@@ -87,16 +87,3 @@ def test_names_are_checked() -> None:
     with pytest.raises(InvalidParameter) as caught:
         enhance.parse("clahe,blur")
     assert caught.value.extra["known"] == list(enhance.STEPS)
-
-
-@pytest.mark.parametrize("shape", [(48, 100), (24, 400), (96, 50), (1, 1), (500, 1)])
-def test_letterbox_keeps_the_aspect(shape: tuple[int, int]) -> None:
-    image = np.full((*shape, 3), 10, np.uint8)
-    after = enhance.letterbox(image, 32, 160)
-    assert after.shape == (32, 160, 3)
-    rows, columns = np.nonzero(after[:, :, 0] == 10)
-    assert (rows.min(), columns.min()) == (0, 0)
-    high, wide = rows.max() + 1, columns.max() + 1
-    scale = min(32 / shape[0], 160 / shape[1])
-    assert (high, wide) == pytest.approx((max(1, scale * shape[0]), max(1, scale * shape[1])), abs=0.5)
-    assert (after == 10).all(axis=2).sum() == high * wide

@@ -36,7 +36,7 @@ from ocrsvc.errors import (
     UnsupportedMedia,
 )
 from ocrsvc.models.registry import DETECTOR, Registry, default_models_dir
-from ocrsvc.reading.reader import Reader, open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.settings import Settings
@@ -57,7 +57,7 @@ def settings(models_dir: Path) -> Settings:
 
 @pytest.fixture
 async def reader(settings: Settings) -> AsyncIterator[Reader]:
-    made = open_reader(settings)
+    made = Reader(settings)
     await made.start()
     yield made
     await made.close(5)
@@ -104,7 +104,7 @@ async def test_an_idle_reader_gives_memory_back_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ocrsvc.reading.reader._IDLE_SECONDS", 0.02)
-    made = open_reader(settings)
+    made = Reader(settings)
     await made.start()
     loop, given = asyncio.get_running_loop(), asyncio.Semaphore(0)
     give_back = made.sessions.detector.give_back
@@ -199,7 +199,7 @@ async def test_a_calibrated_model_tells_probabilities(models_dir: Path, settings
 
 
 async def _read(settings: Settings, data: bytes, options: ReadOptions) -> Document:
-    made = open_reader(settings)
+    made = Reader(settings)
     await made.start(warm=False)
     document = await made.read(data, options)
     await made.close(5)
@@ -207,13 +207,13 @@ async def _read(settings: Settings, data: bytes, options: ReadOptions) -> Docume
 
 
 async def test_steps_of_the_settings_are_done(settings: Settings) -> None:
-    made = open_reader(settings.model_copy(update={"enhance": "adaptive"}))
+    made = Reader(settings.model_copy(update={"enhance": "adaptive"}))
     await made.start(warm=False)
     plain = tiny_model.draw("555")
     assert (await made.read(png(plain), LINE)).text != "555"
     await made.close(5)
     with pytest.raises(InvalidParameter):
-        open_reader(settings.model_copy(update={"enhance": "magic"}))
+        Reader(settings.model_copy(update={"enhance": "magic"}))
 
 
 # --- bad input ---
@@ -235,7 +235,7 @@ async def test_steps_of_the_settings_are_done(settings: Settings) -> None:
 async def test_wrong_input_is_refused_and_does_no_harm(
     settings: Settings, data: bytes, options: dict[str, Any], error: type[Exception]
 ) -> None:
-    made = open_reader(settings.model_copy(update={"max_image_pixels": 1_000_000}))
+    made = Reader(settings.model_copy(update={"max_image_pixels": 1_000_000}))
     await made.start(warm=False)
     with pytest.raises(error):
         await made.read(data, ReadOptions(mode="line", **options))
@@ -294,7 +294,7 @@ async def test_only_a_few_pages_are_in_memory(reader: Reader, monkeypatch: pytes
 
 
 async def test_a_bad_page_fails_the_document_and_leaves_nothing_behind(settings: Settings) -> None:
-    made = open_reader(settings.model_copy(update={"max_image_pixels": 20_000}))
+    made = Reader(settings.model_copy(update={"max_image_pixels": 20_000}))
     await made.start(warm=False)
     large = np.zeros((200, 200, 3), np.uint8)
     with pytest.raises(TooManyPixels):
@@ -344,7 +344,7 @@ async def test_a_late_reading_fails_in_time(reader: Reader, monkeypatch: pytest.
 
 
 async def test_a_full_queue_refuses_at_the_door(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = open_reader(settings.model_copy(update={"max_queue_seconds": 0.01}))
+    made = Reader(settings.model_copy(update={"max_queue_seconds": 0.01}))
     await made.start()
     run = made.sessions.run
 
@@ -374,7 +374,7 @@ async def test_a_failing_engine_is_an_engine_failure(reader: Reader, monkeypatch
 
 
 async def test_before_start_and_after_close(settings: Settings) -> None:
-    made = open_reader(settings)
+    made = Reader(settings)
     assert not made.ready
     assert not made.alive
     with pytest.raises(Unavailable):
@@ -412,7 +412,7 @@ async def test_a_broken_model_stops_the_start(
         weights.unlink()
     else:
         weights.write_bytes({"flipped": bytes(content), "empty": b"", "no onnx": b"hello"}[damage])
-    made = open_reader(settings)
+    made = Reader(settings)
     with pytest.raises(CorruptModel):
         await made.start()
     assert not made.ready
@@ -420,7 +420,7 @@ async def test_a_broken_model_stops_the_start(
 
 
 async def test_an_unknown_default_model_stops_the_start(settings: Settings) -> None:
-    made = open_reader(settings.model_copy(update={"model": "nonesuch"}))
+    made = Reader(settings.model_copy(update={"model": "nonesuch"}))
     with pytest.raises(UnknownModel, match="tiny"):
         await made.start()
     await made.close(0)
@@ -439,7 +439,7 @@ def real() -> Settings:
 
 
 async def test_a_drawn_receipt_is_read_in_order(real: Settings, draw_page: Callable[..., DrawnPage]) -> None:
-    made = open_reader(real)
+    made = Reader(real)
     await made.start(warm=False)
     page = draw_page()
     document = await made.read(png(page.image))
@@ -465,7 +465,7 @@ async def test_a_photograph_too_large_for_the_memory_is_read_smaller_in_its_own_
     Image.fromarray(np.ascontiguousarray(page.image[:, :, ::-1])).save(buffer, "JPEG", quality=90)
     documents = []
     for most in (None, width * height):  # bytes: a quarter of what it takes
-        made = open_reader(real.model_copy(update={"max_decode_bytes": most}))
+        made = Reader(real.model_copy(update={"max_decode_bytes": most}))
         await made.start(warm=False)
         documents.append(await made.read(buffer.getvalue()))
         await made.close(5)
@@ -480,7 +480,7 @@ async def test_a_photograph_too_large_for_the_memory_is_read_smaller_in_its_own_
 async def test_lines_beyond_the_limits_are_left_out_and_counted(
     real: Settings, draw_page: Callable[..., DrawnPage]
 ) -> None:
-    made = open_reader(real.model_copy(update={"max_page_lines": 3, "max_request_lines": 5}))
+    made = Reader(real.model_copy(update={"max_page_lines": 3, "max_request_lines": 5}))
     await made.start(warm=False)
     page = draw_page().image
     whole = await made.read(tiff(page, page, page))
@@ -496,7 +496,7 @@ async def test_lines_beyond_the_limits_are_left_out_and_counted(
 async def test_a_tilted_page_and_a_rotated_photo_read_the_same(
     real: Settings, draw_page: Callable[..., DrawnPage]
 ) -> None:
-    made = open_reader(real)
+    made = Reader(real)
     await made.start(warm=False)
     lines = ("上海好又多超市", "收银小票 RECEIPT", "谢谢惠顾 Thank you")
     tilted = await made.read(png(draw_page(lines, angle=7.0, noise=4.0).image))
@@ -513,7 +513,7 @@ async def test_a_tilted_page_and_a_rotated_photo_read_the_same(
 
 async def test_a_very_long_line_is_read_whole(real: Settings, draw_line: Callable[..., Picture]) -> None:
     text = "".join(f"第{i}段文字，" for i in range(10, 40))
-    made = open_reader(real)
+    made = Reader(real)
     await made.start(warm=False)
     document = await made.read(png(draw_line(text, size=32)), LINE)
     assert document.text.replace(",", "，").replace(" ", "") == text
@@ -521,7 +521,7 @@ async def test_a_very_long_line_is_read_whole(real: Settings, draw_line: Callabl
 
 
 async def test_modes_agree_on_a_word(real: Settings, draw_line: Callable[..., Picture]) -> None:
-    made = open_reader(real)
+    made = Reader(real)
     await made.start(warm=False)
     data = png(draw_line("谢谢惠顾", size=60, margin=40))
     for mode in ("page", "auto"):

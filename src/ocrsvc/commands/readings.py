@@ -35,9 +35,9 @@ async def opened(settings: Settings, *, warm: bool = False) -> AsyncIterator[Rea
     ``warm`` runs every shape once before, which only pays where times are measured: one file is read sooner
     without.
     """
-    from ocrsvc.reading.reader import open_reader
+    from ocrsvc.reading.reader import Reader
 
-    reader = open_reader(settings)
+    reader = Reader(settings)
     try:
         await reader.start(warm=warm)
         yield reader

@@ -22,7 +22,7 @@ from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU
 from ocrsvc.pages.source import Pixels
-from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.settings import Precision, Settings
@@ -120,7 +120,7 @@ def _runs(work: Callable[[], object], seconds: float) -> list[float]:
 
 async def _pages(settings: Settings, seconds: float) -> dict[str, Any]:
     """A drawn page of 24 lines, PNG, from bytes to text: one at a time, then as many at a time as there are workers."""
-    reader = open_reader(settings)
+    reader = Reader(settings)
     page, options = draw(PAGE), ReadOptions(mode="page")
     try:
         await reader.start()

@@ -172,11 +172,11 @@ def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
 
 async def self_test(settings: Settings) -> list[Check]:
     """Draw a line and a page, read both, compare."""
-    from ocrsvc.reading.reader import open_reader
+    from ocrsvc.reading.reader import Reader
     from ocrsvc.reading.reading import ReadOptions
 
     begun = time.perf_counter()
-    reader = open_reader(settings)
+    reader = Reader(settings)
     checks = []
     try:
         await reader.start(warm=False)  # the readings below run what matters

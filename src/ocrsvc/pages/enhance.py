@@ -100,18 +100,6 @@ def apply(image: Pixels, names: Sequence[str]) -> Pixels:
     return image
 
 
-def letterbox(image: Pixels, height: int, width: int, pad_value: int = 127) -> Pixels:
-    """The picture at this size with its aspect kept: scaled to fit, at the left, the rest ``pad_value``."""
-    scale = min(height / image.shape[0], width / image.shape[1])
-    size = (
-        max(1, min(width, round(image.shape[1] * scale))),
-        max(1, min(height, round(image.shape[0] * scale))),
-    )
-    canvas = np.full((height, width, 3), pad_value, dtype=np.uint8)
-    canvas[: size[1], : size[0]] = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-    return canvas
-
-
 def _gray(image: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 

@@ -46,7 +46,7 @@ _IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back
 
 
 class Reader:
-    """Reads pictures and documents; made by ``open_reader``. All methods belong to one event loop."""
+    """Reads pictures and documents once ``start`` has loaded the models. All methods belong to one event loop."""
 
     def __init__(self, settings: Settings, observer: Observer | None = None) -> None:
         self.settings = settings
@@ -234,8 +234,3 @@ class Reader:
             return loaded
         async with self._opening:
             return await self.decoder.run(self.sessions.open_recogniser, name)
-
-
-def open_reader(settings: Settings, observer: Observer | None = None) -> Reader:
-    """A reader for these settings; ``await reader.start()`` loads its models."""
-    return Reader(settings, observer)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from ocrsvc import __version__
-from ocrsvc.reading.reader import open_reader
+from ocrsvc.reading.reader import Reader
 from ocrsvc.service import assets, problems, schemas
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes
@@ -23,7 +23,7 @@ DESCRIPTION = (
 
 
 def create_app(
-    settings: Settings, reader_factory: ReaderFactory = open_reader, *, load_first: bool = False
+    settings: Settings, reader_factory: ReaderFactory = Reader, *, load_first: bool = False
 ) -> FastAPI:
     """Return the application; its lifespan loads the models while /livez and /readyz already answer.
 

