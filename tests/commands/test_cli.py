@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(120)
 
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OCRSVC_")}
-    return {**kept, "OCRSVC_MODEL": model_name(), "OCRSVC_TUNE": "false"}
+    return {**kept, "OCRSVC_MODEL": model_name()}
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", status: int = 0, **variables: str) -> tuple[bytes, str]:
