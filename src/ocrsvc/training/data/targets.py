@@ -74,7 +74,7 @@ def recase(label: str, reading: str) -> str:
 
 
 class Truths:
-    """Judges lines by their label and the teacher's best path over our charset."""
+    """Targets of lines, from their labels and the teacher's best path over our charset."""
 
     def __init__(self, charset: str, head: Head) -> None:
         self.charset = charset

@@ -16,7 +16,7 @@ _BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]
 
 
 class Camera:
-    """Applies random degradations to pictures, drawn from ``rng`` and ``noise``."""
+    """Random degradations of pictures, drawn from ``rng`` and ``noise``."""
 
     def __init__(self, rng: random.Random, noise: np.random.Generator) -> None:
         self.rng = rng

@@ -50,7 +50,7 @@ class Card:
 
 
 class Cards:
-    """Draws embossed numbers with the faces of ``library`` or with strokes."""
+    """Generator of embossed numbers, in the faces of ``library`` or from strokes."""
 
     def __init__(self, library: Library, rng: random.Random, noise: np.random.Generator) -> None:
         self.rng = rng

@@ -57,7 +57,7 @@ def wide(text: str) -> list[bool]:
 
 
 class Glyphs:
-    """Draws texts with the faces of ``library``; without ``worn``, print has no defects."""
+    """Generator of the ink of texts in the faces of ``library``; without ``worn``, print has no defects."""
 
     def __init__(
         self, library: Library, rng: random.Random, noise: np.random.Generator, *, worn: bool = True

@@ -19,7 +19,7 @@ Colour = NDArray[np.float32]  # [3] BGR, 0 to 255
 
 
 class Paper:
-    """Draws backgrounds of lines from ``rng`` and ``noise``; ``glyphs`` draws neighbouring lines."""
+    """Generator of the surroundings of lines; ``glyphs`` draws neighbouring lines."""
 
     def __init__(
         self, library: Library, rng: random.Random, noise: np.random.Generator, glyphs: Glyphs

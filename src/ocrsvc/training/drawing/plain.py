@@ -18,7 +18,7 @@ from ocrsvc.training.drawing.fonts import Face, Library
 
 
 class Plain:
-    """Draws random strings of ``characters``; ValueError if no face of the library has all of them."""
+    """Generator of random strings of ``characters``; ValueError if no face of the library has all of them."""
 
     def __init__(self, library: Library, characters: str, seed: int) -> None:
         self.characters = characters

@@ -36,7 +36,7 @@ class Plate:
 
 
 class Plates:
-    """Draws number plates with the faces of ``library``."""
+    """Generator of number plates in the faces of ``library``."""
 
     def __init__(self, library: Library, rng: random.Random) -> None:
         self.library = library

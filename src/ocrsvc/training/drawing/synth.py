@@ -22,7 +22,7 @@ from ocrsvc.training.drawing.plates import PLATE, Plates
 
 
 class Synthesiser:
-    """Draws line images; deterministic for a seed."""
+    """Generator of line images; deterministic for a seed."""
 
     def __init__(self, library: Library, seed: int) -> None:
         self.library = library

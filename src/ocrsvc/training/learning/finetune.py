@@ -88,7 +88,7 @@ def hold(line: Line) -> Line:
 
 
 class Extractor:
-    """Computes the features, embeddings and classes of lines with the net before training."""
+    """Features, embeddings and classes of lines, computed with the net before training."""
 
     def __init__(self, net: Crnn, truths: Truths, form: InputSpec) -> None:
         self.net, self.truths, self.form = net, truths, form

@@ -23,7 +23,7 @@ class Report:
 
 
 class Meter:
-    """Formats reports; ``clock`` returns seconds, as ``time.monotonic``."""
+    """Formatter of reports; ``clock`` returns seconds, as ``time.monotonic``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock

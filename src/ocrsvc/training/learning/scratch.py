@@ -164,7 +164,7 @@ def _has_amx() -> bool:
 
 
 class Reader:
-    """Computes logits, loss and score of batches on one device."""
+    """Logits, loss and score of batches, computed on one device."""
 
     def __init__(self, charset: str, device: str) -> None:
         self.charset = charset

@@ -168,7 +168,7 @@ class Attention(nn.Module):
         self.project = nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,T,D] -> [N,T,D]."""
+        """Map [N,T,D] to [N,T,D]."""
         rows, frames, width = x.shape
         size = width // self.HEADS
         heads = self.query_key_value(self.first_norm(x)).reshape(rows, frames, 3, self.HEADS, size)
@@ -189,7 +189,7 @@ class Recurrent(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,T,D] -> [N,T,D]."""
+        """Map [N,T,D] to [N,T,D]."""
         y, _ = self.lstm(x)
         added: Tensor = x + self.project(y)
         return added

@@ -21,7 +21,7 @@ LOOKED_AT = 1 << 18  # sampled values of an activation to find its range from
 
 
 class Rounder:
-    """Rounds a tensor to 256 steps over a moving average of its range; used as a module's hook.
+    """Rounding of a tensor to 256 steps over a moving average of its range; used as a module's hook.
 
     The range covers ``PERCENTILE`` of the values, as in the INT8 graph. It is not updated without gradients.
     """

@@ -40,7 +40,7 @@ _ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime applies it to e
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    """Feeds padded batches of lines to ONNX Runtime's calibrator, all or a range at a time."""
+    """Padded batches of lines for ONNX Runtime's calibrator, all or a range at a time."""
 
     def __init__(self, batches: Iterable[NDArray[np.uint8]]) -> None:
         self.batches = list(batches)

@@ -68,7 +68,7 @@ def running_text(folders: Sequence[Path]) -> list[str]:
 
 
 class Corpus:
-    """Draws texts in the characters of ``charset``; deterministic for a seed.
+    """Generator of texts in the characters of ``charset``; deterministic for a seed.
 
     ``shares``: factors on how often a kind is drawn, by its name in ``kinds``. ValueError names a kind that is unknown
     or that the charset cannot write.

@@ -37,7 +37,7 @@ _RARE_PAIRS = (("「", "」"), ("『", "』"), ("【", "】"), ("〔", "〕"), (
 
 
 class Documents:
-    """Draws texts of documents from ``rng``; ``chinese`` and ``english`` are words by frequency."""
+    """Generator of texts of documents; ``chinese`` and ``english`` are words by frequency."""
 
     def __init__(
         self, rng: random.Random, english: Weighted, chinese: Weighted, figures: Figures, faker: Faker

@@ -42,7 +42,7 @@ def capitals(amount: int) -> str:
 
 
 class Figures:
-    """Draws texts with figures from ``rng``; ``english`` are the words beside them."""
+    """Generator of texts with figures; ``english`` are the words beside them."""
 
     def __init__(self, rng: random.Random, english: Weighted) -> None:
         self.rng = rng

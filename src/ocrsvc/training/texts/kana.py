@@ -14,7 +14,7 @@ _MOST = 20_000  # most frequent words
 
 
 class Kana:
-    """Draws Japanese texts from ``rng``, from words in ``allowed`` characters; some words have no kana."""
+    """Generator of Japanese texts from words in ``allowed`` characters; some words have no kana."""
 
     def __init__(self, rng: random.Random, seed: int, allowed: Set[str]) -> None:
         self.rng = rng

@@ -22,7 +22,7 @@ _REFERENCES = "附录 附件 第 类型 阶段 级别 表 图 方案 型号 Type
 
 
 class Signs:
-    """Draws texts with signs from ``rng``; ``label`` draws a short text, ``allowed`` are the characters to use."""
+    """Generator of texts with signs; ``label`` draws a short text, ``allowed`` are the characters to use."""
 
     def __init__(self, rng: random.Random, label: Callable[[], str], allowed: Set[str]) -> None:
         self.rng = rng

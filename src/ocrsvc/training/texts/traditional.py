@@ -19,7 +19,7 @@ _FIELDS = (
 
 
 class Traditional:
-    """Draws Traditional texts from ``rng``; ``simplified`` draw texts to convert, ``allowed`` are the charset."""
+    """Generator of Traditional texts; ``simplified`` draw texts to convert, ``allowed`` are the characters to use."""
 
     def __init__(
         self, rng: random.Random, seed: int, simplified: Sequence[Callable[[], str]], allowed: Set[str]

@@ -12,7 +12,7 @@ import wordfreq
 
 
 class Weighted:
-    """Draws items with probabilities proportional to ``counts``."""
+    """Items with drawing probabilities proportional to ``counts``."""
 
     def __init__(self, items: Sequence[str], counts: Sequence[float]) -> None:
         self.items = items
