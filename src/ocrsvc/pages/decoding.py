@@ -1,7 +1,7 @@
-"""Bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
+"""Decodes bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
 
-The kind is sniffed from the bytes, never taken from the client's word, and every limit is checked on the
-header before anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
+The kind is detected from the bytes, never from what the client says, and every limit is checked on the header before
+anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ocrsvc.pages.images import PictureSource, WebPSource
 from ocrsvc.pages.source import Allocate, Limits, PageImage, Source, fresh_bytes
 from ocrsvc.pages.tiff import TiffSource
 
-# Kind -> media type of all that is read, for messages and for what the service says about itself.
+# Media types of the supported kinds, for messages and for the service's description.
 ACCEPTED: Mapping[str, str] = MappingProxyType(
     {
         "JPEG": "image/jpeg",
@@ -30,11 +30,11 @@ ACCEPTED: Mapping[str, str] = MappingProxyType(
     }
 )
 _QUICK = ("JPEG", "PNG")
-_PDF_SEARCH_BYTES = 1024  # Acrobat accepts rubbish of this length before the header, and people send it
+_PDF_SEARCH_BYTES = 1024  # Acrobat accepts so many bytes before the header, and such files occur
 
 
 def sniff(data: bytes) -> str:
-    """The kind of these bytes, a key of ``ACCEPTED``; EmptyInput if there are none, else UnsupportedMedia."""
+    """Return the kind of these bytes, a key of ``ACCEPTED``; raises EmptyInput or UnsupportedMedia."""
     if not data:
         raise EmptyInput("There are no bytes to read: send a picture or a PDF.")
     head = data[:16]
@@ -48,7 +48,7 @@ def sniff(data: bytes) -> str:
         return "GIF"
     if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
         return "TIFF"
-    # Two letters alone would take any text that begins with BM: the reserved fields must be zero too.
+    # The reserved fields must be zero too, because any text may begin with BM.
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
         return "BMP"
     if b"%PDF-" in data[:_PDF_SEARCH_BYTES]:
@@ -62,15 +62,15 @@ def sniff(data: bytes) -> str:
 def open_source(
     data: bytes, limits: Limits, pages: str | None = None, *, allocate: Allocate = fresh_bytes
 ) -> Source:
-    """The input behind these bytes, its header checked against the limits, nothing decoded yet.
+    """Open an input and check its header against the limits; nothing is decoded yet.
 
-    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory for a
-    decoded page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages;
-    InvalidParameter for a wrong ``pages``.
+    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` returns memory for a decoded
+    page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
+    wrong ``pages``.
     """
     kind = sniff(data)
     if kind == "PDF":
-        from ocrsvc.pages.pdf import PdfSource  # only here: the service itself needs no PDFium
+        from ocrsvc.pages.pdf import PdfSource  # imported here because the service process needs no PDFium
 
         return PdfSource(data, limits, pages, allocate)
     if kind == "TIFF":
@@ -81,7 +81,7 @@ def open_source(
 
 
 def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source | None:
-    """As ``open_source``, for a JPEG or PNG that is decoded in well under a second; None for everything else."""
+    """Open a JPEG or PNG that is decoded in well under a second, as ``open_source``; None for everything else."""
     if (kind := sniff(data)) not in _QUICK:
         return None
     source = PictureSource(data, kind, limits, pages)
@@ -92,7 +92,7 @@ def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source 
 
 
 def decode(data: bytes, limits: Limits, pages: str | None = None) -> Iterator[PageImage]:
-    """All selected pages, one after the other; raises what ``open_source`` and ``Source.page`` raise."""
+    """Yield the selected pages one by one; raises as ``open_source`` and ``Source.page``."""
     source = open_source(data, limits, pages)
     try:
         for number in source.numbers:
