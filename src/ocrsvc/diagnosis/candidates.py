@@ -1,4 +1,4 @@
-"""What ``ocrsvc tune`` measures against the defaults of a machine, and what each candidate has to bring."""
+"""Candidate settings that ``ocrsvc tune`` compares with the defaults, and the least gain of each."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.settings import Precision, Settings
 
-# What a candidate must bring at least, as a share of the default's lines/s, for what else it costs.
-_LEAST_GAIN = 0.03  # being no default
-_LEAST_GAIN_ARENA = 0.10  # without the arena memory ends in holes and more of it (docs/decisions/0007)
-# Batches twice as long make everybody else wait twice as long; shorter ones cost nothing but their overhead.
+# Least gains to replace the default, as shares of its lines/s.
+_LEAST_GAIN = 0.03  # without other costs
+_LEAST_GAIN_ARENA = 0.10  # without the arena, memory grows and fragments (docs/decisions/0007)
+# Values and their least gains: batches that take longer make other requests wait longer.
 _T_MAX_MS = ((20.0, 0.03), (80.0, 0.03), (160.0, 0.06))
-_MOST_FOR_ONE_RUN = 8  # cores; on more, one run at a time cannot keep up and takes all the time to measure
+_MOST_FOR_ONE_RUN = 8  # cores; on more, one run at a time is too slow and would use up the measuring time
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The settings that are measured, all of them stated."""
+    """Values of all settings that are measured."""
 
     precision: Precision
     workers: int
@@ -29,12 +29,12 @@ class Setup:
     t_max_ms: float
 
     def values(self, group: Sequence[str]) -> dict[str, Value]:
-        """The settings of one group."""
+        """Return the values of one group of settings."""
         return {name: getattr(self, name) for name in group}
 
 
 def default(spec: Manifest, cpu: Cpu) -> Setup:
-    """What runs on this machine without tuning."""
+    """Return the settings of this machine without tuning."""
     fields = Settings.model_fields
     file = spec.weights("auto", cpu)
     precision: Precision = "int8" if spec.files.get("int8") is file else "fp32"
@@ -48,10 +48,10 @@ def default(spec: Manifest, cpu: Cpu) -> Setup:
 
 
 def candidates(group: Sequence[str], base: Setup, spec: Manifest, cpu: Cpu) -> list[tuple[Setup, float]]:
-    """The setups that answer one question, ``base`` first, then what costs least, each with its least gain."""
+    """Return the setups to compare for one group with their least gains: ``base``, then those that cost least."""
     others: list[tuple[Setup, float]] = []
     if "precision" in group and base.precision == "int8" and "fp32" in spec.files:
-        # Never the other way: every model has fp32, and a request may name one that has nothing else.
+        # int8 is never a candidate against fp32: a request may name a model that has only fp32.
         others = [(replace(base, precision="fp32"), _LEAST_GAIN)]
     elif "workers" in group:
         others = [
@@ -66,10 +66,10 @@ def candidates(group: Sequence[str], base: Setup, spec: Manifest, cpu: Cpu) -> l
 
 
 def _layouts(cpu: Cpu) -> Iterator[tuple[int, int]]:
-    """Workers and threads of a run, other than one worker a core: a pool of n threads adds n - 1 to the workers'."""
+    """Yield alternatives to one worker a core: (workers, threads of a run); n threads add a pool of n - 1."""
     cores = cpu.effective
     if cpu.physical and cpu.physical < cores:
-        yield cpu.physical, 1  # two hardware threads of a core share its arithmetic
+        yield cpu.physical, 1  # hardware threads of a core share its arithmetic units
     if cores >= 4:
         yield cores // 2, cores - cores // 2 + 1
     if 2 <= cores <= _MOST_FOR_ONE_RUN:

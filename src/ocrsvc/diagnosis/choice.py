@@ -1,18 +1,18 @@
-"""From measurements to a choice: pure, so that it can be tested without a clock.
+"""Chooses between candidates from their measured rates; a pure function, tested without a clock.
 
-Candidates are measured in rounds, each once a round, so that whatever slows a whole round down slows all of them.
-What is compared is therefore the ratio of two rates of the same round. A candidate replaces the default only if
+Candidates are measured in rounds, each once a round, so that a disturbance slows all of them. Therefore the ratio of
+two rates of the same round is compared. A candidate replaces the default only if
 
 - there were at least four rounds,
-- the median of its ratios is above 1 by more than the noise, which is how much they scatter (2 x 1.4826 times their
-  median absolute deviation: for normal noise two standard deviations), and by more than its ``least_gain``,
-  what it has to bring for what else it costs (memory, latency, or just being no default), and
+- the median of its ratios exceeds 1 by more than the noise (2 x 1.4826 times their median absolute deviation, two
+    standard deviations if the noise is normal) and by more than its ``least_gain``, which accounts for its other costs
+    (memory, latency, or not being the default), and
 - it was faster in at least four of five rounds.
 
-Simulated with 4 to 9 rounds and rates that scatter by 10 %: one of three equals is taken for better than the default
-in at most 9 of 100 cases, with 2 % in at most 2; a gain of 10 % with a scatter of 2 % is seen in 92 to 95.
+In simulations with 4 to 9 rounds, one of three equal candidates is chosen in at most 9 of 100 cases if rates scatter
+by 10 %, in at most 2 if by 2 %; a gain of 10 % with a scatter of 2 % is found in 92 to 95.
 
-A later candidate replaces an earlier one by the same rule: list first what costs least.
+A later candidate replaces an earlier one by the same rule, so the list should begin with those that cost least.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from statistics import median
 
 MIN_ROUNDS = 4
 _SHARE_OF_ROUNDS = 0.8
-_NOISE = 2 * 1.4826  # of the median absolute deviation: two standard deviations, if it is normal
+_NOISE = 2 * 1.4826  # times the median absolute deviation: two standard deviations of normal noise
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """How a candidate did: its median rate; ``gain``, its median ratio to the default less 1; ``noise`` of that."""
+    """Result of a candidate: median rate, ``gain`` (median ratio to the default, less 1) and ``noise`` of the gain."""
 
     lines_per_second: float
     gain: float
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The figures of all candidates, the default's first, and the index of the one to take."""
+    """Figures of all candidates, the default's first, and the index of the chosen one."""
 
     figures: tuple[Figure, ...]
     chosen: int
@@ -48,8 +48,8 @@ class Decision:
 def decide(rates: Sequence[Sequence[float]], least_gains: Sequence[float]) -> Decision:
     """Choose among candidates by their rates in lines/s: ``rates[candidate][round]``, the default's first.
 
-    ``least_gains[candidate]`` is a share, such as 0.03; that of the default is not looked at. ValueError if rates are
-    not positive, rounds are missing or there is no candidate.
+    ``least_gains[candidate]`` is a share such as 0.03; the default's is ignored. ValueError if rates are not positive,
+    rounds are missing or there is no candidate.
     """
     rounds = len(rates[0]) if rates else 0
     if not rates or len(rates) != len(least_gains) or any(len(each) != rounds for each in rates):

@@ -1,4 +1,4 @@
-"""Why each setting that can be tuned has the value that it has, for ``ocrsvc doctor``."""
+"""Explains the value of each tunable setting, for ``ocrsvc doctor``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ocrsvc.settings import Settings
 _BECAUSE: dict[str, str] = {
     "precision": "8-bit weights where the model has them and the processor gains from them",
     "workers": "as many as effective cores",
-    "run_threads": "runs side by side read more than runs that share cores",
-    "arena": "memory stays flat",
-    "t_max_ms": "nobody waits long for a core",
+    "run_threads": "concurrent runs read more lines than runs that share cores",
+    "arena": "memory stays bounded",
+    "t_max_ms": "no line waits long for a core",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A setting's value as it is used, where it comes from, and why in words."""
+    """Effective value of a setting, its origin, and the reason in words."""
 
     name: str
     value: str
@@ -30,7 +30,7 @@ class Explanation:
 
 
 def explain(sourced: Sourced, cpu: Cpu, spec: Manifest | None) -> Iterator[Explanation]:
-    """One for each setting that can be tuned; ``spec`` is the default model, None if it cannot be opened."""
+    """Yield an explanation of each tunable setting; ``spec`` is the default model, None if it cannot be opened."""
     record = sourced.found.record
     for name in KNOBS:
         origin = sourced.origins[name]
@@ -49,7 +49,7 @@ def explain(sourced: Sourced, cpu: Cpu, spec: Manifest | None) -> Iterator[Expla
 
 
 def tuning(found: Found, settings: Settings) -> tuple[str, str]:
-    """(what is known of tuning on this machine, what to do about it)."""
+    """Return the state of tuning on this machine and advice."""
     if not settings.tune:
         return "ignored, as was asked for", ""
     if found.warning:
@@ -57,7 +57,7 @@ def tuning(found: Found, settings: Settings) -> tuple[str, str]:
     if found.record is not None:
         return f"{found.record.measured_at}, in {found.record.seconds:g} s: {found.path}", ""
     if found.stale:
-        return f"none that holds: {found.stale}", "run `ocrsvc tune`"
+        return f"none that is valid: {found.stale}", "run `ocrsvc tune`"
     return "none; `ocrsvc tune` measures which settings suit this machine", ""
 
 
@@ -89,7 +89,7 @@ def _alternatives(name: str, step: Step) -> str:
 
 
 def _told(name: str, candidate: Candidate) -> str:
-    """The candidate by its value of this setting, or by all where others differ too."""
+    """Return a candidate's value of this setting, or all its values if there are others."""
     if len(candidate.values) == 1:
         return str(candidate.values[name])
     return " ".join(f"{key}={value}" for key, value in candidate.values.items())

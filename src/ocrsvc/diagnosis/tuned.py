@@ -1,7 +1,7 @@
-"""What ``ocrsvc tune`` has found on this machine: kept in the cache folder, used where everything is still the same.
+"""Tuning records of ``ocrsvc tune``, stored in the cache folder and valid only while machine and model are the same.
 
-One file for each machine and model, named by a hash of its key: processor, cores, ONNX Runtime, weights. A shared
-home folder can hold those of several machines. A file that cannot be used is never an error.
+There is one file for each machine and model, named by a hash of its key: processor, cores, ONNX Runtime, weights. So
+machines may share a home folder. An invalid file is never an error.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from ocrsvc.settings import Settings
 Value = bool | int | float | str
 Origin = Literal["default", "tuned", "environment", "flag"]
 
-# The settings that may be tuned, in the order in which they are measured. Those of one group make sense together
-# only: who sets one of them explicitly gets none of the others from here.
+# Tunable settings in the order in which they are measured. Settings of a group are used together: if one of them is
+# set explicitly, none of its group comes from a record.
 GROUPS: tuple[tuple[str, ...], ...] = (("precision",), ("workers", "run_threads"), ("arena",), ("t_max_ms",))
 KNOBS = tuple(name for group in GROUPS for name in group)
 
-_FORMAT = 1  # raise it when what is measured, or how, changes: older files are then left alone
+_FORMAT = 1  # raise it when the measurement changes; older files are then ignored
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a choice depends on; where one of these is another, it does not hold."""
+    """Cache key of a tuning record; valid only if every field matches."""
 
     cpu: str
     signature: str
@@ -54,7 +54,7 @@ class Key:
     format: int = _FORMAT
 
     def differences(self, other: Key) -> list[str]:
-        """What is another in ``other``, in words: ``onnxruntime 1.31.1, was 1.30.0``."""
+        """Return the fields that differ in ``other``, in words: ``onnxruntime 1.31.1, was 1.30.0``."""
         own, theirs = asdict(self), asdict(other)
         return [
             name if name in ("flags", "weights") else f"{name} {own[name]}, was {theirs[name]}"
@@ -65,7 +65,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Values of settings that were measured together, and how they did."""
+    """Values of settings that were measured together, and their result."""
 
     values: dict[str, Value]
     figure: Figure
@@ -73,7 +73,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question that was asked: its candidates, the default first, and the index of the one that was chosen."""
+    """Comparison within one group: the candidates, the default first, and the index of the chosen one."""
 
     candidates: tuple[Candidate, ...]
     chosen: int
@@ -87,7 +87,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One run of ``ocrsvc tune``. ``cpu_share`` is what the measuring got of the cores it asked for, 0 to about 1."""
+    """One run of ``ocrsvc tune``. ``cpu_share``: share of the cores that the measurement got, 0 to about 1."""
 
     key: Key
     measured_at: str
@@ -97,7 +97,7 @@ class Record:
 
     @property
     def choice(self) -> dict[str, Value]:
-        """The settings that are better than their defaults; empty if none is."""
+        """Return the settings that are better than their defaults; empty if none is."""
         chosen: dict[str, Value] = {}
         for step in self.steps:
             if step.chosen:
@@ -110,10 +110,9 @@ _RECORD = TypeAdapter(Record)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the cache folder has for a machine and a model.
+    """Result of looking up a record for a machine and a model.
 
-    ``warning``: the file is there and cannot be used. ``stale``: what has changed since a file of the same model was
-    written.
+    ``warning``: why an existing file is invalid. ``stale``: changes since the newest record of the same model.
     """
 
     path: Path | None = None
@@ -124,7 +123,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Sourced:
-    """Settings in force, where each comes from, and what was found in the cache folder."""
+    """Settings in force, the origin of each, and the result of looking up the record."""
 
     settings: Settings
     origins: Mapping[str, Origin]
@@ -132,12 +131,12 @@ class Sourced:
 
     @property
     def tuned(self) -> list[str]:
-        """The names of the settings that come from `ocrsvc tune`."""
+        """Return the names of the settings that come from `ocrsvc tune`."""
         return [name for name, origin in self.origins.items() if origin == "tuned"]
 
 
 def key_of(spec: Manifest, cpu: Cpu) -> Key:
-    """The key of this model on this machine."""
+    """Return the key of this model on this machine."""
     import onnxruntime
 
     return Key(
@@ -155,32 +154,32 @@ def key_of(spec: Manifest, cpu: Cpu) -> Key:
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where records are kept."""
+    """Return the folder of the records."""
     return (settings.cache_dir or ppocr.user_cache()) / "tuned"
 
 
 def path_of(folder: Path, key: Key) -> Path:
-    """The file of this key."""
+    """Return the path of this key's record."""
     digest = hashlib.sha256(TypeAdapter(Key).dump_json(key)).hexdigest()
     return folder / f"{_plain(key.model)}-{digest[:16]}.json"
 
 
 def look_up(settings: Settings) -> Found:
-    """What was found on this machine for the default model; never raises for what is in the cache folder."""
+    """Look up the record of this machine and the default model; never raises for the content of the cache folder."""
     folder = folder_of(settings)
     try:
         if settings.providers != "cpu":
-            return Found()  # what is measured is the CPU
+            return Found()  # records are measured on the CPU
         if not any(folder.glob("*.json")):
-            return Found()  # before anything is opened: most machines were never tuned
+            return Found()  # most machines were never tuned: do not open a model for them
         spec = Registry(settings).spec(settings.model)
     except (OSError, OcrError):
-        return Found()  # a folder that may not be looked into; a model whose fault is told where it is opened
+        return Found()  # an unreadable folder, or a model whose error is reported when it is opened
     return find(folder, key_of(spec, inspect(cores=settings.workers)))
 
 
 def find(folder: Path, key: Key) -> Found:
-    """The record of this key in the folder, or why there is none that can be used."""
+    """Return the record of this key in the folder, or why there is no valid one."""
     path = path_of(folder, key)
     try:
         record = _RECORD.validate_json(path.read_bytes())
@@ -198,7 +197,7 @@ def find(folder: Path, key: Key) -> Found:
 
 
 def store(folder: Path, record: Record) -> Path:
-    """Write the record, at once and complete, and return where; OSError if that cannot be done."""
+    """Write the record atomically and return its path; OSError if that fails."""
     folder.mkdir(parents=True, exist_ok=True)
     path = path_of(folder, record.key)
     handle, draft = tempfile.mkstemp(prefix=".", suffix=".draft", dir=folder)
@@ -214,18 +213,18 @@ def store(folder: Path, record: Record) -> Path:
 
 
 def usable(record: Record, explicit: Collection[str]) -> dict[str, Value]:
-    """The tuned settings that may be used beside those set explicitly, which always win."""
+    """Return the tuned settings of groups without explicit settings, which take precedence."""
     free = {name for group in GROUPS if not set(group) & set(explicit) for name in group}
     return {name: value for name, value in record.choice.items() if name in free}
 
 
 def dump(record: Record) -> bytes:
-    """The record as JSON."""
+    """Return the record as JSON."""
     return _RECORD.dump_json(record, indent=2)
 
 
 def _stale(folder: Path, key: Key) -> str:
-    """How the newest record of the same model differs; empty if there is none."""
+    """Return how the newest record of the same model differs; '' if there is none."""
     newest: Record | None = None
     for path in folder.glob(f"{_plain(key.model)}-*.json"):
         try:

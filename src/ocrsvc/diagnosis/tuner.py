@@ -1,9 +1,9 @@
-"""Measures on this machine which settings read most: precision, workers and threads, arena, time of a batch.
+"""Measures which settings are fastest on this machine: precision, workers and threads, arena, time of a batch.
 
-One question after the other, each with what was chosen before. The candidates of a question take turns: the same
-drawn lines, all at once, through the real scheduler and the real engine, one burst a candidate and round, in an
-order that turns round every time. choice.py decides. Decoding is not measured: it does not depend on what is asked.
-Neither are widths of buckets: they belong to the model, and another padding may read another text.
+Groups of settings are measured one after the other, with the choices made before. In each round, every candidate of
+a group reads one burst: the same drawn lines, submitted at once to the real scheduler and engine. The order of
+candidates is reversed every round, and choice.py decides. Decoding is not measured, because it does not depend on
+these settings, nor are bucket widths, which belong to the model: another padding may change the text.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.settings import Precision
 
-_TRIALS = 90  # about so many bursts are to fit into the time, over all questions
-_FIRST_LINES, _MOST_LINES = 24, 4096  # of a burst
+_TRIALS = 90  # approximate number of bursts in the measuring time, over all groups
+_FIRST_LINES, _MOST_LINES = 24, 4096  # lines of the first burst, and most lines of a burst
 _NO_LIMIT_SECONDS = 86_400.0
 
 Pixels = NDArray[np.uint8]
@@ -44,7 +44,7 @@ Clock = Callable[[], float]
 
 
 class Engine(Protocol):
-    """What is measured: as engine.Recogniser."""
+    """Interface of the engine to measure, as recognition.recogniser.Recogniser."""
 
     def run(self, width: int, crops: Sequence[Pixels]) -> list[LineText]: ...
     def warm(self) -> Iterator[tuple[int, int, float]]: ...
@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 @dataclass(slots=True)
 class _Bench:
-    """Engines that are open and what their runs cost; ``shares``: of the cores, what bursts got that use all."""
+    """Open engines and their cost models; ``shares``: shares of all cores that bursts which use all of them got."""
 
     spec: Manifest
     cpu: Cpu
@@ -64,12 +64,12 @@ class _Bench:
     _costs: dict[tuple[Precision, int, bool, int], CostModel] = field(default_factory=dict)
 
     def keep_only(self, setups: Sequence[Setup]) -> None:
-        """Close the engines that none of these needs."""
+        """Close the engines that none of these setups needs."""
         needed = {_engine(setup) for setup in setups}
         self._open = {key: engine for key, engine in self._open.items() if key in needed}
 
     def warm(self, setup: Setup) -> None:
-        """Open what this setup needs and run every bucket once."""
+        """Open the engine of this setup and run every bucket once."""
         key = _engine(setup)
         if key not in self._open:
             self._open[key] = self.opened(setup)
@@ -79,7 +79,7 @@ class _Bench:
                 cost.learn(Lane(self.spec.name, width), rows, seconds)
 
     async def burst(self, setup: Setup, lines: Sequence[Pixels]) -> float:
-        """Lines per second when all of these come at once."""
+        """Submit all lines at once and return the lines per second."""
         key = _engine(setup)
         engine = self._open[key]
 
@@ -118,19 +118,18 @@ async def tune(
     opened: Callable[[Setup], Engine] | None = None,
     clock: Clock = time.perf_counter,
 ) -> Record:
-    """Measure for about ``seconds``, warm-up included, and return what was found; blocks the event loop.
+    """Measure for about ``seconds``, warm-up included, and return the record; blocks the event loop.
 
-    Without time for four rounds of a question its default stays. ``report`` hears of each step when it is done.
-    ``opened`` (default: the real engine) and ``clock`` are there for tests. Raises CorruptModel and what else the
-    engine raises: what does not run cannot be measured.
+    A group without time for four rounds keeps its default. ``report`` is called with each step when it is done.
+    ``opened`` (default: the real engine) and ``clock`` are for tests. Raises CorruptModel and the engine's errors.
     """
     memory.give_back()
-    cv2.setNumThreads(1)  # as the reader has it
+    cv2.setNumThreads(1)  # as in the reader
     begun = clock()
     bench = _Bench(spec, cpu, max_batch, opened or partial(_open, spec, cpu), clock)
     base = default(spec, cpu)
     lines = await _lines(bench, base, seconds)
-    weights = {group: len(candidates(group, base, spec, cpu)) for group in GROUPS}  # of the time
+    weights = {group: len(candidates(group, base, spec, cpu)) for group in GROUPS}  # shares of the time
     steps = []
     for position, group in enumerate(GROUPS):
         setups, gains = zip(*candidates(group, base, spec, cpu), strict=True)
@@ -157,7 +156,7 @@ async def tune(
 
 
 async def _lines(bench: _Bench, base: Setup, seconds: float) -> list[Pixels]:
-    """The lines of a burst: as many as let all of them fit into the time."""
+    """Return the lines of a burst, so many that all bursts fit into the time."""
     bench.warm(base)
     first = workload.lines(_FIRST_LINES, bench.spec.input)
     await bench.burst(base, first)
@@ -169,14 +168,14 @@ async def _lines(bench: _Bench, base: Setup, seconds: float) -> list[Pixels]:
 async def _rounds(
     bench: _Bench, setups: Sequence[Setup], lines: Sequence[Pixels], until: float
 ) -> list[list[float]]:
-    """The rates of each setup, round by round, as long as another round fits in."""
+    """Return the rates of each setup by round, for as many rounds as fit into the time."""
     rates: list[list[float]] = [[] for _ in setups]
     bench.keep_only(setups)
     for setup in setups:
         if bench.clock() >= until:
             return rates
         bench.warm(setup)
-        await bench.burst(setup, lines)  # not counted: its batches are of sizes that never ran
+        await bench.burst(setup, lines)  # not counted: it warms up the batch sizes
     order, longest = list(range(len(setups))), 0.0
     while (started := bench.clock()) + longest < until:
         for index in order:
@@ -191,5 +190,5 @@ def _open(spec: Manifest, cpu: Cpu, setup: Setup) -> Engine:
 
 
 def _engine(setup: Setup) -> tuple[Precision, int, bool]:
-    """What needs an engine of its own."""
+    """Return the settings on which an engine depends."""
     return setup.precision, setup.run_threads, setup.arena

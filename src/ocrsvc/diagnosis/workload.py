@@ -1,4 +1,4 @@
-"""Lines to measure with that need no data: of real widths, drawn with OpenCV's own letters."""
+"""Generates lines for measurements without data, with realistic widths, in OpenCV's built-in font."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from ocrsvc.models.manifest import InputSpec
 
-# Deciles of the widths of 5 775 real lines (receipts, catalogues, documents, signs, screenshots) at 48 pixels of
-# height, the ends at 2.5 and 97.5 %. Wider lines are cut into pieces of about the widest bucket before they are read.
+# Deciles of the widths of 5 775 real lines (receipts, catalogues, documents, signs, screenshots) at a height of 48
+# pixels, with ends at 2.5 and 97.5 %. Wider lines are split into segments up to the widest bucket before reading.
 _DECILES = (36, 57, 76, 96, 122, 145, 174, 255, 410, 727, 1280)
 _HEIGHT = 48
 _SEED = 20_261_121
 
 
 def lines(count: int, shape: InputSpec) -> list[NDArray[np.uint8]]:
-    """``count`` line images ``uint8 [height,w,3]`` for a model of this shape, always the same ones.
+    """Return ``count`` line images ``uint8 [height,w,3]`` for a model of this shape, always the same ones.
 
-    Their widths are evenly spaced quantiles of real ones, whatever ``count`` is, in an order that mixes them.
+    Their widths are evenly spaced quantiles of real widths, in random order.
     """
     scale = shape.height / _HEIGHT
     at = (np.arange(count) + 0.5) / count
@@ -37,9 +37,9 @@ def lines(count: int, shape: InputSpec) -> list[NDArray[np.uint8]]:
 
 
 def _strip(shape: InputSpec, widest: int) -> NDArray[np.uint8]:
-    """A line of letters and digits, ``uint8 [height, at least 3 x widest, 3]``, with the grain of a camera."""
+    """Draw a line of letters and digits, ``uint8 [height, at least 3 x widest, 3]``, with camera noise."""
     rng = random.Random(_SEED)  # noqa: S311
-    size = shape.height / 40  # OpenCV's letters are about 22 pixels high, 30 with what hangs below
+    size = shape.height / 40  # OpenCV's letters are about 22 pixels high, 30 with descenders
     piece = "".join(rng.choices(string.ascii_letters + string.digits + " .:-", k=50))
     length = cv2.getTextSize(piece, cv2.FONT_HERSHEY_SIMPLEX, size, 2)[0][0]
     canvas = np.full((shape.height, length, 3), 235, dtype=np.uint8)
