@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_providers(parser: argparse.ArgumentParser) -> None:
 
 
 def add_no_tune(parser: argparse.ArgumentParser) -> None:
-    """Add ``--no-tune``, which sets ``tune`` to False; None without it."""
+    """Add ``--no-tune``, which sets ``tune`` to False (default: None)."""
     parser.add_argument(
         "--no-tune",
         action="store_false",

@@ -1,4 +1,4 @@
-"""``ocrsvc tune``: measure which settings read most on this machine, and keep them."""
+"""``ocrsvc tune``: measures which settings are fastest on this machine and saves them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ocrsvc.settings import Settings
 
 DEFAULT_SECONDS = 45.0
-BUSY_SHARE = 0.8  # of the cores; with less, others were at work as well
+BUSY_SHARE = 0.8  # share of the cores below which other programs disturbed the measurement
 
 EPILOG = """\
 examples:
@@ -33,7 +33,7 @@ arguments take precedence, and --no-tune ignores them.
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "tune",
         help="find and save the fastest settings for this machine",
@@ -55,7 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, tell and keep."""
+    """Measure, print the results, save the record; return 0."""
     settings = configuration.load(model=options.model)
 
     from ocrsvc.diagnosis import tuned, tuner
@@ -122,7 +122,7 @@ def _keep(record: Record, folder: Path, *, quiet: bool) -> None:
 
 
 def _remark(record: Record, settings: Settings) -> None:
-    """What the user should know of how far the figures hold."""
+    """Warn about circumstances that limit the validity or the use of the record."""
     from ocrsvc.diagnosis.choice import MIN_ROUNDS
     from ocrsvc.diagnosis.tuned import KNOBS
 
