@@ -77,7 +77,7 @@ class PictureSource:
             pixels = upright(pixels, orientation)
         except UndecodableImage:
             raise
-        except Exception as error:  # codecs raise whatever they like on damaged bytes
+        except Exception as error:  # codecs raise many kinds of errors on damaged bytes
             raise UndecodableImage(
                 f"The {self._kind} picture is damaged or incomplete: {reason(error)}."
             ) from error
@@ -113,7 +113,7 @@ class PictureSource:
 
     @property
     def _fast(self) -> bool:
-        """Return whether OpenCV decodes it, twice as fast as Pillow; not RGBA of 16 bits, which it does not reduce."""
+        """Return whether OpenCV decodes it, twice as fast as Pillow; not RGBA of 16 bits, which it keeps at 16 bits."""
         mode = self._header.mode
         deep = self._kind == "PNG" and mode == "RGBA" and self._data[_PNG_DEPTH] == 16
         return self._kind in ("JPEG", "PNG") and not deep and (self._plain or mode == "RGBA")
