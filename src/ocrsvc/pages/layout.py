@@ -18,7 +18,7 @@ from ocrsvc.results import Polygon
 
 _ROW_OVERLAP = 0.5  # least vertical overlap of boxes in a row, as a share of the lower height
 _GUTTER_HEIGHTS = 0.8  # narrowest gutter, in line heights
-_MIN_ROWS = 3  # least rows on either side of a gutter
+_MIN_ROWS = 3  # minimum number of rows on either side of a gutter
 _MIN_ASPECT = 6.0  # least width of a row of running text over its height
 _MIN_FILL = 0.65  # least width of such a row over that of its column
 _MIN_DENSITY = 0.8  # least share of such a row that its boxes cover

@@ -1,4 +1,4 @@
-"""Plots the log of a training: the terms of its loss and the share of lines read, over epochs or steps."""
+"""Plots the log of a training run: the terms of its loss and the share of lines read, over epochs or steps."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _FRAMES_AT_ONCE = 512  # frames per batch of the convolutions, which run once
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyperparameters of a fine-tuning, stored in the manifest.
+    """Hyperparameters of a fine-tuning run, stored in the manifest.
 
     ``copies``: varied copies of every line, fewer if the lines would exceed ``most_lines``; ``replay``: drawn lines;
     ``frames``: frames per batch; ``minutes``: time limit, even within an epoch.

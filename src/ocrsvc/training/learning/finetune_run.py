@@ -25,7 +25,7 @@ from ocrsvc.training.packing.regression_gate import OWN, Verdict
 
 HELD_OUT = 0.2
 FEWEST_HELD_OUT = 30
-FEWEST = 60  # least lines to learn from
+FEWEST = 60  # minimum number of lines to learn from
 DRAWN = "drawn"
 _DRAWN_SEED = 20_260_101  # drawn lines of the verdict; replay lines have other seeds
 _GUARD_SEED = 20_270_101  # drawn lines that limit the interpolation; neither in the verdict nor replayed

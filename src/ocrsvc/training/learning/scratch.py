@@ -30,7 +30,7 @@ _HELD_SEED = 500_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyperparameters of a training, stored in the manifest.
+    """Hyperparameters of a training run, stored in the manifest.
 
     ``blank_bias``: initial bias of the CTC blank; nearly all frames are blank from the start, which otherwise takes CTC
     many steps to learn. ``score_steps``: steps between scores on ``dev_lines`` lines, each with a checkpoint.
@@ -170,7 +170,7 @@ class Reader:
         self.charset = charset
         self.classes = {character: i for i, character in enumerate(charset, 1)}
         self.device = torch.device(device)
-        # bfloat16 is faster on GPUs and CPUs with AMX; elsewhere PyTorch emulates it, slower than float32 by far.
+        # bfloat16 is faster on GPUs and AMX CPUs; elsewhere PyTorch emulates it, several times slower than float32.
         self.half = self.device.type == "cuda" or _has_amx()
 
     def logits(self, net: Vgg, batch: Batch) -> Tensor:

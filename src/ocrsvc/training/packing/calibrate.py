@@ -29,8 +29,8 @@ from ocrsvc.training.packing.readings import Reading, judged
 
 Floats = NDArray[np.float64]
 
-FEWEST = 200  # least lines of a fit
-FEWEST_WRONG = 10  # least lines of a fit that are read wrong
+FEWEST = 200  # minimum number of lines for a fit
+FEWEST_WRONG = 10  # minimum number of wrong lines for a fit
 _FOLDS = 5
 # Candidates for the expected number of wrong characters in a line whose peaks are all 1; small for a good network.
 LEAST_DOUBTS = (0.0001, 0.0003, 0.001, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)

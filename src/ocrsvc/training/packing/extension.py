@@ -29,7 +29,7 @@ from ocrsvc.training.packing import quantize
 
 _WEIGHT, _BIAS = "net.head.weight", "net.head.bias"  # as export.Serving names them
 _RIDGE = 1e-3  # share of the mean variance; hardly matters, as thousands of rows fit a few hundred numbers
-_FEWEST_SHARED = 4  # least shared characters per dimension of a donor's row
+_FEWEST_SHARED = 4  # minimum number of shared characters per dimension of a donor's row
 _DONORS = {f"ppocrv6-{name}": name for name in ("small", "tiny")}
 ALL = "all"
 
