@@ -1,16 +1,16 @@
-"""Everything that can go wrong for a caller, in one tree; HTTP status codes follow RFC 9110, bodies RFC 9457.
+"""All errors that a caller may see, in one tree; HTTP status codes follow RFC 9110, bodies RFC 9457.
 
     OcrError
     ├── InvalidRequest 400        the request itself is malformed (JSON, base64, multipart, missing field)
     │   └── EmptyInput 400        no bytes at all
     ├── NotFound 404              no such path
     ├── NotAcceptable 406         the Accept header names no format that we write
-    ├── RequestTimeout 408        the body stopped coming
+    ├── RequestTimeout 408        the body did not arrive in time
     ├── TooLarge 413              more bytes than the limit
-    ├── UnsupportedMedia 415      no image or PDF that we read (sniffed, never the client's word)
+    ├── UnsupportedMedia 415      not an image or PDF that we read (detected from the bytes alone)
     ├── HeadersTooLarge 431       more bytes of headers than the limit
     ├── Unprocessable 422         the request is well-formed but cannot be answered
-    │   ├── UndecodableImage 422  looked like an image and did not decode
+    │   ├── UndecodableImage 422  looks like an image but cannot be decoded
     │   ├── TooManyPixels 422     more pixels than the limit
     │   ├── TooManyPages 422      more pages than the limit
     │   ├── TooManyFiles 422      more files in one request than the limit
@@ -24,7 +24,7 @@
     │   └── ShuttingDown 503
     ├── DeadlineExceeded 504      accepted, but not read in time
     ├── EngineFailure 500         the recogniser failed on this line
-    └── CorruptModel 500          a model folder that is not what its manifest says
+    └── CorruptModel 500          a model folder does not match its manifest
 
 Messages are for people: what was wrong, what is allowed, what to do.
 """
@@ -76,19 +76,19 @@ class NotAcceptable(OcrError):
 
 
 class RequestTimeout(OcrError):
-    """The body stopped coming."""
+    """The body did not arrive in time."""
 
     status, slug, title = 408, "request-timeout", "Request timeout"
 
 
 class TooLarge(OcrError):
-    """More bytes than the limit."""
+    """The input has more bytes than the limit."""
 
     status, slug, title = 413, "too-large", "Too large"
 
 
 class UnsupportedMedia(OcrError):
-    """The bytes are not of a kind that we read."""
+    """The bytes are not in a format that can be read."""
 
     status, slug, title = 415, "unsupported-media-type", "Unsupported media type"
 
@@ -100,67 +100,67 @@ class HeadersTooLarge(OcrError):
 
 
 class Unprocessable(OcrError):
-    """Well-formed, but cannot be answered."""
+    """The request is well-formed but cannot be answered."""
 
     status, slug, title = 422, "unprocessable", "Unprocessable"
 
 
 class UndecodableImage(Unprocessable):
-    """An image that did not decode."""
+    """The image cannot be decoded."""
 
     slug, title = "undecodable-image", "Image cannot be decoded"
 
 
 class TooManyPixels(Unprocessable):
-    """More pixels than the limit."""
+    """The picture has more pixels than the limit."""
 
     slug, title = "too-many-pixels", "Too many pixels"
 
 
 class TooManyPages(Unprocessable):
-    """More pages than the limit."""
+    """The document has more pages than the limit."""
 
     slug, title = "too-many-pages", "Too many pages"
 
 
 class TooManyFiles(Unprocessable):
-    """More files in one request than the limit."""
+    """The request has more files than the limit."""
 
     slug, title = "too-many-files", "Too many files"
 
 
 class UnknownModel(Unprocessable):
-    """No model of this name."""
+    """There is no model of this name."""
 
     slug, title = "unknown-model", "Unknown model"
 
 
 class UnknownFormat(Unprocessable):
-    """No output format of this name."""
+    """There is no output format of this name."""
 
     slug, title = "unknown-format", "Unknown format"
 
 
 class UnknownCharset(Unprocessable):
-    """No character set of this name, or a set with nothing that the model can write."""
+    """There is no character set of this name, or the model can write none of its characters."""
 
     slug, title = "unknown-charset", "Unknown charset"
 
 
 class UnusableProvider(Unprocessable):
-    """OCRSVC_PROVIDERS names what cannot run this model here."""
+    """OCRSVC_PROVIDERS names an execution provider that cannot run this model on this machine."""
 
     slug, title = "unusable-provider", "Unusable provider"
 
 
 class InvalidParameter(Unprocessable):
-    """Any other parameter with a value that is not allowed."""
+    """Another parameter has a value that is not allowed."""
 
     slug, title = "invalid-parameter", "Invalid parameter"
 
 
 class Unavailable(OcrError):
-    """Not now: try again after ``retry_after_seconds``."""
+    """The request cannot be served now: try again after ``retry_after_seconds``."""
 
     status, slug, title = 503, "unavailable", "Service unavailable"
 
@@ -176,13 +176,13 @@ class Saturated(Unavailable):
 
 
 class ShuttingDown(Unavailable):
-    """The service is draining."""
+    """The service is shutting down."""
 
     slug, title = "shutting-down", "Shutting down"
 
 
 class DeadlineExceeded(OcrError):
-    """Accepted, but not read in time."""
+    """The request was accepted but not finished in time."""
 
     status, slug, title = 504, "deadline-exceeded", "Deadline exceeded"
 
@@ -194,23 +194,23 @@ class EngineFailure(OcrError):
 
 
 class CorruptModel(OcrError):
-    """A model folder that is not what its manifest says: reinstall it."""
+    """A model folder does not match its manifest: reinstall it."""
 
     slug, title = "corrupt-model", "Corrupt model"
 
 
 def reason(error: Exception) -> str:
-    """What another exception says, as the end of a sentence: without its own full stop."""
+    """Return the message of another exception without its full stop, to end a sentence with."""
     return str(error).rstrip(". ") or type(error).__name__
 
 
 def by_slug(slug: str) -> type[OcrError]:
-    """The kind of error that has this slug; OcrError itself for one that does not exist."""
+    """Return the class of error with this slug; OcrError if there is none."""
     return next((kind for kind in kinds() if kind.slug == slug), OcrError)
 
 
 def kinds(root: type[OcrError] = OcrError) -> Iterator[type[OcrError]]:
-    """Every kind of error, in the order of the tree."""
+    """Yield every class of error, in the order of the tree."""
     yield root
     for kind in root.__subclasses__():
         yield from kinds(kind)

@@ -1,4 +1,4 @@
-"""What a reading is made of. Frozen values that travel forward from the recogniser to the formats.
+"""Result types, from the text of a line to a whole document; all are frozen.
 
 Every coordinate is in pixels of the original picture after its EXIF rotation, origin top left, x before y.
 """
@@ -14,11 +14,10 @@ Polygon = tuple[Point, Point, Point, Point]
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """One character that CTC emitted.
+    """One character decoded by CTC.
 
-    ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction;
-    ``confidence`` is the probability that it is right (``ocrsvc.models.calibration``); without a calibration, and
-    before one is applied, the probability at its CTC peak.
+    ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction. ``confidence`` is the
+    probability that it is right (``ocrsvc.models.calibration``) or, without a calibration, its CTC peak.
     """
 
     text: str
@@ -29,9 +28,9 @@ class Character:
 
 @dataclass(frozen=True, slots=True)
 class LineText:
-    """The recogniser's answer for one line image. ``confidence`` is the mean over its characters (0 when empty).
+    """Text of one line image. ``confidence`` is the mean over its characters (0 if empty) until it is calibrated.
 
-    ``free`` is the reading without the charset, from the same run, where there was one.
+    ``free``: the text without the charset, from the same run, if there was a charset.
     """
 
     text: str
@@ -42,12 +41,11 @@ class LineText:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a document: its text and where it stands.
+    """One line of a document: its text and its position.
 
-    ``polygon`` holds four corners in reading order (top left, top right, bottom right, bottom left of the text);
-    ``page`` counts from 1. ``confidence`` is the probability that the whole line is right where the model is
-    calibrated, else the mean of its characters'. ``free_text`` is what the model reads without the charset, where
-    that must be told (``conflicts``).
+    ``polygon``: four corners in reading order (top left, top right, bottom right, bottom left of the text); ``page``
+    counts from 1. ``confidence``: probability that the whole line is right or, without a calibration, the mean of its
+    characters'. ``free_text``: the text without the charset, if there is a conflict (``conflicts``).
     """
 
     text: str
@@ -61,9 +59,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Size in pixels of one page of the input; ``number`` counts from 1.
+    """One page of the input with its size in pixels; ``number`` counts from 1.
 
-    ``lines_omitted``: lines that were found there and not read, because they are more than the limit.
+    ``lines_omitted``: number of lines that were detected but not read, because of the limit.
     """
 
     number: int
@@ -74,7 +72,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class ModelId:
-    """Which weights answered: the model's name and the SHA-256 of the ONNX file (``digest``, ``sha256:…``)."""
+    """Identity of the weights: the model's name and the SHA-256 of the ONNX file (``digest``, ``sha256:…``)."""
 
     name: str
     digest: str
@@ -82,7 +80,7 @@ class ModelId:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A whole reading: lines in reading order, the pages they stand on, the model, the time per stage."""
+    """Result of one input: lines in reading order, their pages, the model, the time of each stage."""
 
     lines: tuple[Line, ...]
     pages: tuple[Page, ...]
@@ -91,5 +89,5 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The lines' text in reading order, one line each."""
+        """Return the text of the lines in reading order, one line each."""
         return "\n".join(line.text for line in self.lines)

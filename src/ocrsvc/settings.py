@@ -1,4 +1,4 @@
-"""Every knob of the service, read once from ``OCRSVC_*`` variables or given explicitly, then frozen.
+"""All settings of the service, read once from ``OCRSVC_*`` variables or given explicitly, then frozen.
 
 A test asserts that each field is described in docs/settings.md.
 """
@@ -15,7 +15,7 @@ Precision = Literal["auto", "int8", "fp32"]
 
 
 class Settings(BaseSettings):
-    """Frozen configuration of one process; units are in the names."""
+    """Configuration of one process; units are in the names."""
 
     model_config = SettingsConfigDict(
         env_prefix="OCRSVC_", env_ignore_empty=True, frozen=True, extra="forbid", protected_namespaces=()
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     max_batch: int = Field(32, ge=1, le=256, description="Most lines in one batch.")
     t_max_ms: float = Field(40.0, gt=0, le=10_000, description="Longest estimated time of one batch, in ms.")
     max_wait_ms: float = Field(
-        0.0, ge=0, le=1_000, description="Longest wait of an idle worker for company, in ms."
+        0.0, ge=0, le=1_000, description="Longest wait of an idle worker for more lines, in ms."
     )
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
     deadline_seconds: float = Field(

@@ -1,5 +1,5 @@
-"""The subcommands of ``ocrsvc``, one module each.
+"""Subcommands of ``ocrsvc``, one module each.
 
-A command module has ``add_parser(subparsers)`` and ``run(options) -> exit status``. It imports what it needs
-inside ``run``, so that ``ocrsvc --help`` and ``--version`` load neither OpenCV nor ONNX Runtime.
+A command module has ``add_parser(subparsers)`` and ``run(options) -> exit status``. Heavy imports are inside ``run``,
+so that ``ocrsvc --help`` and ``--version`` load neither OpenCV nor ONNX Runtime.
 """

@@ -1,4 +1,4 @@
-"""``ocrsvc bench``: how fast this machine reads, and two machines side by side."""
+"""``ocrsvc bench``: measures the speed of this machine, and compares machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run it on an idle machine. The file names processor, versions and models; not th
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "bench",
         help="measure the speed of this machine; compare machines",
@@ -42,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run_report(options: argparse.Namespace) -> int:
-    """Measure, print each row, write the file."""
+    """Measure, print each row, write the file; return 0."""
     settings = configuration.load_offline(model=options.model)
     from ocrsvc.diagnosis import benchmark
     from ocrsvc.machine import cpu
@@ -62,7 +62,7 @@ def run_report(options: argparse.Namespace) -> int:
 
 
 def run_compare(options: argparse.Namespace) -> int:
-    """Print what the files have in common, side by side."""
+    """Print a table that compares the files; return 0."""
     try:
         documents = [json.loads(path.read_text("utf-8")) for path in options.files]
         print("\n".join(table(documents)))
@@ -72,7 +72,7 @@ def run_compare(options: argparse.Namespace) -> int:
 
 
 def table(documents: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Markdown: a column for each machine, a row for each way to read; all but the first also as ratios to it."""
+    """Return a Markdown table: a column for each machine with ratios to the first, a row for each configuration."""
     machines = [each["machine"] for each in documents]
     head = [f"{each['model'] or each['architecture']}, {each['effective']} cores" for each in machines]
     drawn = [["lines/s of 320 pixels", *head]]
@@ -92,7 +92,7 @@ def table(documents: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _way(row: Mapping[str, Any]) -> str:
-    """All cores have one name, for their number differs from machine to machine."""
+    """Return the name of a configuration, in which the number of cores does not occur, as it differs by machine."""
     workers = "one core" if row["workers"] == 1 else "all cores"
     return f"{row['model']} {row['precision']}, {workers}, batches of {row['batch']}"
 

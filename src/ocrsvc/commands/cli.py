@@ -1,8 +1,7 @@
-"""The ``ocrsvc`` command: parses arguments, runs one subcommand, turns what went wrong into a line and a
-status.
+"""The ``ocrsvc`` command: parses arguments, runs one subcommand, turns errors into a line and an exit status.
 
-Exit status: 0 all well, 1 something failed (a file could not be read, a check found a problem), 2 wrong usage
-or settings, 130 interrupted, 141 whoever read the output has gone.
+Exit status: 0 success, 1 a failure (a file could not be read, a check found a problem), 2 wrong usage or settings,
+130 interrupted, 141 the reader of the output has gone.
 """
 
 from __future__ import annotations
@@ -49,15 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; the entry point of ``ocrsvc``."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal that has no Chinese shows a ? and no traceback
+        sys.stdout.reconfigure(errors="replace")  # terminals without Chinese show a ? instead of a traceback
     return status_of(lambda: _run(arguments))
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments[:1] == ["train"]:  # has a parser of its own, which only exists where torch does
+    if arguments[:1] == ["train"]:  # has its own parser, which needs PyTorch
         return train.delegate(arguments[1:])
-    # NumPy's BLAS would start a thread for each core at its import, which after every product spin for up to seconds
-    # (OpenBLAS counts ticks of a clock that is slow on ARM); our products are small, the cores belong to the models.
+    # When imported, NumPy's BLAS would start a thread for each core. They spin after every product, for seconds on ARM,
+    # where OpenBLAS's clock is slow, and our products are small: the cores are for the models.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     options = parser().parse_args(arguments)
     return int(options.run(options))

@@ -1,4 +1,4 @@
-"""``ocrsvc doctor``: is this machine set up well?"""
+"""``ocrsvc doctor``: checks whether this machine is set up well."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COLOURS = {"ok": "32", "warning": "33", "problem": "31"}
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "doctor",
         help="check this machine, the models and the settings",
@@ -46,7 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every check; 1 if one of them is a problem."""
+    """Print every check; return 1 if one of them is a problem."""
     sourced = configuration.load_sourced(
         model=options.model, workers=options.workers, providers=options.providers
     )
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _checks(sourced: Sourced) -> Iterable[Check]:
-    """Yield each check as soon as it is made."""
+    """Yield each check as soon as it is done."""
     from ocrsvc.diagnosis import doctor
     from ocrsvc.machine import cpu
     from ocrsvc.models.registry import Registry

@@ -1,4 +1,4 @@
-"""``ocrsvc evaluate``: how right and how fast a model reads a labelled data set."""
+"""``ocrsvc evaluate``: measures accuracy and speed of a model on a labelled data set."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ examples:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one pass over a data set gave. ``documents`` by sample key; ``seconds`` without start and
-    warm-up.
-    """
+    """Result of one pass over a data set: documents and errors by sample key, ``seconds`` without the warm-up."""
 
     documents: Mapping[str, Document]
     failures: Mapping[str, str]
@@ -57,12 +55,12 @@ class Run:
 
     @property
     def lines(self) -> int:
-        """How many lines of text were read."""
+        """Return the number of lines read."""
         return sum(len(document.lines) for document in self.documents.values())
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "evaluate",
         help="score a model on labelled pictures",
@@ -87,7 +85,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the scores; 1 if any picture could not be read."""
+    """Print the scores; return 1 if any picture could not be read."""
     from ocrsvc.diagnosis import evaluation
 
     settings = configuration.load_offline(

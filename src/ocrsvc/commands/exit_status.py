@@ -1,4 +1,4 @@
-"""The exit status of a command, and the line that says why it is not 0."""
+"""Exit status of a command, and the message if it is not 0."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def status_of(work: Callable[[], int]) -> int:
     except InvalidSettings as error:
         return _fail(str(error), WRONG_USAGE)
     except OcrError as error:
-        # A name that does not exist, of a model or a charset, is a wrong argument; the rest is a failure.
+        # An unknown name of a model or charset is wrong usage; other errors are failures.
         return _fail(error.detail, WRONG_USAGE if isinstance(error, Unprocessable) else FAILED)
     except BrokenPipeError:
-        # The interpreter flushes stdout once more at exit and would complain about the same pipe.
+        # The interpreter flushes stdout again at exit and would report the same broken pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""``ocrsvc models``: which models there are."""
+"""``ocrsvc models``: lists the installed models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ examples:
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "models",
         help="list the installed models",
@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the table, or the array."""
+    """Print the models as a table or as JSON; return 0."""
     from ocrsvc.models.registry import Registry
 
     settings = configuration.load()
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(manifest: Manifest, *, default: str) -> dict[str, Any]:
-    """Return what GET /api/models says of a model, and its kind: that route lists recognisers only."""
+    """Return a model's entry of GET /api/models, with its kind, because that route lists only recognisers."""
     from ocrsvc.service import catalogue
 
     said: dict[str, Any] = catalogue.models([manifest], default)["models"][0]

@@ -1,6 +1,4 @@
-"""Where ``ocrsvc read`` puts its readings: on standard output in one stream, or in a folder, one file
-each.
-"""
+"""Outputs of ``ocrsvc read``: one stream, or a folder with one file for each source."""
 
 from __future__ import annotations
 
@@ -17,20 +15,20 @@ from ocrsvc.results import Document
 
 
 class Output(Protocol):
-    """Takes each source's reading, or its failure, in the order of the sources."""
+    """Destination of the readings and failures of all sources, in the order of the sources."""
 
     def put(self, source: Source, document: Document) -> None:
-        """Write one reading; OSError where it cannot be written."""
+        """Write one reading; OSError if it cannot be written."""
 
     def fail(self, source: Source, error: Exception) -> None:
-        """Note that this source has no reading."""
+        """Record that this source could not be read."""
 
     def close(self) -> None:
-        """Finish what was written."""
+        """Complete the output."""
 
 
 def problem(error: Exception) -> dict[str, Any]:
-    """Return what went wrong with one file, with the members of an HTTP problem document (RFC 9457)."""
+    """Return one file's error as the members of an HTTP problem document (RFC 9457)."""
     if isinstance(error, OcrError):
         standard = {
             "type": f"/problems/{error.slug}",
@@ -45,7 +43,7 @@ def problem(error: Exception) -> dict[str, Any]:
 
 
 def message(error: Exception) -> str:
-    """Return what went wrong with one file in one line for a person."""
+    """Return one file's error as one line of text."""
     if isinstance(error, OcrError):
         text = error.detail
     elif isinstance(error, OSError):
@@ -61,11 +59,11 @@ def _place(error: Exception) -> str:
 
 
 class Stream:
-    """All readings on standard output, or in the file ``path``.
+    """Output of all readings to standard output or to the file ``path``.
 
-    One file: exactly what the format writes. Several: text follows text (with the name above each on a
-    terminal), ``jsonl`` has one object a file, ``json`` becomes one array, ``tsv`` one table with the file in
-    its first column.
+    With one source, the output is exactly what the format writes. With ``several``, ``text`` is concatenated (with the
+    names on a terminal), ``jsonl`` has one object for each source, ``json`` becomes an array, and ``tsv`` becomes one
+    table with the file in its first column.
     """
 
     def __init__(self, format_name: str, *, several: bool, path: Path | None = None) -> None:
@@ -85,12 +83,12 @@ class Stream:
         self._write(content)
 
     def fail(self, source: Source, error: Exception) -> None:
-        """Write the failure where the format has a place for it: json and jsonl."""
+        """Write the failure in json and jsonl; other formats have no place for it."""
         if self.format in ("json", "jsonl"):
             self._write(jsonl_format.render_error(source.title, problem(error)))
 
     def close(self) -> None:
-        """Close the array of ``json``."""
+        """Close the array of ``json``, and the file."""
         if self.several and self.format == "json":
             self._print(b"\n]\n" if self._begun else b"[]\n")
         if self._file:
@@ -108,17 +106,17 @@ class Stream:
             self._file.write(content)
             self._file.flush()
             return
-        if self._terminal:  # by way of sys.stdout, which a progress bar replaces while it is drawn
+        if self._terminal:  # through sys.stdout, which a progress bar replaces while it is drawn
             sys.stdout.write(content.decode("utf-8", "replace"))
         else:
             sys.stdout.buffer.write(content)
-        sys.stdout.flush()  # a reader at the other end of a pipe sees each file as it is done
+        sys.stdout.flush()  # so that the reader of a pipe sees each file as it is done
 
 
 class Folder:
-    """Each reading in its own file below a folder, which mirrors the folders that were read.
+    """Output of each reading to its own file in a folder that mirrors the source folders.
 
-    A file is there as a whole or not at all, whatever ends the program: ``unread`` goes by that.
+    Files are written atomically, because ``unread`` treats every existing file as complete.
     """
 
     def __init__(self, format_name: str, folder: Path, sources: Sequence[Source]) -> None:
@@ -130,7 +128,7 @@ class Folder:
         folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, source: Source, document: Document) -> None:
-        """Write one file, and the folders above it."""
+        """Write one file, creating its folders."""
         path = self._paths[source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.part")
@@ -138,21 +136,21 @@ class Folder:
         building.replace(path)
 
     def fail(self, source: Source, error: Exception) -> None:
-        """Leave no file behind that could pass for a reading of this source from an earlier run."""
+        """Delete the file of an earlier run, which could be mistaken for this one's."""
         self._paths[source.name].unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Nothing to finish: every file is complete."""
+        """Do nothing: every file is complete."""
 
     def unread(self, sources: Sequence[Source]) -> list[Source]:
-        """Those of the sources that have no reading yet, or one that is older than they are."""
+        """Return the sources that have no reading yet or are newer than it."""
         return [source for source in sources if not _newer(self._paths[source.name], source)]
 
 
 def _newer(reading: Path, source: Source) -> bool:
     try:
         return reading.stat().st_mtime_ns >= Path(source.name).stat().st_mtime_ns
-    except OSError:  # one of them is not there; standard input never is
+    except OSError:  # one of them does not exist; standard input never does
         return False
 
 

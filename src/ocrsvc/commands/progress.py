@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where that is a terminal; nothing where it is not."""
+"""Progress bar on standard error if that is a terminal, otherwise nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
-    """Yield a function to call after each of ``total`` steps; ``unit`` is what they are called."""
+    """Yield a function to call after each of ``total`` steps; ``unit`` is their name."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
@@ -26,7 +26,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """How many steps are done in a second, of late."""
+        """Recent steps per second."""
 
         def render(self, task: Task) -> Text:
             return Text(f"{task.speed:.1f}/s" if task.speed else "")
@@ -38,7 +38,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
         Rate(),
         TimeRemainingColumn(),
     )
-    # What is printed above the bar keeps its own line ends, however narrow the terminal is.
+    # soft_wrap keeps the line ends of text printed above the bar in narrow terminals.
     console = Console(stderr=True, soft_wrap=True)
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(unit, total=total)

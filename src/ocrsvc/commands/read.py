@@ -1,4 +1,4 @@
-"""``ocrsvc read``: the text of files, in this process, without a server."""
+"""``ocrsvc read``: reads the text of files in this process, without a server."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Results keep the order of the files. Unreadable files are reported on standard e
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "read",
         help="read files, folders or standard input",
@@ -95,7 +95,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read everything; 1 if any file could not be read."""
+    """Read all sources; return 1 if any could not be read."""
     if [*options.paths, options.files_from].count(STDIN) > 1:
         options.error("standard input (-) can only be read once")
     if options.charset_mode == "report" and options.charset is None:
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
     from ocrsvc.recognition.charsets import characters_of
 
     if options.charset is not None:
-        characters_of(options.charset)  # once and now, not as an error of every file
+        characters_of(options.charset)  # checked once, instead of an error for every file
     request = ReadOptions(
         mode=options.mode,
         charset=options.charset,

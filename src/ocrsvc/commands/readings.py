@@ -1,4 +1,4 @@
-"""Many files through one Reader: several at a time, so that no core rests, told in the order they were named."""
+"""Reads many files with one Reader, several at once to use all cores, and yields the results in order."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
 
-# Enough that short lines find company in a batch and that one slow page does not stop the files behind it.
+# Enough for full batches of short lines, and for one slow page not to delay the files after it.
 IN_FLIGHT_PER_WORKER = 8
 
-# A photograph of 12 megapixels takes 36 MB while it waits for a worker: of those, fewer are let in at once.
+# Fewer files of this size are read at once: a photograph of 12 megapixels takes 36 MB while it waits for a worker.
 LARGE_BYTES = 128 * 1024
 LARGE_PER_WORKER = 3
 
 
 @asynccontextmanager
 async def opened(settings: Settings, *, warm: bool = False) -> AsyncIterator[Reader]:
-    """A Reader that is ready, closed at the end whatever happens.
+    """Yield a started Reader and close it at the end.
 
-    ``warm`` runs every shape once before, which only pays where times are measured: one file is read sooner
-    without.
+    ``warm`` runs every shape once before, which only pays if times are measured: a single file is read sooner without.
     """
     from ocrsvc.reading.reader import Reader
 
@@ -54,9 +53,9 @@ async def readings(
     settings: Settings,
     unit: str,
 ) -> AsyncGenerator[tuple[Question, Document | Exception], None]:
-    """Yield each question in order with its reading, or with what went wrong, were it a fault of ours.
+    """Yield each question in order with its reading, or with any exception that occurred.
 
-    ``load`` fetches a question's bytes, in a thread; ``unit`` names the questions on the progress bar.
+    ``load`` returns a question's bytes and runs in a thread; ``unit`` names the questions on the progress bar.
     """
 
     workers = settings.workers or cpu.inspect().effective
@@ -67,7 +66,7 @@ async def readings(
             data = await asyncio.to_thread(load, question)
             async with large if len(data) > LARGE_BYTES else nullcontext():
                 return await reader.read(data, request)
-        except Exception as error:  # one file's failure is no other file's
+        except Exception as error:  # must not stop the other files
             return error
 
     answers = ordered(questions, ask, in_flight=IN_FLIGHT_PER_WORKER * workers)
@@ -83,7 +82,7 @@ async def ordered(
 ) -> AsyncGenerator[tuple[Question, Answer], None]:
     """Yield each question with its answer, in order, while up to ``in_flight`` are being answered.
 
-    An exception of ``ask`` is raised at its turn. Whatever still runs when the generator is closed is cancelled.
+    An exception of ``ask`` is raised at its turn. Closing the generator cancels all running calls.
     """
     running: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
     try:
@@ -100,7 +99,7 @@ async def ordered(
 
 
 async def _first(running: deque[tuple[Question, asyncio.Future[Answer]]]) -> tuple[Question, Answer]:
-    """Wait for the oldest answer, which stays in ``running`` until it is there."""
+    """Wait for the oldest answer and remove it from ``running``."""
     question, answer = running[0]
     result = await answer
     running.popleft()

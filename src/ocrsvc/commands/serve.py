@@ -1,4 +1,4 @@
-"""``ocrsvc serve``: the HTTP service and its page."""
+"""``ocrsvc serve``: runs the HTTP service and its page."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ and exits.
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """Add this command's arguments."""
+    """Add the parser of this command."""
     parser = commands.add_parser(
         "serve",
         help="run the HTTP service and its page",
@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until a signal arrives; return the exit status."""
     if options.processes_per_numa_node:
         return _several(options)
     return _serve(options)
@@ -77,7 +77,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         detector=options.detector,
         providers=options.providers,
     )
-    if not sockets:  # where another service has the port, this fails in one line before models are loaded
+    if not sockets:  # fails early, before models are loaded, if another service has the port
         _bound(settings.host, settings.port).close()
     from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
@@ -90,7 +90,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
 
 
 def _several(options: argparse.Namespace) -> int:
-    """Open one port for all processes, and after it one for each, and stay until they have ended."""
+    """Open a shared port and, after it, one port for each process; run the processes until they have ended."""
     if not hasattr(os, "sched_setaffinity"):
         raise configuration.InvalidSettings("--processes-per-numa-node: only Linux binds processes to CPUs")
     settings = configuration.load(host=options.host, port=options.port, workers=options.workers)
@@ -106,7 +106,7 @@ def _several(options: argparse.Namespace) -> int:
             f"--processes-per-numa-node: {len(places)} processes need the {len(places)} ports after {settings.port}"
         )
     logging.config.dictConfig(logging_configuration())
-    _bound(settings.host, settings.port).close()  # fails where another service has the port
+    _bound(settings.host, settings.port).close()  # fails if another service has the port
     shared = _bound(settings.host, settings.port, reuse=True)
     ports = (settings.port and settings.port + 1 + index for index in range(len(places)))
     own = [_bound(settings.host, port, reuse=True) for port in ports]
@@ -119,7 +119,7 @@ def _several(options: argparse.Namespace) -> int:
 
 
 def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tuple[str, int]]) -> None:
-    """What each process does: serve, as it would alone on its CPUs."""
+    """Serve in one process on the CPUs of its place."""
     from ocrsvc.commands.exit_status import status_of
 
     options.workers = place.workers
@@ -128,10 +128,10 @@ def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tu
 
 
 def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:
-    """A socket that has the port and does not listen yet; with ``reuse`` others that say so too may have the same.
+    """Return a socket bound to the port, not listening yet; ``reuse`` lets other such sockets share the port.
 
-    The kernel then spreads connections evenly over those that listen. (Of processes that share one socket, whichever
-    wakes up first takes all that wait: 4 of 5 connections went to one of two.)
+    The kernel then spreads connections evenly over the listening sockets. (If two processes share one socket, the first
+    to wake up accepts all waiting connections: one of them got 4 of 5.)
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     bound = socket.socket(family, kind, protocol)

@@ -1,6 +1,4 @@
-"""Which files ``ocrsvc read`` was asked to read: paths, folders, globs, lists and standard input, in that
-order.
-"""
+"""Finds the files for ``ocrsvc read``: paths, folders, patterns, lists and standard input."""
 
 from __future__ import annotations
 
@@ -16,13 +14,13 @@ from ocrsvc.pages.kinds import SUFFIXES
 
 STDIN = "-"
 
-# What is taken from a folder; a file that is named is read whatever its suffix.
+# Suffixes of files that are read from a folder; a file that is named itself may have any suffix.
 _SUFFIXES = frozenset(itertools.chain.from_iterable(SUFFIXES.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One thing to read. ``name`` is what the user knows it by; ``target`` its place below ``--output``."""
+    """One input: the ``name`` that the user gave, its path ``target`` below ``--output``, its bytes if already read."""
 
     name: str
     target: Path
@@ -30,20 +28,19 @@ class Source:
 
     @property
     def title(self) -> str:
-        """The name as UTF-8 has it: names of files may be any bytes, JSON and terminals may not."""
+        """Return the name in valid UTF-8, for JSON and terminals; file names may be any bytes."""
         return os.fsencode(self.name).decode("utf-8", "replace")
 
     def read(self) -> bytes:
-        """Return all its bytes; OSError if they cannot be had."""
+        """Return all its bytes; OSError if it cannot be read."""
         return Path(self.name).read_bytes() if self.content is None else self.content
 
 
 def find(arguments: Iterable[str]) -> list[Source]:
-    """Return every source behind the arguments, each once, in the order of the arguments.
+    """Return the sources that the arguments name, each once, in the order of the arguments.
 
-    A folder stands for the pictures and PDFs below it, sorted; a pattern (``*``, ``?``, ``[``, ``**``) for
-    the files that match it, for shells that do not expand it. A name that does not exist stays, so that its
-    error is told.
+    A folder means the pictures and PDFs below it, sorted; a pattern (``*``, ``?``, ``[``, ``**``) means the matching
+    files, for shells that do not expand it. A missing name is kept, so that its error is reported.
     """
     found: dict[str, Source] = {}
     for argument in arguments:
@@ -64,8 +61,8 @@ def listed(path: str) -> list[str]:
 def targets(sources: Sequence[Source], suffix: str) -> list[Path]:
     """Return the file below ``--output`` for each source: ``a.png`` becomes ``a.png.txt``.
 
-    The name never depends on what else is read, so that another run finds it again. ValueError names two sources that
-    would have the same.
+    The name does not depend on the other sources, so that another run finds it again. ValueError names two sources with
+    the same file.
     """
     chosen: dict[Path, Source] = {}
     for source in sources:
@@ -81,7 +78,7 @@ def targets(sources: Sequence[Source], suffix: str) -> list[Path]:
 def _expand(argument: str) -> Iterator[Source]:
     path = Path(argument)
     if argument == STDIN:
-        # Here and not in a thread: Ctrl-C cannot interrupt a thread that waits for a keyboard.
+        # Not in a thread, because Ctrl-C cannot interrupt a thread that waits for standard input.
         yield Source(STDIN, Path("stdin"), sys.stdin.buffer.read())
     elif path.is_dir():
         yield from _below(path)

@@ -1,4 +1,4 @@
-"""``ocrsvc train``: hands its arguments to the training pipeline, which needs the extra ``train``."""
+"""``ocrsvc train``: passes its arguments to the training package, which needs the extra ``train``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NEEDED = ("torch", "onnx")
 
 
 def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
-    """List the command in the help; its arguments belong to ``ocrsvc.training.commands.cli``."""
+    """Add the command to the help; ``ocrsvc.training.commands.cli`` parses its arguments."""
     commands.add_parser(
         "train", help="make a recogniser from scratch (needs the extra: train)", add_help=False
     )
 
 
 def delegate(arguments: Sequence[str]) -> int:
-    """Run the training command line with these arguments."""
+    """Run the training command line with these arguments and return its exit status."""
     absent = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if absent:
         print(

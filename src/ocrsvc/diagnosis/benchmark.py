@@ -1,4 +1,4 @@
-"""What a machine reads in a second, in one document that a user can send back: `ocrsvc bench report`."""
+"""Measures the speed of this machine and returns one document that users can share: `ocrsvc bench report`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ocrsvc.text import fold
 
 PRECISIONS: tuple[Precision, ...] = ("int8", "fp32")
 BATCHES = (1, 4, 8, 16)
-WIDTH = 320  # pixels of each line of the table; time does not depend on what is on it
+WIDTH = 320  # pixels of each measured line; the time does not depend on its content
 PAGE = tuple(f"{number:02d} Invoice {1047 * number} Total {58.2 * number:.2f} EUR" for number in range(1, 25))
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -44,10 +44,10 @@ def report(
     seconds: float,
     tell: Tell = lambda row: None,
 ) -> dict[str, Any]:
-    """The machine, versions, the batch table of each model in each precision, and pages with the settings in force.
+    """Measure each model in each precision by batch size, and pages with the settings in force; return a report.
 
-    ``seconds`` are for each cell; ``tell`` hears of each row when it is there. Nothing names the user, the machine's
-    name, or a path.
+    ``seconds``: time for each measurement; ``tell`` is called with each row when it is done. The report also describes
+    the machine and the versions, but not the user, the host name or any path.
     """
     rows = []
     with ThreadPoolExecutor(cpu.effective) as pool:
@@ -83,7 +83,7 @@ def _machine(cpu: Cpu) -> dict[str, Any]:
 def _table(
     spec: Manifest, precision: Precision, cpu: Cpu, pool: ThreadPoolExecutor, seconds: float
 ) -> Iterator[dict[str, Any]]:
-    """Lines a second by lines in a batch: one worker alone, then one for each core at once, each with its batches."""
+    """Yield lines per second by batch size, for one worker and for one worker on each core."""
     recogniser = Recogniser(spec, cpu=cpu, precision=precision, providers=[CPU])
     width = spec.buckets.of(min(WIDTH, spec.buckets.widest))
     line = np.random.default_rng(0).integers(0, 256, (spec.input.height, width, 3), dtype=np.uint8)
@@ -109,7 +109,7 @@ def _table(
 
 
 def _runs(work: Callable[[], object], seconds: float) -> list[float]:
-    """The seconds of each run, of as many as begin in this time."""
+    """Return the seconds of each run, repeated for about ``seconds``."""
     spent: list[float] = []
     while sum(spent) < seconds:
         begun = time.perf_counter()
@@ -119,7 +119,7 @@ def _runs(work: Callable[[], object], seconds: float) -> list[float]:
 
 
 async def _pages(settings: Settings, seconds: float) -> dict[str, Any]:
-    """A drawn page of 24 lines, PNG, from bytes to text: one at a time, then as many at a time as there are workers."""
+    """Measure a drawn page of 24 lines (PNG) from bytes to text, one at a time and one for each core."""
     reader = Reader(settings)
     page, options = draw(PAGE), ReadOptions(mode="page")
     try:

@@ -1,4 +1,4 @@
-"""How commands get their Settings: from ``OCRSVC_*`` variables, with the command's own arguments on top."""
+"""Loads the Settings of commands: ``OCRSVC_*`` variables, overridden by the command's arguments."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 Origin = Literal["default", "environment", "flag"]
 
-# A command reads the user's own files and nobody waits behind them: limits made for a public service only get
-# in the way. What the user sets in the environment still holds.
+# Limits for commands that read the user's own files, where those of a public service are too strict. Variables that
+# the user sets take precedence.
 OFFLINE: dict[str, Any] = {
     "deadline_seconds": 3600.0,
     "max_queue_seconds": 86_400.0,
@@ -30,11 +30,11 @@ _SERVICE_LINK = re.compile(_PREFIX + r"(SERVICE_(HOST|PORT).*|PORT_\d+_(TCP|UDP)
 
 
 class InvalidSettings(Exception):
-    """A variable or an argument has a value that no setting can take; the message names it in one line."""
+    """A variable or an argument has an invalid value; the message names it in one line."""
 
 
 def load(**arguments: Any) -> Settings:
-    """Return the settings in force; arguments that are None were not given. Raises InvalidSettings."""
+    """Return the settings in force; arguments that are None are ignored. Raises InvalidSettings."""
     from pydantic import ValidationError
 
     from ocrsvc.settings import Settings
@@ -51,9 +51,9 @@ def load(**arguments: Any) -> Settings:
 
 
 def unknown_variables() -> list[str]:
-    """A line for every ``OCRSVC_*`` variable that is no setting: a slip of the pen would be ignored in silence.
+    """Return a warning for every unknown ``OCRSVC_*`` variable, because typos would be ignored silently.
 
-    What Kubernetes sets for a service called ocrsvc (``OCRSVC_SERVICE_HOST``, ``OCRSVC_PORT_8000_TCP``) is none.
+    Kubernetes' variables for a service called ocrsvc are skipped (``OCRSVC_SERVICE_HOST``, ``OCRSVC_PORT_8000_TCP``).
     """
     from ocrsvc.settings import Settings
 
@@ -69,7 +69,7 @@ def unknown_variables() -> list[str]:
 
 
 def load_offline(**arguments: Any) -> Settings:
-    """Return the settings for work on the user's own files: no deadlines but those that the user sets."""
+    """Return the settings for the user's own files: the limits of ``OFFLINE``, unless the user sets others."""
     settings = load(**arguments)
     relaxed = {name: value for name, value in OFFLINE.items() if name not in settings.model_fields_set}
     return settings.model_copy(update=relaxed)

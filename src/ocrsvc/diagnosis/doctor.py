@@ -1,7 +1,7 @@
-"""Is this machine set up well? Checks for ``ocrsvc doctor``, each with what to do where it is not.
+"""Checks of ``ocrsvc doctor``: whether this machine is set up well, and what to do if not.
 
-Each check looks at the real thing: the processor as this process may use it, the files against their hashes,
-and at last a picture that is drawn here and read with the settings in force.
+The checks cover the processor as available to this process, the models' files against their hashes and, last, reading
+a generated picture with the settings in force.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SELF_TEST_PAGE = ("Invoice 1047", "Total 58.20")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: what was found, and what to do if that is not well."""
+    """Result of one check: what was found, and advice if it is not ok."""
 
     name: str
     status: Status
@@ -46,7 +46,7 @@ class Check:
 
 
 def software() -> Iterator[Check]:
-    """Python and the libraries that decide speed and results."""
+    """Check Python and the libraries on which speed and results depend."""
     import onnxruntime
 
     found = f"ocrsvc {__version__}, Python {platform.python_version()}, {platform.platform()}"
@@ -65,14 +65,14 @@ def _opencv() -> Check:
     )
     found = f"{cv2.__version__} from {', '.join(names) or 'an unknown package'}"
     if len(names) > 1:
-        # They write to the same folder, and which files survive depends on the order of installation.
+        # The packages install to the same folder, so the result depends on the order of installation.
         advice = "they overwrite each other: uninstall all of them, then install opencv-python-headless"
         return Check("opencv", "warning", found, advice)
     return Check("opencv", "ok", found)
 
 
 def processor(cpu: Cpu, settings: Settings) -> Iterator[Check]:
-    """Cores, quota and instruction sets."""
+    """Check cores, quota and instruction sets."""
     quota = "no cgroup quota" if cpu.quota is None else f"cgroup quota {cpu.quota:g} cores"
     kind = f"hardware threads on {cpu.physical} cores" if _has_smt(cpu) else "cores"
     nodes = f", {cpu.nodes} NUMA nodes" if cpu.nodes > 1 else ""
@@ -105,7 +105,7 @@ def _has_smt(cpu: Cpu) -> bool:
 
 
 def models(registry: Registry, settings: Settings, cpu: Cpu) -> Iterator[Check]:
-    """Every model's files against the hashes in its manifest, and the default among them."""
+    """Check every model's files against the hashes in its manifest, the default model and the detector."""
     try:
         manifests = registry.manifests("recogniser") + registry.manifests("detector")
         default = registry.spec(settings.model)
@@ -138,7 +138,7 @@ def _files(manifest: Manifest) -> Check:
 
 
 def storage(settings: Settings) -> Check:
-    """Whether converted models can be kept."""
+    """Check whether converted models can be cached."""
     folder = settings.cache_dir or ppocr.user_cache()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +151,7 @@ def storage(settings: Settings) -> Check:
 
 
 def in_force(settings: Settings) -> Check:
-    """The settings that are not at their defaults."""
+    """List the settings that differ from their defaults."""
     changed = [
         f"OCRSVC_{name.upper()}={value}"
         for name, value in settings
@@ -161,17 +161,17 @@ def in_force(settings: Settings) -> Check:
 
 
 def choices(sourced: Sourced, registry: Registry, cpu: Cpu) -> Iterator[Check]:
-    """Explain every setting that decides speed: its value, where it comes from and the reason."""
+    """Report the value, the origin and the reason of every setting that decides speed."""
     try:
         spec = registry.spec(sourced.settings.model)
     except OcrError:
-        spec = None  # models() says so
+        spec = None  # models() reports it
     for each in explanation.explain(sourced, cpu, spec):
         yield Check(f"choice {each.name}", "ok", f"{each.value} ({each.origin}): {each.reason}")
 
 
 async def self_test(settings: Settings) -> list[Check]:
-    """Draw a line and a page, read both, compare."""
+    """Draw a line and a page, read both and compare the texts."""
     from ocrsvc.reading.reader import Reader
     from ocrsvc.reading.reading import ReadOptions
 
@@ -179,7 +179,7 @@ async def self_test(settings: Settings) -> list[Check]:
     reader = Reader(settings)
     checks = []
     try:
-        await reader.start(warm=False)  # the readings below run what matters
+        await reader.start(warm=False)  # the readings below suffice
         checks.append(Check("start", "ok", f"models loaded in {time.perf_counter() - begun:.1f} s"))
         checks.append(providers(reader, settings))
         line = await _try(reader, "read a line", (SELF_TEST_LINE,), ReadOptions(mode="line"))
@@ -193,7 +193,7 @@ async def self_test(settings: Settings) -> list[Check]:
 
 
 def providers(reader: Reader, settings: Settings) -> Check:
-    """What really runs the default model."""
+    """Check which execution provider runs the default model."""
     names = reader.sessions.recognisers[settings.model].providers
     found = f"{settings.model} runs on {', '.join(names)}"
     if settings.providers.partition(",")[0] in names[0].lower():
@@ -217,7 +217,7 @@ async def _try(reader: Reader, name: str, lines: tuple[str, ...], options: ReadO
 
 
 def draw(lines: tuple[str, ...]) -> bytes:
-    """Return a PNG with these lines in OpenCV's own letters; several lines make a page."""
+    """Return a PNG with these lines in OpenCV's built-in font; several lines make a page."""
     import cv2
     import numpy as np
 

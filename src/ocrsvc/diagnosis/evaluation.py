@@ -1,8 +1,8 @@
-"""How right a reading is: the rules by which every accuracy figure of this project was made.
+"""Accuracy metrics: the rules behind all accuracy figures of this project.
 
-A data set is a folder of sources; each has ``manifest.jsonl`` (rows ``{"file", "text", ...}``) beside
-``img/``. Texts are compared in normal form: Unicode NFKC, no white space, lower case, because labels disagree
-on spaces, case and the width of punctuation. The mean is over sources: every source weighs the same.
+A data set is a folder of sources; each has ``manifest.jsonl`` (rows ``{"file", "text", ...}``) beside ``img/``. Texts
+are compared in normal form: Unicode NFKC, no white space, lower case, because labels disagree on spaces, case and the
+width of punctuation. The mean is over sources, so every source has the same weight.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ METRICS: Mapping[Kind, tuple[str, ...]] = {
     "pages": ("line_recall", "char_f1"),
 }
 
-# Sources whose labels carry both case and spaces, so that a strict comparison means something.
+# Sources whose labels have both case and spaces, as a strict comparison requires.
 STRICT_SOURCES = frozenset({"scribe_docs", "icdar2015_words"})
-UNREADABLE = "###"  # ICDAR's label for text that nobody can read
+UNREADABLE = "###"  # ICDAR's label for illegible text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Sample:
 
     @property
     def strict(self) -> bool:
-        """Whether this label says where spaces and capitals are."""
+        """Return whether this label has both case and spaces."""
         return self.source in STRICT_SOURCES or bool(self.row.get("strict"))
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Mean of each metric over one source (or over all sources); a metric that no label allows is absent."""
+    """Mean of each metric over one source (or over all sources); metrics that no label allows are absent."""
 
     source: str
     images: int
@@ -54,7 +54,7 @@ class Scores:
 
 
 def samples(data: Path, limit: int | None = None) -> list[Sample]:
-    """Return the labelled pictures of a data set, at most ``limit`` of each source, always the same ones.
+    """Return the labelled pictures of a data set, at most ``limit`` of each source, chosen with a fixed seed.
 
     Raises FileNotFoundError if ``data`` has no ``SOURCE/manifest.jsonl``.
     """
@@ -73,7 +73,7 @@ def samples(data: Path, limit: int | None = None) -> list[Sample]:
 
 
 def kind_of(found: Iterable[Sample]) -> Kind:
-    """Return ``pages`` if any label says where its lines stand, else ``lines``."""
+    """Return ``pages`` if any label has boxes of lines, else ``lines``."""
     return "pages" if any("boxes" in sample.row for sample in found) else "lines"
 
 
@@ -82,8 +82,8 @@ def score(
 ) -> list[Scores]:
     """Return the scores of each source, then their mean as ``MEAN``.
 
-    ``texts`` maps a sample's key to what was read; a picture without a text counts as read wrong. ``sure`` maps it
-    to the confidence of a line, for ``ece``, which is no mean in the last row: it is that of all lines together.
+    ``texts`` maps a sample's key to the text read; a picture without one counts as wrong. ``sure`` maps it to the
+    confidence of a line, for ``ece``; in the last row, ``ece`` is that of all lines together, not a mean.
     """
     rate = rate_line if kind == "lines" else rate_page
     rated: dict[str, list[Mapping[str, float]]] = {}
@@ -105,7 +105,7 @@ def score(
 
 
 def _ece(pairs: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """``ece`` of pairs of confidence and whether the line was right, if there are any."""
+    """Return ``ece`` of pairs of confidence and correctness, if there are any."""
     return (
         {"ece": calibration_error([sure for sure, _ in pairs], [right for _, right in pairs])}
         if pairs
@@ -114,9 +114,10 @@ def _ece(pairs: Sequence[tuple[float, bool]]) -> dict[str, float]:
 
 
 def rate_line(sample: Sample, text: str) -> dict[str, float]:
-    """Return ``exact`` and ``ned`` (1 - edit distance / longer length) in normal form, and ``strict`` where
-    the
-    label allows it: equality after NFKC with single spaces and case kept."""
+    """Return ``exact`` and ``ned`` (1 - edit distance / longer length) in normal form.
+
+    Strict labels also get ``strict``: equality in NFKC with single spaces and case.
+    """
     have, want = fold(text), fold(sample.row["text"])
     rating = {"exact": float(have == want), "ned": 1 - distance(have, want) / max(len(have), len(want), 1)}
     if sample.strict:
@@ -125,9 +126,10 @@ def rate_line(sample: Sample, text: str) -> dict[str, float]:
 
 
 def rate_page(sample: Sample, text: str) -> dict[str, float]:
-    """Return ``line_recall``, the share of labelled lines found anywhere in the page's text, and, where every
-    text
-    of the page is labelled, ``char_f1`` of the two multisets of characters; both in normal form."""
+    """Return ``line_recall``, the share of labelled lines found anywhere in the page's text, in normal form.
+
+    Completely labelled pages also get ``char_f1`` of the two multisets of characters.
+    """
     page, boxes = fold(text), sample.row.get("boxes", [])
     legible = [box for box in boxes if not box.get("ignore") and box["text"] != UNREADABLE]
     labels = [box["text"] for box in legible] or sample.row["text"].splitlines()

@@ -1,4 +1,4 @@
-"""Why the settings that decide speed have the values that they have, for ``ocrsvc doctor``."""
+"""Explains the values of the settings that decide speed, for ``ocrsvc doctor``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ocrsvc.settings import Settings
 DEFAULTS: dict[str, str] = {
     "precision": "8-bit weights where the model has them and the processor gains from them",
     "workers": "as many as effective cores",
-    "run_threads": "runs side by side read more lines than runs that share cores",
+    "run_threads": "concurrent runs read more lines than runs that share cores",
     "arena": "memory of a run is kept for the next one",
     "t_max_ms": "longer batches read hardly more lines and hold a core for longer",
 }
@@ -22,7 +22,7 @@ DEFAULTS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A setting's value as it is used, where it comes from, and the reason in words."""
+    """Effective value of a setting, its origin, and the reason in words."""
 
     name: str
     value: str

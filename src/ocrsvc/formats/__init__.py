@@ -1,6 +1,6 @@
-"""Every way to write a Document down; called by the service and by the command line.
+"""Output formats of a Document, for the service and the command line.
 
-``FORMATS`` maps a name to its media type, file suffix and renderer; :func:`render` is the one way in.
+``FORMATS`` maps a name to its media type, file suffix and renderer; :func:`render` is the entry point.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def render(
 ) -> bytes:
     """Return ``document`` in the format ``name``, UTF-8; raises UnknownFormat.
 
-    ``file``, ``characters`` and ``request_id`` only show where a format has a place for them (json, jsonl).
+    ``file``, ``characters`` and ``request_id`` appear only in json and jsonl.
     """
     return find(name).render(document, Rendering(file=file, characters=characters, request_id=request_id))
 

@@ -1,4 +1,4 @@
-"""What a format is: a name, a media type, a file suffix and a renderer."""
+"""Definition of an output format: name, media type, file suffix, renderer."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ocrsvc.results import Document
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What a caller wants to see beside the reading itself.
+    """Optional content of an output besides the reading itself.
 
-    ``file`` is the name that the input had, ``characters`` asks for every character with its place,
-    ``request_id`` names the HTTP request. A format without a place for one of them leaves it out.
+    ``file``: name of the input; ``characters``: whether to include every character with its position; ``request_id``:
+    id of the HTTP request. A format without a field for one of them leaves it out.
     """
 
     file: str | None = None
@@ -25,7 +25,7 @@ PLAIN = Rendering()
 
 
 class Renderer(Protocol):
-    """Turns a Document into the bytes of a file."""
+    """Function from a Document to the bytes of a file."""
 
     def __call__(self, document: Document, rendering: Rendering = ..., /) -> bytes: ...
 

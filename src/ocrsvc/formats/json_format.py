@@ -1,4 +1,4 @@
-"""JSON: one object with everything that is known about a reading. The answer of POST /api/ocr."""
+"""JSON: one object with the whole result of a reading, as in the answer of POST /api/ocr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocrsvc.formats.format import PLAIN, Format, Rendering
 from ocrsvc.results import Document, Line, Page
 
 CONFIDENCE_DIGITS = 4
-PIXEL_DIGITS = 1  # finer than any detector's polygon is true
+PIXEL_DIGITS = 1  # finer than the accuracy of any detector
 MILLISECOND_DIGITS = 2
 
 

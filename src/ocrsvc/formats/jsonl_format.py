@@ -11,12 +11,12 @@ from ocrsvc.results import Document
 
 
 def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
-    """Return ``document`` as one line of JSON, ``file`` first where it is known."""
+    """Return ``document`` as one line of JSON, ``file`` first if it is known."""
     return json_format.encode(json_format.as_mapping(document, rendering)) + b"\n"
 
 
 def render_error(file: str, error: Mapping[str, Any]) -> bytes:
-    """Return the line that stands for a file which could not be read: ``{"file": ..., "error": {...}}``."""
+    """Return the line of a file that could not be read: ``{"file": ..., "error": {...}}``."""
     return json_format.encode({"file": file, "error": dict(error)}) + b"\n"
 
 

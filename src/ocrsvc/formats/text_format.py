@@ -1,4 +1,4 @@
-"""Plain text: the lines in reading order, one each, UTF-8, a newline at the end unless nothing was read."""
+"""Plain text: the lines in reading order, UTF-8, with a newline at the end unless nothing was read."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tab-separated values in the twelve columns of Tesseract's ``tsv`` output: its readers can read ours.
+"""Tab-separated values in the twelve columns of Tesseract's ``tsv`` output, for programs that read that.
 
-A page is a row of level 1, a line one of level 4, and each word in it (cut at spaces, placed by the
-recogniser's character spans) one of level 5; there is one block and one paragraph a page. ``conf`` is 0 to
-100 for words, -1 otherwise, as in https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html.
+A page is a row of level 1, a line a row of level 4, and each word of it (split at spaces, located by the recogniser's
+character spans) a row of level 5; each page has one block and one paragraph. ``conf`` is 0 to 100 for words, -1
+otherwise, as in https://tesseract-ocr.github.io/tessdoc/Command-Line-Usage.html.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _between(a: Point, b: Point, fraction: float) -> Point:
 
 
 def _box(polygon: Polygon) -> tuple[int, int, int, int]:
-    """Return left, top, width, height of the upright box around ``polygon``, in whole pixels."""
+    """Return left, top, width, height of the bounding box of ``polygon``, in whole pixels."""
     xs, ys = [point[0] for point in polygon], [point[1] for point in polygon]
     left, top = round(min(xs)), round(min(ys))
     return left, top, round(max(xs)) - left, round(max(ys)) - top

@@ -1,6 +1,6 @@
-"""The CPU quota and the memory that a container or a systemd unit gives this process: cgroup v2, v1, or both.
+"""CPU quota and memory limit of this process from its container or systemd unit: cgroup v2, v1, or both.
 
-Cpusets need no look here: the kernel takes them out of the affinity mask, which cpu.py asks for.
+Cpusets are not read: the kernel applies them to the affinity mask, which cpu.py reads.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-# Where distributions mount them, for systems that hide /proc/self/mountinfo.
+# Usual mount points, for systems that hide /proc/self/mountinfo.
 _STANDARD_V2 = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
 _STANDARD_V1 = {
     "cpu": ("sys/fs/cgroup/cpu", "sys/fs/cgroup/cpu,cpuacct", "sys/fs/cgroup/cpuacct,cpu"),
@@ -21,7 +21,7 @@ _UNLIMITED_BYTES = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class _Mount:
-    """A mounted hierarchy: ``base`` is where, ``top`` the group that is seen there."""
+    """A mounted hierarchy: ``base`` is the mount point, ``top`` the group visible there."""
 
     v2: bool
     base: Path
@@ -29,11 +29,10 @@ class _Mount:
 
 
 def quota(root: Path = Path("/")) -> float | None:
-    """The tightest CPU quota of this process's cgroup and of all above it that can be seen, in cores; None without
-    one.
+    """Return the tightest CPU quota of this process's cgroup and its visible ancestors, in cores; None without one.
 
-    Reads ``cpu.max`` of v2 and ``cpu.cfs_quota_us`` over ``cpu.cfs_period_us`` of v1, because a parent's limit
-    binds its children. Shares and weights are no limits and do not count. ``root`` is there for tests.
+    Reads ``cpu.max`` of v2 and ``cpu.cfs_quota_us`` over ``cpu.cfs_period_us`` of v1. Ancestors count because their
+    limits bind their children; shares and weights are not limits. ``root`` is for tests.
     """
     found = [
         cores
@@ -44,9 +43,9 @@ def quota(root: Path = Path("/")) -> float | None:
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:
-    """The tightest memory limit of this process's cgroup and of all above it that can be seen; None without one.
+    """Return the tightest memory limit in bytes of this process's cgroup and its visible ancestors; None without one.
 
-    Reads ``memory.max`` of v2 and ``memory.limit_in_bytes`` of v1, where no limit is a number near 2**63.
+    Reads ``memory.max`` of v2 and ``memory.limit_in_bytes`` of v1, in which a number near 2**63 means no limit.
     """
     found = []
     for v2, folder in _folders(root, "memory"):
@@ -57,7 +56,7 @@ def memory_bytes(root: Path = Path("/")) -> int | None:
 
 
 def text(path: Path) -> str:
-    """What a file of the kernel says; nothing where it cannot be read."""
+    """Return the text of a file of the kernel; '' if it cannot be read."""
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -65,7 +64,7 @@ def text(path: Path) -> str:
 
 
 def _folders(root: Path, controller: str) -> Iterator[tuple[bool, Path]]:
-    """The folders of this process's groups with that controller's files, and whether each is of v2."""
+    """Yield the folders of this process's groups with that controller's files, and whether each is of v2."""
     group_v2, group_v1 = _groups(root, controller)
     for mount in _mounts(root, controller):
         for folder in _upwards(mount, group_v2 if mount.v2 else group_v1):
@@ -73,7 +72,7 @@ def _folders(root: Path, controller: str) -> Iterator[tuple[bool, Path]]:
 
 
 def _groups(root: Path, controller: str) -> tuple[PurePosixPath, PurePosixPath]:
-    """This process's group in the v2 hierarchy and in v1's of a controller, from /proc/self/cgroup."""
+    """Return this process's group in the v2 hierarchy and in v1's of a controller, from /proc/self/cgroup."""
     v2 = v1 = PurePosixPath("/")
     for line in text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
@@ -85,7 +84,7 @@ def _groups(root: Path, controller: str) -> tuple[PurePosixPath, PurePosixPath]:
 
 
 def _mounts(root: Path, controller: str) -> Iterator[_Mount]:
-    """Every place where a hierarchy with that controller is mounted: /proc/self/mountinfo, else the usual ones."""
+    """Yield the mounts of hierarchies with that controller, from /proc/self/mountinfo, else the usual ones."""
     known = False
     for line in text(root / "proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")
@@ -104,15 +103,15 @@ def _mounts(root: Path, controller: str) -> Iterator[_Mount]:
 
 
 def _plain(escaped: str) -> str:
-    """A path of mountinfo, in which a space is ``\\040``."""
+    """Unescape a path of mountinfo, in which a space is ``\\040``."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), escaped)
 
 
 def _upwards(mount: _Mount, group: PurePosixPath) -> Iterator[Path]:
-    """The folders of a group and of all groups above it that this mount shows.
+    """Yield the folders of a group and its ancestors that are visible in this mount.
 
-    A container without a cgroup namespace is told its path on the host but sees its own group at the mount; one
-    that was moved is told a path with ``..``. Both leave the mount itself.
+    Without a cgroup namespace, a container is given its path on the host but sees its own group at the mount point;
+    after a move it is given a path with ``..``. In both cases only the mount point itself is yielded.
     """
     inside = group.relative_to(mount.top) if group.is_relative_to(mount.top) else PurePosixPath()
     if ".." not in inside.parts:
@@ -133,5 +132,5 @@ def _ratio(quota: str, period: str) -> float | None:
     try:
         cores = int(quota) / int(period)
     except (ValueError, ZeroDivisionError):
-        return None  # v2 says "max" for no limit
-    return cores if cores > 0 else None  # v1 says -1
+        return None  # "max" means no limit in v2
+    return cores if cores > 0 else None  # -1 means no limit in v1

@@ -1,8 +1,7 @@
-"""What the machine really gives us: effective cores, how they hang together, and instruction-set flags.
+"""Effective cores, their topology and instruction-set flags of the machine, as available to this process.
 
-ONNX Runtime and ``os.cpu_count()`` see the host; a container sees its CFS quota and its affinity mask
-(onnxruntime #29510, unstructured-inference #346). Paths are under an injectable root so that tests can draw a
-machine.
+ONNX Runtime and ``os.cpu_count()`` report the host, not the container's CFS quota and affinity mask (onnxruntime
+#29510, unstructured-inference #346). Functions take a ``root``, so that tests can simulate a machine.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from pathlib import Path
 from ocrsvc.machine import cgroup
 from ocrsvc.machine.cgroup import text
 
-# Flags that decide something here: 8-bit dot products, wide vectors, half and brain floats.
+# Flags that are used: 8-bit dot products, wide vectors, half and brain floats.
 _X86 = frozenset({"avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8"})
 _ARM = frozenset({"asimd", "asimddp", "asimdhp", "fphp", "bf16", "i8mm", "sve", "sve2"})
-# 8-bit products: dot products of VNNI and ARM, but AVX2 gains as well (docs/decisions/0017).
+# Flags with which int8 is faster: dot products of VNNI and ARM, and also AVX2 (docs/decisions/0017).
 _INT8 = frozenset({"avx2", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
-# What tells processors apart whose model name is the same, as virtual machines show them, or that have none (ARM).
+# Fields that name a processor on ARM, which has no model name.
 _ARM_NAME = ("CPU implementer", "CPU variant", "CPU part")
 
 
@@ -29,9 +28,8 @@ _ARM_NAME = ("CPU implementer", "CPU variant", "CPU part")
 class Cpu:
     """The processor as this process may use it.
 
-    ``affinity`` counts the hardware threads that affinity mask and cpusets leave, ``physical`` the cores that they
-    are on (fewer with SMT; None: unknown), ``nodes`` the NUMA nodes that they are spread over. ``quota`` is the
-    cgroup limit in cores (None: none); ``effective`` what models should use, at least 1.
+    ``affinity``: hardware threads in the affinity mask; ``physical``: their cores (fewer with SMT; None: unknown);
+    ``nodes``: their NUMA nodes. ``quota``: cgroup limit in cores (None: none); ``effective``: cores for models, from 1.
     """
 
     architecture: str
@@ -45,19 +43,20 @@ class Cpu:
 
     @property
     def gains_from_int8(self) -> bool:
-        """Whether 8-bit weights are worth it: AVX2 and better on x86, dot products on ARM (Kunpeng 920 has them)."""
+        """Return whether 8-bit weights are faster: AVX2 and better on x86, dot products on ARM (as on Kunpeng 920)."""
         return bool(self.flags & _INT8)
 
 
 def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collection[int] | None = None) -> Cpu:
-    """Measure the machine below ``root``; ``cores`` is an upper limit set by the operator, ``cpus`` are the numbers
-    of the hardware threads that may be used (default: the affinity mask, from which the kernel takes cpusets).
+    """Inspect the machine below ``root``; ``cores`` is the operator's limit, ``cpus`` the usable hardware threads.
+
+    ``cpus`` defaults to the affinity mask, to which the kernel applies cpusets.
     """
     available = frozenset(affinity() if cpus is None else cpus)
     quota = cgroup.quota(root)
     limits = [len(available)]
     if quota is not None:
-        # Rounded down: 2.5 cores worth of quota with 3 busy threads is throttled for a third of each period.
+        # Rounded down: with a quota of 2.5 cores, 3 busy threads are throttled for a sixth of each period.
         limits.append(int(quota))
     if cores is not None:
         limits.append(cores)
@@ -75,9 +74,9 @@ def inspect(*, cores: int | None = None, root: Path = Path("/"), cpus: Collectio
 
 
 def numa_nodes(root: Path = Path("/"), cpus: Collection[int] | None = None) -> list[list[int]]:
-    """The hardware threads that may be used, by NUMA node; threads of one core stand side by side.
+    """Return the usable hardware threads by NUMA node, threads of one core next to each other.
 
-    Nodes without any are left out; where the machine does not say, all are one node.
+    Nodes without any are left out; if the system does not report nodes, there is one.
     """
     available = frozenset(affinity() if cpus is None else cpus)
     lists = (root / "sys/devices/system/node").glob("node[0-9]*/cpulist")
@@ -92,7 +91,7 @@ def numa_nodes(root: Path = Path("/"), cpus: Collection[int] | None = None) -> l
 
 
 def affinity() -> Collection[int]:
-    """The numbers of the hardware threads that this process may use."""
+    """Return the numbers of the hardware threads that this process may use."""
     try:
         return os.sched_getaffinity(0)
     except AttributeError:  # not on macOS or Windows
@@ -100,14 +99,14 @@ def affinity() -> Collection[int]:
 
 
 def _physical(root: Path, cpus: Collection[int]) -> int | None:
-    """How many cores these hardware threads are on; None if one of them does not say."""
+    """Return the number of cores of these hardware threads; None if unknown for one of them."""
     places = root / "sys/devices/system/cpu"
     siblings = {text(places / f"cpu{number}/topology/thread_siblings_list").strip() for number in cpus}
     return None if "" in siblings else len(siblings)
 
 
 def numbers(listed: str) -> frozenset[int]:
-    """The numbers in a list as the kernel writes it, such as ``0-3,8,10-11``; what is no number is left out."""
+    """Return the numbers in a list of the kernel such as ``0-3,8,10-11``, without invalid parts."""
     found: set[int] = set()
     for part in listed.strip().split(","):
         first, _, last = part.partition("-")
@@ -117,9 +116,9 @@ def numbers(listed: str) -> frozenset[int]:
 
 
 def _cpuinfo(root: Path) -> tuple[str, frozenset[str]]:
-    """Return (model name, flags) of the first processor in /proc/cpuinfo; x86 says flags, ARM Features.
+    """Return model name and flags of the first processor in /proc/cpuinfo.
 
-    ARM has no model names there, only numbers of who made which part: then those are the name.
+    ARM calls its flags Features and has no model names, so the numbers of implementer, variant and part are the name.
     """
     first: dict[str, str] = {}
     for line in text(root / "proc/cpuinfo").splitlines():

@@ -1,4 +1,4 @@
-"""How the C library keeps memory that pictures leave behind."""
+"""Settings of the C library for memory that pictures leave behind."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _ARENAS = 2
 
 
 def give_back() -> bool:
-    """Let freed pictures go back to the system at once, for this whole process; whether that could be arranged.
+    """Make glibc return freed pictures to the system at once, for this whole process; return whether it does.
 
-    By default glibc gives every thread an arena of its own and raises its threshold for direct mappings to 32 MB
-    with the first large block that is freed; decoded pages then stay in the heaps of all threads that ever held
-    one. Does nothing where the C library is another one.
+    By default glibc gives every thread its own arena and raises its threshold for direct mappings up to 32 MB when a
+    large block is freed; decoded pages then stay in the heaps of all threads that ever held one. Other C libraries are
+    left unchanged.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,8 +1,8 @@
-"""Several processes behind one port, each on CPUs of its own: `ocrsvc serve --processes-per-numa-node`.
+"""Runs several processes behind one port, each on its own CPUs: `ocrsvc serve --processes-per-numa-node`.
 
 A process whose threads stay on one NUMA node has its weights, activations and pictures in that node's memory: Linux
-gives a page to the node of the thread that writes it first. The parent only starts the processes, passes signals on,
-and starts anew what was killed.
+places a page on the node of the thread that first writes it. The parent only starts the processes, forwards signals
+and restarts processes that were killed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ logger = logging.getLogger("ocrsvc.machine.processes")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MOST_RESTARTS, _WINDOW_SECONDS = 5, 60.0
-_TICK_SECONDS = 1.0  # a signal does not end the wait for a process
-_KILL_AFTER_SECONDS = 5.0  # beyond the grace time, within which a process ends by itself
+_TICK_SECONDS = 1.0  # longest wait for processes, because a signal does not end the wait
+_KILL_AFTER_SECONDS = 5.0  # after the grace time, within which processes should end
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one process runs: the hardware threads that are its own, at most how many workers it may have there."""
+    """Hardware threads of one process and the limit on its workers, None for no limit."""
 
     cpus: tuple[int, ...]
     workers: int | None = None
@@ -42,10 +42,10 @@ class Place:
 def places(
     per_node: int, *, workers: int | None = None, root: Path = Path("/"), cpus: Collection[int] | None = None
 ) -> list[Place]:
-    """``per_node`` places on each NUMA node, which share its hardware threads, and all together the cgroup's quota.
+    """Return ``per_node`` places on each NUMA node, which split its hardware threads and the cgroup's quota.
 
-    ``workers`` is an upper limit for each place; ValueError if a node has fewer hardware threads than places. ``root``
-    and ``cpus`` are as in cpu.inspect.
+    ``workers``: upper limit for each place; ``root`` and ``cpus``: as in cpu.inspect. ValueError if a node has fewer
+    hardware threads than places.
     """
     found: list[tuple[int, ...]] = []
     for node in cpu.numa_nodes(root, cpus):
@@ -59,9 +59,7 @@ def places(
 
 
 class Processes:
-    """A process for each place and its work, which is pickled with all that it holds. After a signal each has
-    ``grace_seconds`` to end.
-    """
+    """One process for each place, its work pickled. After a signal, processes have ``grace_seconds`` to end."""
 
     def __init__(self, works: Sequence[tuple[Place, Callable[[], None]]], *, grace_seconds: float) -> None:
         self._works = works
@@ -71,7 +69,7 @@ class Processes:
         self._kill_at: float | None = None
 
     def run(self) -> int:
-        """Return when all have ended: 0 if a signal was the reason and all ended well, else the first one's status."""
+        """Run until all have ended; return 0 after a signal if none failed, else the first failure's status."""
         previous = {each: signal.signal(each, self._told) for each in _SIGNALS}
         status = 0
         try:
@@ -93,7 +91,7 @@ class Processes:
     def _start(self, index: int) -> None:
         place, work = self._works[index]
         context = multiprocessing.get_context("spawn")
-        # A daemon: whatever makes this process end takes those that it started with it.
+        # A daemon, so that it ends with this process in any case.
         process = context.Process(target=_begin, args=(place, work), daemon=True)
         process.start()
         self._running[index] = process
@@ -102,14 +100,14 @@ class Processes:
             process.terminate()
 
     def _ended(self, index: int, status: int) -> int:
-        """What the end of a process means for the exit status; one that was killed is started anew."""
+        """Restart a process that was killed, or give up; return the contribution to the exit status."""
         if self._kill_at:
             return 0 if status in (0, -signal.SIGTERM) else 1
         now = time.monotonic()
         self._restarts = [each for each in self._restarts if each > now - _WINDOW_SECONDS]
         about = {"status": status, "cpus": self._works[index][0].cpus}
         if status > 0 or len(self._restarts) == _MOST_RESTARTS:
-            # It could not begin its work, as no other would at a second try, or it dies again and again.
+            # It failed at start, as a restarted one would, or processes are killed repeatedly.
             logger.error("a process has ended: giving up", extra=about)
             self._stop()
             return max(1, status)
@@ -121,7 +119,7 @@ class Processes:
     def _told(self, sig: int, frame: FrameType | None) -> None:
         if not self._kill_at:
             self._stop()
-        elif sig == signal.SIGINT:  # the second one: nobody wants to wait
+        elif sig == signal.SIGINT:  # a second Ctrl-C ends the grace time
             self._send(signal.SIGINT)
 
     def _stop(self) -> None:
@@ -135,9 +133,9 @@ class Processes:
 
 
 def _begin(place: Place, work: Callable[[], None]) -> None:
-    """The first thing in a new process, before any library makes threads: they inherit its CPUs."""
+    """Set up a new process and run its work; threads made later inherit its CPUs."""
     os.sched_setaffinity(0, place.cpus)
-    os.setpgrp()  # Ctrl-C in a terminal reaches the parent alone, which passes it on
+    os.setpgrp()  # so that Ctrl-C reaches only the parent, which forwards it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work()
 

@@ -1,8 +1,8 @@
-"""Line widths: a few fixed ones, chosen by the line alone.
+"""Buckets: the fixed widths to which line images are padded.
 
-A line is scaled to the model's height and padded to the smallest bucket that holds it. The bucket is a
-function of that line only, never of its company in a batch, so a reading cannot depend on its neighbours
-(PaddleOCR #5603, #6116: padding to the widest of the batch changes the text).
+A line is scaled to the model's height and padded to the smallest bucket that holds it. The bucket depends only on
+the line, never on the rest of the batch, so the text cannot depend on other lines (PaddleOCR #5603, #6116: padding to
+the widest line of the batch changes the text).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# A hairline of one by a million pixels must not become gigabytes; no real line has a thousand characters.
+# Limits the memory of an image of 1 x 1 000 000 pixels; no real line has a thousand characters.
 _WIDEST = 65_536
 
 
@@ -31,26 +31,23 @@ class Buckets:
 
     @property
     def widest(self) -> int:
-        """The widest line that is read in one piece, in pixels."""
+        """Return the width in pixels of the widest line that is read in one piece."""
         return self.widths[-1]
 
     def of(self, width_pixels: int) -> int:
-        """The bucket of a line of this width; ValueError if it is wider than the widest bucket or has no
-        width.
-        """
+        """Return the bucket of a line of this width; ValueError if it is below 1 or above the widest bucket."""
         if not 1 <= width_pixels <= self.widest:
             raise ValueError(f"a line of {width_pixels} pixels does not fit 1 to {self.widest}")
         return self.widths[bisect_left(self.widths, width_pixels)]
 
 
 def fitted_width(image_height: int, image_width: int, height: int) -> int:
-    """The width in pixels of an image of this size once it is ``height`` pixels high, 1 to 65536."""
+    """Return the width of an image of this size after scaling to ``height`` pixels, 1 to 65536."""
     return max(1, min(round(image_width * height / image_height), _WIDEST))
 
 
 def fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
-    """The BGR line image ``uint8 [H,W,3]`` scaled to ``height`` pixels, its aspect kept: ``uint8
-    [height,w,3]``.
+    """Scale a line image ``uint8 [H,W,3]`` to ``uint8 [height,w,3]``, keeping its aspect.
 
     ValueError for an image without pixels or of another shape.
     """
@@ -59,8 +56,7 @@ def fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
     width = fitted_width(image.shape[0], image.shape[1], height)
     if image.shape[:2] == (height, width):
         return image
-    # Bilinear both ways, as the recognisers' training does: area averaging when shrinking reads slightly
-    # worse.
+    # Bilinear also for shrinking, as in training: with area averaging, lines are read slightly worse.
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized, dtype=np.uint8)
 
@@ -68,8 +64,7 @@ def fit(image: NDArray[np.uint8], height: int) -> NDArray[np.uint8]:
 def stack(
     crops: Sequence[NDArray[np.uint8]], *, height: int, width: int, pad_value: int
 ) -> NDArray[np.uint8]:
-    """The crops ``uint8 [height,w,3]`` at the left of one array ``uint8 [N,height,width,3]``, the rest
-    ``pad_value``.
+    """Pad crops ``uint8 [height,w,3]`` on the right with ``pad_value`` and stack them, ``uint8 [N,height,width,3]``.
 
     ValueError for a crop that is wider than ``width`` or of another height.
     """

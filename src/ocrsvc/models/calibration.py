@@ -1,15 +1,15 @@
-"""Confidence that means something: from the peaks of CTC to the probability that a reading is right.
+"""Calibration: maps from the peaks of CTC to the probability that a character or line is right.
 
-A network's peaks are too sure of themselves (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), and
-the mean of a line's peaks says little about the line: one wrong digit among twenty hardly moves it. A calibration is
-two logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and kept in the manifest for each precision:
+A network's peaks are overconfident (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), and the mean
+of a line's peaks says little about the line: one wrong digit among twenty hardly changes it. A calibration is two
+logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and stored in the manifest for each precision:
 
 - character: ``sigmoid(slope * logit(peak) + offset)``;
-- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = least_doubt - sum(log(peak))``, about the
-  number of wrong characters to expect, and n, the number of characters.
+- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = least_doubt - sum(log(peak))``, roughly the
+  expected number of wrong characters, and n, the number of characters.
 
-Both rise with every peak. ``least_doubt`` is what no peak takes away: a network is surer than it can know. A line is
-right if it is equal to its label in the normal form of ``evaluation``.
+Both maps rise with every peak. ``least_doubt`` is the doubt that remains when all peaks are 1, because networks are
+overconfident. A line is right if it equals its label in the normal form of ``evaluation``.
 """
 
 from __future__ import annotations
@@ -24,20 +24,19 @@ from numpy.typing import NDArray
 
 from ocrsvc.results import Character, LineText
 
-# Of a model without calibration, whose confidence is the mean of the peaks; rare enough to be looked at.
+# Review threshold without a calibration, where confidence is the mean of the peaks; few lines are below it.
 UNCALIBRATED_THRESHOLD = 0.9
 BINS = 15
 
-_SURE = 1 - 1e-6  # float32 softmax gives exactly 1, whose logit is infinite
-_EARLIER_LEAST_DOUBT = 1e-4  # of calibrations that do not name theirs
+_SURE = 1 - 1e-6  # float32 softmax can be exactly 1, whose logit is infinite
+_EARLIER_LEAST_DOUBT = 1e-4  # default for older calibrations without this value
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The maps of one precision of one model, and the confidence below which a line wants a second look.
+    """Maps of one precision of one model, and the confidence below which a line needs review.
 
-    ``slope`` and ``doubt`` are above 0, so that both maps are monotone; so is ``least_doubt``, of which a logarithm is
-    taken.
+    ``slope`` and ``doubt`` are above 0, so that both maps are monotone; ``least_doubt`` is above 0 for its logarithm.
     """
 
     slope: float
@@ -49,18 +48,18 @@ class Calibration:
     review_threshold: float
 
     def character(self, peak: float) -> float:
-        """The probability that a character with this peak is right."""
+        """Return the probability that a character with this peak is right."""
         return _sigmoid(self.slope * _logit(peak) + self.character_offset)
 
     def line(self, peaks: Sequence[float]) -> float:
-        """The probability that a line with these peaks is right as a whole; 0 for a line without characters."""
+        """Return the probability that a line with these peaks is right as a whole; 0 for a line without characters."""
         if not peaks:
             return 0.0
         doubt = math.log(self.least_doubt + nats(peaks))
         return _sigmoid(self.line_offset - self.doubt * doubt + self.length * math.log(len(peaks)))
 
     def apply(self, line: LineText) -> LineText:
-        """A line with peaks as confidences, as the decoder makes it, with probabilities instead."""
+        """Return a decoded line with probabilities instead of peaks as confidences."""
         peaks = [character.confidence for character in line.characters]
         characters = tuple(
             Character(c.text, self.character(c.confidence), c.start, c.end) for c in line.characters
@@ -69,9 +68,9 @@ class Calibration:
 
 
 def parse(raw: Mapping[str, Any], sha256: Mapping[str, str]) -> dict[str, Calibration]:
-    """The calibrations in a manifest's ``calibration``, by precision; ``sha256`` is that of each precision's weights.
+    """Return the calibrations of a manifest by precision; ``sha256`` holds the hash of each precision's weights.
 
-    ValueError or KeyError for what cannot be used: an unknown precision, other weights, a map that is not monotone.
+    ValueError or KeyError for an unknown precision, other weights, or a map that is not monotone.
     """
     return {
         precision: _parse_one(precision, entry, sha256)
@@ -105,20 +104,20 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
 
 
 def nats(peaks: Iterable[float]) -> float:
-    """``-sum(log(peak))`` of characters with these peaks: about how many of them are wrong."""
+    """Return ``-sum(log(peak))``, roughly the expected number of wrong characters."""
     return -sum(math.log(max(min(peak, 1.0), 1e-9)) for peak in peaks)
 
 
 def logits(peaks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(p / (1 - p)) of peaks ``[n]``, as the maps see them."""
+    """Return log(p / (1 - p)) of peaks ``[n]``, clipped as in the maps."""
     clipped = np.clip(peaks, 1 - _SURE, _SURE)
     return np.asarray(np.log(clipped / (1 - clipped)), dtype=np.float64)
 
 
 def calibration_error(confidence: Sequence[float], right: Sequence[bool], bins: int = BINS) -> float:
-    """The expected calibration error: mean of |share right - mean confidence| over bins of equal size.
+    """Return the expected calibration error: mean of |share right - mean confidence| over bins of equal size.
 
-    Bins of equal size and not of equal width, because most lines are sure (Nixon et al., "Measuring Calibration in
+    Bins have equal size, not equal width, because most confidences are high (Nixon et al., "Measuring Calibration in
     Deep Learning", 2019). 0 without lines.
     """
     if not len(confidence):

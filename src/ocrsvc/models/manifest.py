@@ -1,6 +1,6 @@
-"""What a model folder says about itself, and the promise that its files are the ones it describes.
+"""Manifest of a model folder, and its files, verified by their SHA-256.
 
-A model is ``models/<name>/manifest.json`` beside its files; nothing is ever downloaded.
+A model is a folder with ``manifest.json`` and the files that it names; nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class ModelFile:
 
     @property
     def digest(self) -> str:
-        """``sha256:…``, as answers name the weights."""
+        """Return ``sha256:…``, which identifies the weights in answers."""
         return f"sha256:{self.sha256}"
 
     def read(self) -> bytes:
-        """The file's bytes, checked against its SHA-256; CorruptModel if they differ or cannot be read.
+        """Return the file's bytes, checked against its SHA-256; CorruptModel if they differ or cannot be read.
 
-        The caller gets the very bytes that were checked, so that no other file can slip in between.
+        The returned bytes are the checked ones, so that the file cannot be replaced in between.
         """
         try:
             content = self.data if self.data is not None else cast(Path, self.path).read_bytes()
@@ -58,10 +58,9 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """What a graph takes: ``uint8 [N,height,W,channels]``, W one of the buckets, the rest of a line
-    ``pad_value``.
+    """Input of a graph: ``uint8 [N,height,W,channels]``, W one of the buckets, lines padded with ``pad_value``.
 
-    With ``rows`` there is a graph of fixed shape for each bucket as well, of so many lines (fixed.py).
+    ``rows``, if not 0: each bucket also has a graph of fixed shape for so many lines (static_shapes.py).
     """
 
     height: int = 48
@@ -77,11 +76,11 @@ class InputSpec:
 class Manifest:
     """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none.
 
-    ``calibration`` is as ``ocrsvc train calibrate`` writes it, empty where nobody has. ``detector`` is what finds
-    a recogniser's lines where its users name none, empty where any will do; ``postprocess`` is a detector's own
-    (detector.PostProcess). ``int8_on_request``: int8 costs too much to be taken unasked. ``bigram_weight``: how much
-    the neighbours of a Chinese character say about it (bigrams.py); ``lexicon_nats``: how much an English word may look
-    less probable than none (lexicon.py); both 0 for nothing.
+    ``calibration``: as ``ocrsvc train calibrate`` writes it, else empty. ``detector``: name of a recogniser's default
+    text detector, '' for the registry's. ``postprocess``: parameters of a detector (detector.PostProcess).
+    ``int8_on_request``: ``auto`` never chooses int8, because it costs too much accuracy. ``bigram_weight``: weight of
+    bigram nats against nats of the picture (bigrams.py); ``lexicon_nats``: log-probability bonus (nats) for a
+    dictionary word (lexicon.py); 0 turns either off.
     """
 
     name: str
@@ -105,25 +104,25 @@ class Manifest:
 
     @property
     def buckets(self) -> Buckets:
-        """The widths of a recogniser."""
+        """Return the buckets of a recogniser."""
         return Buckets(self.input.buckets)
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """The weights that are there: fp32, int8 or both."""
+        """Return the precisions of the weights: fp32, int8 or both."""
         return tuple(name for name in ("fp32", "int8") if name in self.files)
 
     @property
     def int8_learnt_apart(self) -> bool:
-        """Whether int8 has weights of a training of its own, with a head of their own, and is not fp32 rounded."""
+        """Return whether int8 has weights from its own training, with its own head, instead of rounded fp32 weights."""
         return "head_int8" in self.files
 
     def calibrations(self) -> dict[str, Calibration]:
-        """What turns peaks into probabilities, by precision; ValueError or KeyError if it cannot be used."""
+        """Return the calibrations by precision; ValueError or KeyError if one is invalid."""
         return parse_calibration(self.calibration, {name: file.sha256 for name, file in self.files.items()})
 
     def weights(self, precision: Precision, cpu: Cpu) -> ModelFile:
-        """The ONNX file to run. ``auto`` is int8 where it ships and the processor gains from it.
+        """Return the ONNX file to run; ``auto`` is int8 if the model has it and the processor gains from it.
 
         UnknownModel if the model has no weights of this precision.
         """
@@ -140,8 +139,9 @@ class Manifest:
 
 
 def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
-    """The model in this folder; UnknownModel if there is none, CorruptModel if its manifest contradicts
-    itself. ``document`` stands for the content of its manifest.json.
+    """Load the manifest of a model folder, or check ``document`` in its place.
+
+    UnknownModel if there is no manifest, CorruptModel if it is invalid.
     """
     path = folder / "manifest.json"
     try:
@@ -159,10 +159,9 @@ def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
 
 
 def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest:
-    """Write a model, whose files are in memory, as a folder; ``names`` maps each file's key to its name
-    there.
+    """Write a model with its files in memory as a folder; ``names`` maps each file's key to its file name.
 
-    The folder appears at once and complete, or not at all (OSError); one that is there already is kept.
+    The folder is created atomically (OSError if that fails); an existing model there is kept. Return its manifest.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -183,7 +182,7 @@ def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest
         try:
             os.rename(draft, folder)
         except OSError:
-            if not (folder / "manifest.json").is_file():  # another process was not quicker: a real failure
+            if not (folder / "manifest.json").is_file():  # otherwise another process has written it
                 raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -191,7 +190,7 @@ def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest
 
 
 def charset_sha256(charset: str) -> str:
-    """The hash that a manifest states for its charset, so that weights and characters cannot drift apart."""
+    """Return the hash of a charset, by which a manifest detects a charset that does not belong to the weights."""
     return hashlib.sha256(charset.encode("utf-8")).hexdigest()
 
 

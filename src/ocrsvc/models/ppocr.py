@@ -1,7 +1,7 @@
-"""PP-OCRv6 small, the recogniser inside the ``rapidocr`` wheel, as a model of ours: ``ppocrv6-small``.
+"""The model ``ppocrv6-small``: PP-OCRv6 small, the recogniser of the ``rapidocr`` wheel, converted.
 
-The wheel's ONNX file is found without importing rapidocr and rewritten to our graph interface: uint8 pixels
-in, the best classes and their probabilities out. Weights: PaddleOCR, Apache-2.0.
+The wheel's ONNX file is found without importing rapidocr and rewritten to our interface: uint8 pixels in, the best
+classes and their probabilities out. Weights: PaddleOCR, Apache-2.0.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ NAME = "ppocrv6-small"
 SOURCE = WheelFile("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0")
 _INPUT = InputSpec(buckets=(64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
 _TOP_K = 8
-# Names in the wheel's graph: the input of its last MatMul ([N,T,120]), that layer's weights, its
-# probabilities.
+# Names in the wheel's graph: input of the last layer ([N,T,120]), its weight and bias, the probabilities.
 _FEATURES, _WEIGHT, _BIAS, _SOFTMAX = (
     "p2o.pd_op.transpose.8.0",
     "linear_8.w_0",
     "linear_8.b_0",
     "fetch_name_0",
 )
-_CONVERSION = 1  # part of the cache key: raise it when the conversion changes
+_CONVERSION = 1  # part of the cache key; raise it when the conversion changes
 _INSTALL = (
     f"The model {NAME!r} is built from the rapidocr wheel; install it with "
     f"`{SOURCE.install}` and `pip install 'ocrsvc[ppocr]'`."
@@ -46,15 +45,15 @@ _log = logging.getLogger(__name__)
 
 
 def available() -> bool:
-    """Whether the wheel's model file and the onnx package are here."""
+    """Return whether the wheel's model file and the onnx package are installed."""
     return SOURCE.find() is not None and importlib.util.find_spec("onnx") is not None
 
 
 def manifest(cache_dir: Path | None = None) -> Manifest:
-    """The converted model, from the cache folder if it was converted before.
+    """Return the converted model, from the cache folder if it was converted before.
 
-    ``cache_dir`` defaults to the user's cache folder; where that cannot be written, the model stays in
-    memory. UnknownModel, with what to install, if the wheel or the onnx package is missing.
+    ``cache_dir`` defaults to the user's cache folder; if it cannot be written, the model stays in memory. UnknownModel
+    says what to install if the wheel or the onnx package is missing.
     """
     path = SOURCE.find()
     if path is None:
@@ -73,7 +72,7 @@ def manifest(cache_dir: Path | None = None) -> Manifest:
 
 
 def convert(content: bytes) -> Manifest:
-    """The model of the wheel's ONNX file (its bytes), rewritten to our interface; files in memory."""
+    """Convert the bytes of the wheel's ONNX file to a model with our interface, its files in memory."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -115,9 +114,7 @@ def convert(content: bytes) -> Manifest:
 
 
 def _rewrite(model: onnx.ModelProto) -> None:
-    """Put normalisation before and top-k after the graph, in place; ValueError if a named tensor is not
-    there.
-    """
+    """Put normalisation before and top-k after the graph, in place; ValueError if a named tensor is missing."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
@@ -158,10 +155,10 @@ def _rewrite(model: onnx.ModelProto) -> None:
 
 
 def user_cache() -> Path:
-    """Where converted models are kept unless ``Settings.cache_dir`` says otherwise."""
+    """Return the default folder of converted models, used without ``Settings.cache_dir``."""
     if base := os.environ.get("XDG_CACHE_HOME"):
         return Path(base) / "ocrsvc"
     try:
         return Path.home() / ".cache" / "ocrsvc"
-    except RuntimeError:  # a container may run as a user that it does not know
+    except RuntimeError:  # a container's user may have no home folder
         return Path("/nonexistent/.cache/ocrsvc")

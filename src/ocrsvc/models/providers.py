@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers: what runs the models, in order, and when the CPU may stand in."""
+"""Choice of ONNX Runtime's execution providers, and when the CPU may replace them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NAMES = {
     "cann": "CANNExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
 }
-_WITHOUT_INT8 = ("CUDAExecutionProvider", "CANNExecutionProvider")  # they leave 8-bit operators to the CPU
+_WITHOUT_INT8 = ("CUDAExecutionProvider", "CANNExecutionProvider")  # these run 8-bit operators on the CPU
 
 
 def choose(wanted: str, *, fixed_shapes: bool, available: Collection[str] | None = None) -> list[str]:
-    """The providers, as ONNX Runtime names them, for a session of a graph whose shapes are all fixed, or are not.
+    """Return ONNX Runtime's names of the providers for a session of a graph with or without fixed shapes.
 
-    ``wanted`` is as in Settings. What cannot be used is left out if ``cpu`` stands behind it, else UnusableProvider.
-    ``available`` (default: what ONNX Runtime says) is there for tests.
+    ``wanted`` is as in Settings. An unusable provider is left out if ``cpu`` follows it, else this raises
+    UnusableProvider. ``available`` (default: ONNX Runtime's) is for tests.
     """
     there = ort.get_available_providers() if available is None else available
     names = wanted.split(",")
@@ -39,7 +39,7 @@ def choose(wanted: str, *, fixed_shapes: bool, available: Collection[str] | None
 
 
 def gains_from_int8(chosen: Collection[str]) -> bool:
-    """Whether 8-bit weights may pay with these providers, as far as they decide that."""
+    """Return whether all of these providers run 8-bit operators themselves."""
     return not any(name in _WITHOUT_INT8 for name in chosen)
 
 

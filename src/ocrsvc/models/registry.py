@@ -1,4 +1,4 @@
-"""The models that this process can open, by name."""
+"""Registry of the models that this process can open, by name."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ocrsvc.models import ppocr
 from ocrsvc.models.manifest import Kind, Manifest, load
 from ocrsvc.settings import Settings
 
-DETECTOR = "ppocrv6-det-small"  # for recognisers that name none: the one that misses least
+DETECTOR = "ppocrv6-det-small"  # default for recognisers that name none; it misses the fewest lines
 
 
 def default_models_dir() -> Path:
-    """The models inside the installed package, or the checkout's ``models/`` for an editable install."""
+    """Return the models folder of the installed package, or the checkout's for an editable install."""
     packaged = Path(__file__).parents[1] / "_assets" / "models"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "models"
 
 
 class Registry:
-    """The models in one folder, and ``ppocrv6-small`` where its wheel is installed (ppocr.py)."""
+    """The models in one folder, and ``ppocrv6-small`` if its wheel is installed (ppocr.py)."""
 
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.models_dir or default_models_dir()
@@ -30,28 +30,28 @@ class Registry:
         self._opened: dict[str, Manifest] = {}
 
     def names(self, kind: Kind = "recogniser") -> list[str]:
-        """The names of all models of this kind, sorted; ``ppocrv6-small`` only where it can be built."""
+        """Return the sorted names of all models of this kind; ``ppocrv6-small`` only if it can be built."""
         found = {spec.name for spec in self._shipped() if spec.kind == kind}
         if kind == "recogniser" and ppocr.available():
             found.add(ppocr.NAME)
         return sorted(found)
 
     def manifests(self, kind: Kind = "recogniser") -> list[Manifest]:
-        """All models of this kind, sorted by name."""
+        """Return all models of this kind, sorted by name."""
         return [self.spec(name) for name in self.names(kind)]
 
     def spec(self, name: str, *kinds: Kind) -> Manifest:
-        """The model of this name; UnknownModel with the names that there are, of these ``kinds`` (default: of all).
+        """Return the model of this name; UnknownModel lists the known names of these ``kinds`` (default: all).
 
-        The path of a model folder is a name too, but only if it is one in the settings: a name may
-        come from a request, and a request must not make the service open files.
+        The path of a model folder is accepted only if it is in the settings: a name may come from a request, and a
+        request must not make the service open files.
         """
         if name not in self._opened:
             self._opened[name] = self._open(name, kinds or ("recogniser", "detector"))
         return self._opened[name]
 
     def detector(self) -> Manifest:
-        """The detector that the settings name, or else the default recogniser; UnknownModel if it is none."""
+        """Return the detector named in the settings, else by the default recogniser; UnknownModel if it is none."""
         spec = self.spec(self._detector or self.spec(self._default).detector or DETECTOR, "detector")
         if spec.kind != "detector":
             known = self.names("detector")

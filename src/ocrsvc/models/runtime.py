@@ -1,7 +1,7 @@
-"""ONNX Runtime: how sessions are made.
+"""Creates sessions of ONNX Runtime.
 
-One session is shared by all workers, each of which runs it with one thread: N concurrent runs scale better
-than one run with N threads (onnxruntime #22967, #16304), and a pool of one thread never spins.
+All workers share one session, and each runs it with one thread: N concurrent runs scale better than one run with N
+threads (onnxruntime #22967, #16304), and a pool of one thread never spins.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ocrsvc.models.providers import CPU
 def open_session(
     file: ModelFile, *, arena: bool = True, threads: int = 1, providers: Sequence[str] = (CPU,)
 ) -> ort.InferenceSession:
-    """A session for the verified file: one thread per run, memory that stays flat over many shapes.
+    """Return a session of the verified file with one thread per run and bounded memory over many shapes.
 
-    ``providers`` are ONNX Runtime's names, in order. Where the CPU is among them, it does alone what they cannot even
-    begin, for want of a device or a library; else that is UnusableProvider.
+    ``providers`` are ONNX Runtime's names, in order. If they cannot start, for lack of a device or a library, the CPU
+    replaces them if it is among them; else UnusableProvider is raised. CorruptModel if the file cannot be loaded.
 
-    More ``threads`` share each run: the caller's and a pool of ``threads - 1``, one for all concurrent runs.
+    With more ``threads``, each run uses the caller's thread and a pool of ``threads - 1`` that all runs share.
 
-    The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that go back to
-    glibc after each run leave holes (measured: docs/decisions/0007). Memory patterns would keep a plan per shape.
+    The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that return to glibc
+    after each run fragment the heap (measured: docs/decisions/0007). Memory patterns would keep a plan per shape.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -47,7 +47,7 @@ def open_session(
         session = ort.InferenceSession(file.read(), options, providers=list(providers), enable_fallback=0)
     except CorruptModel:
         raise
-    except Exception as error:  # ORT raises classes of its own, without a common base
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if len(providers) > 1 and CPU in providers:
             return open_session(file, arena=arena, threads=threads)
         raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
@@ -58,13 +58,13 @@ def open_session(
 
 @functools.cache
 def _share_arena() -> bool:
-    """Give all sessions of this process one arena, once; whether that worked.
+    """Register one arena for all sessions of this process, once; return whether that worked.
 
-    The detector and the recognisers take turns on the same workers: what one has freed serves the other.
+    The detector and the recognisers run alternately on the same workers, so memory freed by one is reused by the other.
     """
     place = ort.OrtMemoryInfo("Cpu", ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT)
     try:
         ort.create_and_register_allocator(place, ort.OrtArenaCfg({}))
-    except Exception:  # whoever embeds us has registered one of their own
+    except Exception:  # a program that embeds us has registered its own
         return False
     return True

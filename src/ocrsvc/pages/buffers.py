@@ -1,6 +1,6 @@
-"""Memory that decoder processes write pixels to and the service reads them from, without a copy.
+"""Shared memory for pixels: decoder processes write to it, and the service reads from it without a copy.
 
-A file in memory costs its first writer half a microsecond a kilobyte, the kernel's zeroing, so files are used again.
+The kernel zeroes a new file in memory, which costs half a microsecond a kilobyte, so files are reused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ocrsvc.pages.source import BYTES_PER_PIXEL, Pixels
 
 
 class Buffer:
-    """One file in memory; ``number`` is its name for the processes."""
+    """One file in memory, which decoder processes know by its ``number``."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -32,13 +32,13 @@ class Buffer:
 
     @property
     def size_bytes(self) -> int:
-        """How long the file has become."""
+        """Return the current size of the file."""
         return os.fstat(self.file).st_size
 
     def address(self, count: int) -> int:
-        """Where its first ``count`` bytes are in this process; ValueError if it has fewer."""
+        """Return the address of the first ``count`` bytes in this process; ValueError if the file is shorter."""
         if self._view is None or len(self._view) < count:
-            # Whoever took over a process could cut the file off under our hands, and reading on would end us.
+            # A compromised decoder process could truncate the file, and reading beyond its end would kill us.
             if hasattr(fcntl, "F_ADD_SEALS"):
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(self.file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
@@ -49,9 +49,9 @@ class Buffer:
 
 
 class Buffers:
-    """Files that nobody uses now, at most ``keep`` of them, each of at most ``keep_bytes``.
+    """Pool of unused buffers: at most ``keep`` of them, each of at most ``keep_bytes``.
 
-    ``take`` and the end of pixels may be on any thread.
+    Buffers may be taken and given back on any thread.
     """
 
     def __init__(self, keep: int, keep_bytes: int) -> None:
@@ -60,21 +60,21 @@ class Buffers:
         self._numbers = itertools.count()
 
     def take(self) -> Buffer:
-        """A buffer for one page."""
+        """Return a buffer for one page, reused if there is one."""
         try:
             return self._free.pop()
         except IndexError:
             return Buffer(next(self._numbers))
 
     def give_back(self, buffer: Buffer) -> None:
-        """Keep it for another page, unless it is large."""
+        """Keep the buffer for another page, unless it is large."""
         if buffer.size_bytes <= self.keep_bytes:
             self._free.append(buffer)
 
     def pixels(self, buffer: Buffer, height: int, width: int) -> Pixels:
-        """The page uint8 [height,width,3] in a buffer, which is given back when the last view of it has gone.
+        """Return the page uint8 [height,width,3] in a buffer, read-only.
 
-        It cannot be written to. UndecodableImage if the file is shorter.
+        The buffer is given back when the last view of the page is deleted. UndecodableImage if the file is shorter.
         """
         try:
             address = buffer.address(height * width * BYTES_PER_PIXEL)
@@ -84,7 +84,7 @@ class Buffers:
 
 
 class _Page:
-    """What NumPy takes for the owner of a page's memory (numpy.org: the array interface protocol, version 3)."""
+    """Owner of a page's memory for NumPy (numpy.org: the array interface protocol, version 3)."""
 
     def __init__(self, buffers: Buffers, buffer: Buffer, address: int, shape: tuple[int, ...]) -> None:
         self._buffers, self._buffer = buffers, buffer

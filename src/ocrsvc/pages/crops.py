@@ -1,4 +1,4 @@
-"""Lines cut out of a page, made flat and horizontal."""
+"""Cuts lines out of a page, flat and horizontal."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ocrsvc.results import Polygon
 _TURN_FROM_ASPECT = (
     1.5  # height over width above which a crop holds a line that runs downwards (PaddleOCR's value)
 )
-# A crop less wide and less high than these times its other side may hold one sign, which stands upright.
+# A crop may hold one upright sign if width / height and height / width are below these values.
 _ONE_SIGN_WIDTH, _ONE_SIGN_ASPECT = 1.6, 2.6
-_DASH_ASPECT = 2.0  # width over height of ink that is a dash
-_ONE_RUN = 0.66  # of the ink's height, in one run of rows: 1 and i are one sign, two characters are not
-_RULE_SHARE = 0.95  # of a column's height above which its ink is the border of a cell
-_STRAIGHT_PIXELS = 0.75  # a box whose corners are this close to its bounds is cut out without resampling
+_DASH_ASPECT = 2.0  # width over height from which ink is a dash
+_ONE_RUN = 0.66  # least share of the ink's height in one run of rows: true of 1 and i, not of two characters
+_RULE_SHARE = 0.95  # share of ink in a row or column from which it is the border of a cell
+_STRAIGHT_PIXELS = 0.75  # a box whose corners are this close to its bounds is cut without resampling
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """``pixels`` uint8 [h,w,3] of one line, and its ``polygon`` on the page from the text's own top left on."""
+    """``pixels`` uint8 [h,w,3] of one line, and its ``polygon`` on the page, starting at the text's top left."""
 
     pixels: NDArray[np.uint8]
     polygon: Polygon
 
 
 def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
-    """The line in ``polygon`` (corners clockwise from the top left) of ``image`` uint8 [H,W,3].
+    """Cut the line in ``polygon`` (corners clockwise from the top left) out of ``image`` uint8 [H,W,3].
 
-    Seen straight from above and, if it is tall, turned by 90 degrees counter-clockwise; None for a polygon
-    without area or outside the picture. As PaddleOCR's get_rotate_crop_image.
+    Its perspective is rectified, and a tall crop is turned by 90 degrees counter-clockwise, as in PaddleOCR's
+    get_rotate_crop_image. None for a polygon without area or outside the picture.
     """
     corners = np.asarray(polygon, dtype=np.float32)
     top, right, bottom, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
@@ -62,11 +62,10 @@ def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
 
 
 def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-    """The crop uint8 [h,w,3] of a single narrow sign (1 / I -) as a line would show it; None if it holds more.
+    """Return a crop uint8 [h,w,3] of a single narrow sign (1 / I -) with normal margins; None if it holds more.
 
-    Boxes of single signs have wide and uneven margins: a dash at the top is read as a raised one, a small 1 as I. Of
-    a crop that is tall, two characters below each other leave a gap between two heights of ink, and are together
-    twice as high as wide.
+    Boxes of single signs have wide and uneven margins: a dash at the top is read as a raised one, a small 1 as I. In a
+    tall crop, two characters one below the other are recognised by the gap between them.
     """
     if pixels.shape[0] >= _ONE_SIGN_ASPECT * pixels.shape[1]:
         return None
@@ -96,7 +95,7 @@ def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
 
 
 def _straight(image: NDArray[np.uint8], corners: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """The part of the picture, if the box stands upright: the same pixels without a transform."""
+    """Return the pixels of an upright box without resampling; None if it is not upright."""
     (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
     ideal = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], dtype=np.float32)
     if np.abs(corners - ideal).max() > _STRAIGHT_PIXELS:

@@ -1,4 +1,4 @@
-"""Decoding for the event loop: what is quick in threads, everything else in processes that can be killed."""
+"""Decoding for the event loop: quick pictures in threads, everything else in processes that can be killed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ocrsvc.pages.source import Limits, PageImage, Source
 
 T = TypeVar("T")
 
-_SMALL_BYTES = 1_250_000  # of memory: the picture of a line, decoded in the trip that opens it
-_SMALL_FILE_BYTES = 256 * 1024  # most often of a line, which is opened beside those that are large
+_SMALL_BYTES = 1_250_000  # most memory of a picture, such as a line, that is opened and decoded in one step
+_SMALL_FILE_BYTES = 256 * 1024  # largest file for the separate pool, in which lines do not wait
 
 
 class OpenedInput(Protocol):
@@ -31,49 +31,49 @@ class OpenedInput(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seen(Generic[T]):
-    """What came of a small picture that was decoded and looked at in one trip."""
+    """Result of ``look`` for a small picture, which was opened and decoded in one step."""
 
     result: T
 
 
 class Decoder:
-    """A pool of threads and one of processes. All methods belong to one event loop."""
+    """Pools of threads and processes for decoding. All methods belong to one event loop."""
 
     def __init__(self, limits: Limits, *, threads: int, processes: int, cpu_seconds: float) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._small_pool = ThreadPoolExecutor(threads, thread_name_prefix="decode-small")
         self._processes = DecoderProcesses(processes, limits, cpu_seconds=cpu_seconds)
-        self._begun: dict[object, float] = {}  # when each thread at work began, by time.monotonic
+        self._begun: dict[object, float] = {}  # start of each running piece of work, by time.monotonic
 
     @property
     def longest_seconds(self) -> float:
-        """For how long the oldest work of a thread or process has been going on; 0 if there is none."""
+        """Return for how long the oldest running work has been running; 0 if there is none."""
         now = time.monotonic()
         return max(self._processes.longest_seconds, now - min([*self._begun.values()], default=now))
 
     async def start(self) -> None:
-        """Start a process, so that the first document need not wait for it. Unavailable if that fails."""
+        """Start a process, so that the first document does not wait for it. Unavailable if that fails."""
         await self._processes.start()
 
     async def open(
         self, data: bytes, pages: str | None, look: Callable[[PageImage], T]
     ) -> OpenedInput | Seen[T]:
-        """The input behind these bytes; if it is one small picture, what ``look`` makes of it, and closed.
+        """Open an input; a single small picture is decoded, passed to ``look`` and closed at once.
 
-        Such a picture takes one trip to the pool instead of three. Raises what ``decoding.open_source`` and
-        ``Source.page`` raise; Unavailable if no process can be started.
+        This takes one call of the thread pool instead of three. Raises as ``decoding.open_source`` and ``Source.page``;
+        Unavailable if no process can be started.
         """
         pool = self._small_pool if len(data) <= _SMALL_FILE_BYTES else self._pool
         found = await self._in(pool, self._open, data, pages, look)
         return found or await self._processes.open(data, pages)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        """What ``work(*arguments)`` returns, called on one of the threads."""
+        """Call ``work(*arguments)`` on one of the threads and return its result."""
         return await self._in(self._pool, work, *arguments)
 
     def close(self) -> None:
-        """End all processes, whatever they do, and the threads when their work is done."""
+        """Kill all processes at once, and end the threads when their work is done."""
         self._processes.close()
         for pool in (self._pool, self._small_pool):
             pool.shutdown(wait=False, cancel_futures=True)

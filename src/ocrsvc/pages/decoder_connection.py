@@ -1,4 +1,4 @@
-"""One decoder process, seen from the service: started, asked, ended."""
+"""Connection of the service to one decoder process: start it, ask it, end it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ocrsvc.pages import messages
 
 logger = logging.getLogger("ocrsvc.decoders")
 
-_JOIN_SECONDS = 5.0  # for a process that was killed
+_JOIN_SECONDS = 5.0  # time limit for a killed process to end
 
 
 class DecoderConnection:
-    """One process and the socket to it; Unavailable if it cannot be started. All methods but ``kill`` block."""
+    """One process and its socket; Unavailable if it cannot be started. All methods except ``kill`` block."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # it finds what this process finds
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # so that it finds the same modules
             "OPENBLAS_NUM_THREADS": "1",
         }
         with theirs:
@@ -38,8 +38,8 @@ class DecoderConnection:
                     env=environment,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,  # codecs write what they like about damaged pictures
-                    # Ctrl-C in a terminal is for the service, which finishes what it has begun.
+                    stderr=subprocess.DEVNULL,  # codecs write warnings about damaged pictures
+                    # Ctrl-C in a terminal must reach only the service, which finishes its running requests.
                     start_new_session=True,
                 )
             except OSError as error:
@@ -49,17 +49,17 @@ class DecoderConnection:
         self._killed = False
         self.last_input: int | None = None
         try:
-            messages.receive(ours, most_files=0)  # it is ready
+            messages.receive(ours, most_files=0)  # the process reports that it is ready
         except messages.Closed as error:
             raise _unavailable(f"it ended with status {self.end()}") from error
 
     @property
     def usable(self) -> bool:
-        """Whether it runs and nobody has killed it."""
+        """Return whether the process runs and was not killed."""
         return not self._killed and self._process.poll() is None
 
     def ask(self, message: dict[str, Any], files: Sequence[int]) -> dict[str, Any]:
-        """Its answer; ``{"ended": ...}`` if it ended without one, for want of memory or seconds or by a crash."""
+        """Return the answer to a message, or ``{"ended": "memory" | "seconds" | "crash"}`` if the process ended."""
         self.last_input = message["input"]
         try:
             messages.send(self._connection, message, files)
@@ -76,12 +76,12 @@ class DecoderConnection:
         return {"ended": "memory" if status == -signal.SIGKILL else "crash"}
 
     def kill(self) -> None:
-        """End it now; returns at once."""
+        """Kill the process without waiting for its end."""
         self._killed = True
         self._process.kill()
 
     def end(self) -> int | None:
-        """End it and return its exit status; None if it takes too long."""
+        """Kill the process and return its exit status; None if it takes too long to end."""
         self.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_JOIN_SECONDS)

@@ -1,7 +1,7 @@
-"""A process that decodes pages for the service, which may kill it at any time: ``python -m`` this module.
+"""Main program of a decoder process (``python -m`` this module), which the service may kill at any time.
 
-It ends by itself when the service does, and keeps the input of its last answer open: the next page of the same document
-costs no second opening.
+It ends when the service ends. It keeps the last input open, so that the next page of the same document does not have
+to open it again.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from numpy.typing import NDArray
 
 from ocrsvc.errors import OcrError
 from ocrsvc.machine import memory
-from ocrsvc.pages import messages, pdf  # noqa: F401  (the library that draws PDFs belongs to what is measured below)
+from ocrsvc.pages import messages, pdf  # noqa: F401  (so that `base_bytes` below includes PDFium)
 from ocrsvc.pages.decoding import open_source, quieten
 from ocrsvc.pages.source import Allocate, Limits, Pixels, Source
 
-_MOST_MAPPED = 2  # files for pixels
-_SLACK_BYTES = 64 << 20  # of address space beyond what decoding and the input take
+_MOST_MAPPED = 2  # files for pixels that stay mapped
+_SLACK_BYTES = 64 << 20  # address space allowed beyond that of decoding and the input
 
 
 class _Output:
-    """The file in memory that the pixels of an answer go to; files come again and again, and stay mapped."""
+    """Files in memory for the pixels of answers; the service reuses them, so they stay mapped."""
 
     def __init__(self) -> None:
         self._mapped: OrderedDict[int, NDArray[np.uint8]] = OrderedDict()
         self._number, self._file = -1, -1
 
     def use(self, number: int, file: int) -> None:
-        """Write to this file from now on."""
+        """Make this the file of the next pixels."""
         self._number, self._file = number, file
 
     def allocate(self, count: int) -> NDArray[np.uint8]:
-        """The first ``count`` bytes of the file."""
+        """Return the first ``count`` bytes of the file, which grows if needed."""
         mapped = self._mapped.pop(self._number, None)
         if mapped is None or mapped.nbytes < count:
             if os.fstat(self._file).st_size < count:
@@ -55,19 +55,19 @@ class _Output:
         return mapped[:count]
 
     def let_go(self, keep_bytes: int) -> None:
-        """Forget the file if it is larger than those that come again; the service has it."""
+        """Unmap the file if it is larger than those that the service reuses."""
         if (mapped := self._mapped.get(self._number)) is not None and mapped.nbytes > keep_bytes:
             del self._mapped[self._number]
 
     def put(self, pixels: Pixels) -> None:
-        """Let the file begin with these pixels."""
+        """Copy these pixels to the start of the file, unless they are there already."""
         mapped = self._mapped.get(self._number)
         if mapped is None or not np.shares_memory(pixels, mapped):
             np.copyto(self.allocate(pixels.nbytes), pixels.ravel())
 
 
 class _Inputs:
-    """The input that is open: one, by the number that the service gave it."""
+    """The one open input, identified by the number that the service gave it."""
 
     def __init__(self, allocate: Allocate) -> None:
         self._allocate = allocate
@@ -75,7 +75,7 @@ class _Inputs:
         self._source: Source | None = None
 
     def source(self, message: dict[str, Any], file: int) -> Source:
-        """The input of a message, opened unless it is open already."""
+        """Return the input of a message, opening it if it is not the open one."""
         if self._source is None or message["input"] != self._number:
             self.close()
             data = os.pread(file, os.fstat(file).st_size, 0)
@@ -91,7 +91,7 @@ class _Inputs:
 
 
 def main(descriptor: int) -> None:
-    """Answer messages from the socket of this descriptor until the service closes it."""
+    """Answer messages on the socket of this descriptor until the service closes it."""
     connection = socket.socket(fileno=descriptor)
     quieten()
     memory.give_back()
@@ -137,7 +137,7 @@ def _answer(inputs: _Inputs, output: _Output, message: dict[str, Any], file: int
 
 
 def _die_first() -> None:
-    """Where a container's memory ends, the system kills this process and not the service (Linux)."""
+    """Make the out-of-memory killer choose this process instead of the service (Linux), and disable core dumps."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     with contextlib.suppress(OSError, ValueError):
@@ -145,7 +145,7 @@ def _die_first() -> None:
 
 
 def _address_bytes() -> int:
-    """How much address space this process takes; 0 where the system does not say."""
+    """Return the size of this process's address space; 0 where the system does not report it."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     except OSError:
@@ -153,14 +153,14 @@ def _address_bytes() -> int:
 
 
 def _confine(address_bytes: int) -> None:
-    """Let this process have so much address space and no more; codecs then fail with an error or a crash."""
+    """Limit the address space of this process; beyond it, codecs fail with an error or a crash."""
     _, hardest = resource.getrlimit(resource.RLIMIT_AS)
-    with contextlib.suppress(OSError, ValueError):  # where limits cannot be set there are none
+    with contextlib.suppress(OSError, ValueError):  # not all systems can set this limit
         resource.setrlimit(resource.RLIMIT_AS, (address_bytes, hardest))
 
 
 def _allow_seconds(cpu_seconds: float) -> None:
-    """End this process when it has used so much more processor time."""
+    """Limit the further processor time of this process; the system kills it beyond that."""
     used = sum(os.times()[:2])
     _, hardest = resource.getrlimit(resource.RLIMIT_CPU)
     with contextlib.suppress(OSError, ValueError):

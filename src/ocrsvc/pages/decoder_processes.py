@@ -1,8 +1,8 @@
-"""Processes that decode what may take long or much memory, and that are killed when it does.
+"""Pool of processes that decode inputs which may take long or much memory, and that are killed if they do.
 
-Nothing stops a codec in a thread: a JPEG of 60 000 scans or a PDF of nested forms would hold its thread, and PDFium
-the lock of all PDFs, for minutes. PDF, TIFF, WebP, BMP, GIF and large pictures are decoded here, each in a process
-with limits of memory and processor time (setrlimit(2)); a request that ends early takes its process with it.
+A codec in a thread cannot be stopped: a JPEG of 60 000 scans or a PDF of nested forms would hold its thread, and
+PDFium the lock of all PDFs, for minutes. PDF, TIFF, WebP, BMP, GIF and large pictures are decoded here, in processes
+with limits on memory and processor time (setrlimit(2)); cancelling a request kills its process.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ocrsvc.pages.buffers import Buffer, Buffers
 from ocrsvc.pages.decoder_connection import DecoderConnection
 from ocrsvc.pages.source import Limits, PageImage
 
-_KEPT_BYTES = 16 << 20  # of a file for pixels that is used again: a page of A4 at 200 dpi
+_KEPT_BYTES = 16 << 20  # largest file for pixels that is reused: an A4 page at 200 dpi fits
 
 
 class DecoderProcesses:
-    """Up to ``count`` processes, started when they are first needed. All methods belong to one event loop.
+    """Up to ``count`` processes, each started when first needed. All methods belong to one event loop.
 
-    ``cpu_seconds`` is the processor time of one page, or of opening one input.
+    ``cpu_seconds``: limit of processor time for one page, or for opening one input.
     """
 
     def __init__(self, count: int, limits: Limits, *, cpu_seconds: float) -> None:
@@ -35,28 +35,28 @@ class DecoderProcesses:
         self._cpu_seconds = cpu_seconds
         self._free = asyncio.Semaphore(count)
         self._idle: list[DecoderConnection] = []
-        self._busy: dict[DecoderConnection, float] = {}  # and since when, in loop time
+        self._busy: dict[DecoderConnection, float] = {}  # with the start of its work, in loop time
         self._buffers = Buffers(count + 1, min(_KEPT_BYTES, limits.max_decode_bytes // 8))
         self._inputs = itertools.count()
-        # One more than processes: an input is copied while all of them are at work.
+        # One more than processes, so that an input can be copied while all of them work.
         self._pool = ThreadPoolExecutor(count + 1, thread_name_prefix="decoders")
-        self._lock = threading.Lock()  # of the two below, which the threads change
+        self._lock = threading.Lock()  # guards the two attributes below, which the threads change
         self._running: set[DecoderConnection] = set()
         self._closed = False
 
     @property
     def longest_seconds(self) -> float:
-        """For how long the oldest page in work has been so; 0 if there is none."""
+        """Return for how long the oldest page in work has been decoded; 0 if there is none."""
         now = asyncio.get_running_loop().time()
         return now - min(self._busy.values(), default=now)
 
     async def start(self) -> None:
-        """Start one process, so that the first document need not wait for it. Unavailable if that fails."""
+        """Start one process, so that the first document does not wait for it. Unavailable if that fails."""
         async with self._free:
             self._give_back(await self._started())
 
     async def open(self, data: bytes, pages: str | None) -> ProcessSource:
-        """The input behind these bytes; raises what ``decoding.open_source`` and ``Source.decode_bytes`` raise."""
+        """Open an input; raises as ``decoding.open_source`` and ``Source.decode_bytes``."""
         loop = asyncio.get_running_loop()
         file = await loop.run_in_executor(self._pool, memory_files.holding, data)
         document = ProcessSource(self, next(self._inputs), file, pages)
@@ -68,7 +68,7 @@ class DecoderProcesses:
         return document
 
     async def decode(self, document: ProcessSource, page: int) -> PageImage:
-        """A page, whose pixels cannot be written to; raises what ``ask`` raises."""
+        """Decode a page, whose pixels are read-only; raises as ``ask``."""
         buffer = self._buffers.take()
         answer = await self.ask(document, page=page, buffer=buffer)
         pixels = self._buffers.pixels(buffer, int(answer["height"]), int(answer["width"]))
@@ -78,10 +78,9 @@ class DecoderProcesses:
     async def ask(
         self, document: ProcessSource, *, page: int | None, buffer: Buffer | None = None
     ) -> dict[str, Any]:
-        """What a process answers about a document or one of its pages, which it decodes into the ``buffer`` if given.
+        """Ask a process about a document or one of its pages, decoded into ``buffer`` if given; return the answer.
 
-        Raises an OcrError that decoding raised; UndecodableImage if the process had to be ended. Cancelling this ends
-        the process.
+        Raises the OcrError that decoding raised; UndecodableImage if the process ended. Cancelling kills the process.
         """
         message = {
             "input": document.input,
@@ -101,7 +100,7 @@ class DecoderProcesses:
             try:
                 answer = await asyncio.shield(work)
             except asyncio.CancelledError:
-                process.kill()  # which ends the thread's wait
+                process.kill()  # so that the thread stops waiting
                 raise
             finally:
                 del self._busy[process]
@@ -113,7 +112,7 @@ class DecoderProcesses:
         return answer
 
     def close(self) -> None:
-        """End all processes, whatever they do."""
+        """Kill all processes."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             self._closed = True
@@ -139,7 +138,7 @@ class DecoderProcesses:
         raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
 
     def _take(self, number: int) -> DecoderConnection | None:
-        """An idle process, rather the one that has this input open."""
+        """Return an idle process, preferably the one that has this input open; None if there is none."""
         if not self._idle:
             return None
         process = next((each for each in self._idle if each.last_input == number), self._idle[0])
@@ -164,7 +163,7 @@ class DecoderProcesses:
 
 
 class ProcessSource:
-    """An input that decoder processes have looked at; made by ``DecoderProcesses.open``."""
+    """An input opened by decoder processes; made by ``DecoderProcesses.open``."""
 
     def __init__(self, processes: DecoderProcesses, number: int, file: int, pages: str | None) -> None:
         self._processes = processes
@@ -175,29 +174,29 @@ class ProcessSource:
         self._first_bytes = 0
 
     def opened(self, answer: dict[str, Any]) -> None:
-        """Take in what opening it has told."""
+        """Store the answer to opening the input."""
         self.numbers = tuple(int(number) for number in answer["numbers"])
         self._first_bytes = int(answer["decode_bytes"])
 
     async def decode_bytes(self, number: int) -> int:
-        """As ``Source.decode_bytes``."""
+        """Return the memory of decoding a page, as ``Source.decode_bytes``."""
         if number == self.numbers[0]:
             return self._first_bytes
         answer = await self._processes.ask(self, page=number)
         return int(answer["decode_bytes"])
 
     async def page(self, number: int) -> PageImage:
-        """As ``Source.page``; the pixels cannot be written to."""
+        """Decode a page as ``Source.page``; the pixels are read-only."""
         return await self._processes.decode(self, number)
 
     def close(self) -> None:
-        """Let go of the input's bytes."""
+        """Release the input's bytes."""
         file, self.file = self.file, -1
         if file >= 0:
             os.close(file)
 
 
 def _end(work: asyncio.Future[DecoderConnection]) -> None:
-    """End a process that nobody waits for any more."""
+    """End a process that has started after its request was cancelled."""
     if not work.cancelled() and work.exception() is None:
         work.result().end()

@@ -1,7 +1,7 @@
-"""Bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
+"""Decodes bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
 
-The kind is sniffed from the bytes, never taken from the client's word, and every limit is checked on the
-header before anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
+The kind is detected from the bytes, never from what the client says, and every limit is checked on the header before
+anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _QUICK = ("JPEG", "PNG")
 def open_source(
     data: bytes, limits: Limits, pages: str | None = None, *, allocate: Allocate = fresh_bytes
 ) -> Source:
-    """The input behind these bytes, its header checked against the limits, nothing decoded yet.
+    """Open an input and check its header against the limits; nothing is decoded yet.
 
-    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` gives the memory for a
-    decoded page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages;
-    InvalidParameter for a wrong ``pages``.
+    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` returns memory for a decoded
+    page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
+    wrong ``pages``.
     """
     kind = sniff(data)
     if kind == "PDF":
-        from ocrsvc.pages.pdf import PdfSource  # only here: the service itself needs no PDFium
+        from ocrsvc.pages.pdf import PdfSource  # imported here because the service process needs no PDFium
 
         return PdfSource(data, limits, pages, allocate)
     if kind == "TIFF":
@@ -41,7 +41,7 @@ def open_source(
 
 
 def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source | None:
-    """As ``open_source``, for a JPEG or PNG that is decoded in well under a second; None for everything else."""
+    """Open a JPEG or PNG that is decoded in well under a second, as ``open_source``; None for everything else."""
     if (kind := sniff(data)) not in _QUICK:
         return None
     source = PictureSource(data, kind, limits, pages)
@@ -52,7 +52,7 @@ def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source 
 
 
 def decode(data: bytes, limits: Limits, pages: str | None = None) -> Iterator[PageImage]:
-    """All selected pages, one after the other; raises what ``open_source`` and ``Source.page`` raise."""
+    """Yield the selected pages one by one; raises as ``open_source`` and ``Source.page``."""
     source = open_source(data, limits, pages)
     try:
         for number in source.numbers:

@@ -1,7 +1,6 @@
-"""Named steps that change a picture of a line before it is read: what blog posts advise for bad photographs.
+"""Named preprocessing steps for line images, as often advised for bad photographs.
 
-None is on by default: on real pictures the recognisers read best what they were trained on, the picture as it is
-(docs/preprocessing.md has the table).
+None is on by default: the recognisers read unchanged pictures best, as in training (table in docs/preprocessing.md).
 """
 
 from __future__ import annotations
@@ -17,23 +16,23 @@ from ocrsvc.pages.source import Pixels
 
 _CLAHE_CLIP, _CLAHE_GRID = 2.0, (8, 8)
 _ADAPTIVE_BLOCK_PIXELS, _ADAPTIVE_OFFSET = 11, 2
-_STRETCH_SHARE = 0.01  # of the pixels at either end that may saturate
+_STRETCH_SHARE = 0.01  # share of the values at either end that saturate
 
 
 def gray(image: Pixels) -> Pixels:
-    """Without colour, still ``uint8 [H,W,3]``."""
+    """Remove the colour; the result is still ``uint8 [H,W,3]``."""
     return _three(_gray(image))
 
 
 def clahe(image: Pixels) -> Pixels:
-    """Contrast-limited adaptive histogram equalisation of the lightness: clip 2.0, 8x8 tiles; colours stay."""
+    """Equalise the histogram of the lightness locally with limited contrast (CLAHE): clip 2.0, 8x8 tiles."""
     lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB)
     lab[:, :, 0] = cv2.createCLAHE(_CLAHE_CLIP, _CLAHE_GRID).apply(lab[:, :, 0])
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), dtype=np.uint8)
 
 
 def stretch(image: Pixels) -> Pixels:
-    """Contrast stretched so that the darkest and the brightest 1 % of the values reach 0 and 255."""
+    """Stretch the contrast so that the darkest and the brightest 1 % of the values reach 0 and 255."""
     low, high = np.quantile(image, (_STRETCH_SHARE, 1 - _STRETCH_SHARE)).tolist()
     if high - low < 1:
         return image
@@ -42,7 +41,7 @@ def stretch(image: Pixels) -> Pixels:
 
 
 def adaptive(image: Pixels) -> Pixels:
-    """Black and white by a threshold that is local: Gaussian, blocks of 11 pixels, offset 2."""
+    """Binarise with a local threshold: Gaussian, blocks of 11 pixels, offset 2."""
     return _three(
         np.asarray(
             cv2.adaptiveThreshold(
@@ -59,19 +58,19 @@ def adaptive(image: Pixels) -> Pixels:
 
 
 def denoise(image: Pixels) -> Pixels:
-    """Single specks gone: median of 3x3 pixels."""
+    """Remove single specks with a median of 3x3 pixels."""
     return np.asarray(cv2.medianBlur(image, 3), dtype=np.uint8)
 
 
 def sharpen(image: Pixels) -> Pixels:
-    """Edges raised: unsharp mask of radius 1 and strength 0.5."""
+    """Sharpen edges with an unsharp mask of radius 1 and strength 0.5."""
     return np.asarray(
         cv2.addWeighted(image, 1.5, cv2.GaussianBlur(image, (0, 0), 1.0), -0.5, 0), dtype=np.uint8
     )
 
 
 def light(image: Pixels) -> Pixels:
-    """Dark ink on light paper: inverted where the border is darker than the middle of the values."""
+    """Invert the picture if its border is dark, to get dark ink on light paper."""
     plain = _gray(image)
     border = np.concatenate([plain[0], plain[-1], plain[:, 0], plain[:, -1]])
     return np.asarray(255 - image, dtype=np.uint8) if np.median(border) < 100 else image
@@ -83,7 +82,7 @@ STEPS: Mapping[str, Callable[[Pixels], Pixels]] = MappingProxyType(
 
 
 def parse(names: str) -> tuple[str, ...]:
-    """The steps in a list such as ``stretch,clahe``; InvalidParameter with those there are for another name."""
+    """Return the steps in a list such as ``stretch,clahe``; InvalidParameter lists the known ones."""
     found = tuple(name.strip() for name in names.split(",") if name.strip())
     for name in found:
         if name not in STEPS:
@@ -94,7 +93,7 @@ def parse(names: str) -> tuple[str, ...]:
 
 
 def apply(image: Pixels, names: Sequence[str]) -> Pixels:
-    """The line image ``uint8 [H,W,3]`` BGR after these steps, in order; same shape and type."""
+    """Apply these steps in order to a line image ``uint8 [H,W,3]`` BGR; shape and type stay the same."""
     for name in names:
         image = STEPS[name](image)
     return image

@@ -1,4 +1,4 @@
-"""Pictures that hold one page: JPEG, PNG, WebP, BMP, and of an animation the first frame."""
+"""Sources of one page: JPEG, PNG, WebP, BMP, and the first frame of an animation."""
 
 from __future__ import annotations
 
@@ -30,27 +30,26 @@ from ocrsvc.pages.source import (
 )
 
 _ORIENTATION = 0x0112  # EXIF tag
-# Where a PNG's header has the bits of a channel; OpenCV keeps 16 of alpha pictures: twice the memory.
-_PNG_DEPTH = 24
-# Bytes a pixel that OpenCV and what follows take at their peak (measured). To be turned, a picture is copied; of
-# a progressive JPEG all coefficients are held.
+_PNG_DEPTH = 24  # offset of the bits per channel in a PNG's header
+# Peak bytes a pixel of OpenCV and the following steps (measured). Turning copies a picture; a progressive JPEG keeps
+# all its coefficients.
 _COLOR_BYTES, _COPY_BYTES, _COEFFICIENT_BYTES, _ALPHA_BYTES = 4, 3, 3, 10
-_REDUCTIONS = (1, 2, 4, 8)  # that libjpeg decodes at, in the transform itself
-_WEBP_BYTES, _WEBP_ALPHA_BYTES, _ANIMATION_BYTES = 8, 10, 27  # libwebp's own buffers included
-# Decoded in a thread is what takes well under a second: so many pixels, those of a JPEG once for each scan.
+_REDUCTIONS = (1, 2, 4, 8)  # by which libjpeg can decode smaller, within its transform
+_WEBP_BYTES, _WEBP_ALPHA_BYTES, _ANIMATION_BYTES = 8, 10, 27  # peak bytes a pixel, with libwebp's buffers
+# Most pixels to decode in a thread, well under a second; those of a JPEG count once for each scan.
 _QUICK_PIXELS = 24_000_000
 
 
 class PictureSource:
-    """A picture of any kind but TIFF and WebP; see ``source.Source``."""
+    """A picture of any kind except TIFF and WebP; see ``source.Source``."""
 
     def __init__(
         self, data: bytes, kind: str, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
     ) -> None:
         self._data, self._kind, self._limits, self._allocate = data, kind, limits, allocate
         self._scans = structure.count_scans(data) if kind == "JPEG" else 1
-        # The plugins are called by name, not through Image.open: only these formats are ever tried, and
-        # Pillow's own pixel limit (a warning, then an error of another kind) stays out of the way of ours.
+        # The plugins are called directly, not through Image.open, so that only these formats are tried and Pillow's
+        # own pixel limit (a warning, then an error of another kind) does not interfere with ours.
         plugin: Callable[[io.BytesIO], ImageFile.ImageFile] = {
             "JPEG": JpegImagePlugin.JpegImageFile,
             "PNG": PngImagePlugin.PngImageFile,
@@ -78,7 +77,7 @@ class PictureSource:
             pixels = upright(pixels, orientation)
         except UndecodableImage:
             raise
-        except Exception as error:  # codecs raise whatever they like on damaged bytes
+        except Exception as error:  # codecs raise many kinds of errors on damaged bytes
             raise UndecodableImage(
                 f"The {self._kind} picture is damaged or incomplete: {reason(error)}."
             ) from error
@@ -90,7 +89,7 @@ class PictureSource:
         self._header.close()
 
     def _bytes(self, reduction: int) -> int:
-        """How much memory decoding takes at its peak, so many times smaller."""
+        """Return the peak memory of decoding at this reduction."""
         header, smaller = self._header, self._pixel_count // reduction**2
         if not self._fast:
             return pillow_bytes(header) * self._pixel_count
@@ -101,7 +100,7 @@ class PictureSource:
         return _COLOR_BYTES * smaller + max(coefficients, turned)
 
     def _least_reduction(self) -> int:
-        """How many times smaller a JPEG must be decoded to fit the memory; 1 if that does not help."""
+        """Return the least reduction at which a JPEG fits the memory limit; 1 if none does."""
         if self._kind == "JPEG" and self._fast:
             for reduction in _REDUCTIONS:
                 if self._bytes(reduction) <= self._limits.max_decode_bytes:
@@ -114,16 +113,16 @@ class PictureSource:
 
     @property
     def _fast(self) -> bool:
-        """Whether OpenCV decodes it, twice as fast as Pillow."""
+        """Return whether OpenCV decodes it, twice as fast as Pillow; not RGBA of 16 bits, which it keeps at 16 bits."""
         mode = self._header.mode
         deep = self._kind == "PNG" and mode == "RGBA" and self._data[_PNG_DEPTH] == 16
         return self._kind in ("JPEG", "PNG") and not deep and (self._plain or mode == "RGBA")
 
     def _decoded(self) -> Pixels | None:
-        """Decoded by OpenCV; None where Pillow must do it after all.
+        """Decode with OpenCV; None if it cannot.
 
-        Native codecs report damage on standard error, Pillow never does: PNG is checked before, OpenCV's
-        BMP reader is not used, and of a JPEG libjpeg says one line at most.
+        Native codecs report damage on standard error, Pillow does not. So PNG is checked before, OpenCV's BMP reader is
+        not used, and for a JPEG libjpeg writes at most one line.
         """
         if self._kind == "PNG":
             structure.check_png(self._data)
@@ -137,12 +136,12 @@ class PictureSource:
         )
 
     def _orientation(self) -> int:
-        # Asking Pillow without this test would decode a whole PNG in search of a chunk behind its pixels.
+        # Without this test Pillow would decode a whole PNG in search of a chunk behind its pixels.
         return _orientation(self._header.getexif) if "exif" in self._header.info else 1
 
 
 class WebPSource:
-    """A WebP, of an animation the first frame; see ``source.Source``."""
+    """A WebP or the first frame of its animation; see ``source.Source``."""
 
     def __init__(
         self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
@@ -175,26 +174,26 @@ class WebPSource:
             raise UndecodableImage(f"The WebP picture is damaged or incomplete: {reason(error)}.") from error
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is held open."""
 
     def _exif(self) -> Image.Exif:
         exif = Image.Exif()
-        exif.load(self._header.exif)  # nothing, if there are no bytes
+        exif.load(self._header.exif)  # accepts empty bytes
         return exif
 
 
 def _orientation(load: Callable[[], Image.Exif]) -> int:
-    """The EXIF orientation, 1 to 8, of what ``load`` gives."""
+    """Return the EXIF orientation, 1 to 8; 1 if there is none."""
     try:
         return int(load().get(_ORIENTATION, 1))
-    except Exception:  # damaged EXIF is no reason not to read the picture
+    except Exception:  # damaged EXIF data must not prevent decoding
         return 1
 
 
 def open_header(
     plugin: Callable[[io.BytesIO], ImageFile.ImageFile], data: bytes, kind: str
 ) -> ImageFile.ImageFile:
-    """Pillow's view of a file, its pixels not decoded; UndecodableImage."""
+    """Open a file with a Pillow plugin without decoding its pixels; UndecodableImage if the header is damaged."""
     try:
         return plugin(io.BytesIO(data))
     except Exception as error:  # plugins raise SyntaxError, struct.error, OSError, ... on damaged headers

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from ocrsvc.errors import EmptyInput, UnsupportedMedia
 
-# Kind -> media type.
+# Media types of the supported kinds, for messages and for the service's description.
 ACCEPTED: Mapping[str, str] = MappingProxyType(
     {
         "JPEG": "image/jpeg",
@@ -19,7 +19,7 @@ ACCEPTED: Mapping[str, str] = MappingProxyType(
         "PDF": "application/pdf",
     }
 )
-# Kind -> usual suffixes.
+# Usual suffixes of the supported kinds.
 SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -31,11 +31,11 @@ SUFFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "PDF": (".pdf",),
     }
 )
-_PDF_SEARCH_BYTES = 1024  # Acrobat accepts rubbish of this length before the header, and people send it
+_PDF_SEARCH_BYTES = 1024  # Acrobat accepts so many bytes before the header, and such files occur
 
 
 def sniff(data: bytes) -> str:
-    """Return the kind of these bytes, a key of ``ACCEPTED``; EmptyInput if there are none, else UnsupportedMedia."""
+    """Return the kind of these bytes, a key of ``ACCEPTED``; raises EmptyInput or UnsupportedMedia."""
     if not data:
         raise EmptyInput("There are no bytes to read: send a picture or a PDF.")
     head = data[:16]
@@ -49,7 +49,7 @@ def sniff(data: bytes) -> str:
         return "GIF"
     if head.startswith((b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")):
         return "TIFF"
-    # Two letters alone would take any text that begins with BM: the reserved fields must be zero too.
+    # The reserved fields must be zero too, because any text may begin with BM.
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
         return "BMP"
     if b"%PDF-" in data[:_PDF_SEARCH_BYTES]:

@@ -1,8 +1,8 @@
-"""Reading order: rows from left to right, columns of text one after the other.
+"""Reading order of lines: rows from left to right, columns of text one after the other.
 
-Rows are groups of boxes that overlap vertically. A gutter splits a page into columns only where both sides are
-running text, that is, rows that are long, without holes, and fill their column; the cells of a table or the prices
-of a receipt are not, and read row by row. Lines across the page come last.
+Rows are groups of boxes that overlap vertically. A gutter splits a page into columns only if both sides are running
+text: long rows without gaps that fill their column. Cells of a table and prices of a receipt are not running text
+and are read row by row. Slanted lines across the page come last.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from ocrsvc.results import Polygon
 
-_ROW_OVERLAP = 0.5  # of the lower box's height
+_ROW_OVERLAP = 0.5  # least vertical overlap of boxes in a row, as a share of the lower height
 _GUTTER_HEIGHTS = 0.8  # narrowest gutter, in line heights
-_MIN_ROWS = 3  # of running text on either side of a gutter
-_MIN_ASPECT = 6.0  # width of such a row over its height
-_MIN_FILL = 0.65  # ... over the width of its column
-_MIN_DENSITY = 0.8  # share of such a row that its boxes cover
-_TEXT_SHARE = 0.6  # of a side's rows that must be running text
+_MIN_ROWS = 3  # minimum number of rows on either side of a gutter
+_MIN_ASPECT = 6.0  # least width of a row of running text over its height
+_MIN_FILL = 0.65  # least width of such a row over that of its column
+_MIN_DENSITY = 0.8  # least share of such a row that its boxes cover
+_TEXT_SHARE = 0.6  # least share of a side's rows that are running text
 _TALL_ASPECT = 1.5
-_SLANT = 0.27  # rise over run of a line across the page: 15 degrees
-_MAX_GUTTERS = 8  # that are looked at closely: a large table has hundreds that are none
+_SLANT = 0.27  # least rise over run of a slanted line: 15 degrees
+_MAX_GUTTERS = 8  # most candidates that are checked; a large table has hundreds of false ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +48,21 @@ class _Box:
 
 
 def order(polygons: Sequence[Polygon]) -> list[int]:
-    """The indices of ``polygons`` (corners clockwise from the top left) in reading order."""
+    """Return the indices of ``polygons`` (corners clockwise from the top left) in reading order."""
     return [box.index for row in order_rows(polygons) for box in row]
 
 
 def first(polygons: Sequence[Polygon], count: int) -> list[Polygon]:
-    """The first ``count`` of many more lines, in reading order.
+    """Return the first ``count`` of many more lines, in reading order.
 
-    Order is sought only among those that begin highest up, twice as many: its time grows with the square of the
-    longest row.
+    Only the ``2 * count`` topmost lines are ordered, because the time grows with the square of the longest row.
     """
     highest = sorted(polygons, key=lambda corners: min(y for _, y in corners))[: 2 * count]
     return [highest[i] for i in order(highest)[:count]]
 
 
 def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
-    """The lines in reading order, those that stand side by side in one row together."""
+    """Return the lines in reading order, grouped into rows."""
     if not polygons:
         return []
     points = _straightened(np.asarray(polygons, dtype=np.float64))
@@ -73,18 +72,18 @@ def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
     ]
     slanted = _slanted(points)
     upright = [box for box in boxes if not slanted[box.index]]
-    # What lies across the page, such as a watermark, reaches over several rows and would upset their order.
+    # Slanted lines such as watermarks cross several rows and would disturb their order.
     return _ordered(upright) + [[box] for box in sorted(boxes, key=lambda b: b.middle) if slanted[box.index]]
 
 
 def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
-    """Boxes grouped into rows, top to bottom, each from left to right.
+    """Group boxes into rows, top to bottom, each from left to right.
 
-    A box belongs to a row if it overlaps the nearest box of that row by half of the lower one's height: nearest,
-    because the rows of a crumpled receipt bend.
+    A box belongs to a row if it overlaps the nearest box of that row by half of the lower height. Only the nearest box
+    counts, because the rows of a crumpled receipt bend.
     """
     found: list[list[_Box]] = []
-    lowest: list[float] = []  # of each row, to pass over those far above
+    lowest: list[float] = []  # bottom of each row, to skip rows far above
     for box in sorted(boxes, key=lambda b: b.middle):
         best, best_overlap = None, _ROW_OVERLAP
         for i in range(max(0, len(found) - 8), len(found)):
@@ -116,7 +115,7 @@ def _ordered(boxes: Sequence[_Box]) -> list[list[_Box]]:
     result: list[list[_Box]] = []
     aside = [b for b in boxes if not b.left < gutter < b.right]
     band_of = {b.index: int(np.searchsorted(middles, b.middle)) for b in aside}
-    # What spans the gutter (a headline, a wide figure's caption) separates the columns above from those below.
+    # Boxes that span the gutter (headlines, wide captions) separate the columns above from those below.
     bands = {
         key: list(group)
         for key, group in groupby(sorted(aside, key=lambda b: band_of[b.index]), lambda b: band_of[b.index])
@@ -132,14 +131,14 @@ def _ordered(boxes: Sequence[_Box]) -> list[list[_Box]]:
 
 
 def _gutter(boxes: Sequence[_Box]) -> float | None:
-    """The x of the best gutter between two columns of running text, or None."""
+    """Return the x of the best gutter between two columns of running text, or None."""
     if len(boxes) < 2 * _MIN_ROWS:
         return None
     lefts, rights = np.array([b.left for b in boxes]), np.array([b.right for b in boxes])
     narrowest = _GUTTER_HEIGHTS * float(np.median([b.height for b in boxes]))
     widest: dict[float, tuple[int, float, float]] = {}
     for x in np.unique(lefts).tolist():
-        # The gutter ends where a box begins and starts at the last box that ends before that.
+        # A gutter ends where a box begins, and starts at the last box that ends before.
         before = rights[rights <= x]
         if before.size < _MIN_ROWS or (lefts >= x).sum() < _MIN_ROWS:
             continue
@@ -165,7 +164,7 @@ def _two_columns(boxes: Sequence[_Box], gutter: float) -> bool:
 
 
 def _is_text(column: Sequence[_Box]) -> bool:
-    """Whether these boxes are the rows of running text (or several columns of it)."""
+    """Return whether these boxes are rows of running text (or several columns of it)."""
     found = rows(column)
     if len(found) < _MIN_ROWS:
         return False
@@ -184,7 +183,7 @@ def _is_text(column: Sequence[_Box]) -> bool:
 
 
 def _slanted(points: NDArray[np.float64]) -> list[bool]:
-    """Which of the corners ``[N,4,2]`` on a straightened page belong to lines across it; none if all do."""
+    """Return which of the boxes ``[N,4,2]`` on a straightened page are slanted; none if all are."""
     across, down = points[:, 1] - points[:, 0], points[:, 3] - points[:, 0]
     long = np.linalg.norm(across, axis=1) > 2 * np.linalg.norm(down, axis=1)
     turned = long & (np.abs(across[:, 1]) > _SLANT * np.abs(across[:, 0]))
@@ -192,13 +191,13 @@ def _slanted(points: NDArray[np.float64]) -> list[bool]:
 
 
 def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Corners ``[N,4,2]`` turned so that most lines are horizontal."""
+    """Rotate corners ``[N,4,2]`` so that most lines are horizontal."""
     across = points[:, 1] - points[:, 0]
     down = points[:, 3] - points[:, 0]
     widths, heights = np.linalg.norm(across, axis=1), np.linalg.norm(down, axis=1)
     tall = heights >= _TALL_ASPECT * widths
     if tall.sum() > 0.5 * len(points):
-        # Lines that run downwards, the first at the right: turned counter-clockwise they are ordinary rows.
+        # Vertical lines, the first at the right, become ordinary rows when turned counter-clockwise.
         points = np.stack([points[:, :, 1], -points[:, :, 0]], axis=2)
         points = points[:, [1, 2, 3, 0]]
         across = points[:, 1] - points[:, 0]
@@ -206,7 +205,7 @@ def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
     wide = widths > 2 * heights
     if not wide.any():
         return points
-    # The angle of most text, not of most lines: a watermark may have more of them.
+    # The median is weighted by width, because a watermark may have more lines than the text.
     angles = np.arctan2(across[wide, 1], across[wide, 0])
     rank = np.argsort(angles)
     reached = np.cumsum(widths[wide][rank])

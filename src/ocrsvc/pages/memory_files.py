@@ -1,4 +1,4 @@
-"""Files in memory: their descriptors can be sent to another process, and libraries that want a file read them."""
+"""Files in memory: descriptors to send to other processes or to pass to libraries that need a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 
 
 def zeros(size_bytes: int) -> int:
-    """The descriptor of a file of zeros in memory, or where the system has none, of one without a name on disk."""
+    """Return the descriptor of a file of zeros, in memory or, where unsupported, unnamed on disk."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("ocrsvc", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     else:
@@ -18,7 +18,7 @@ def zeros(size_bytes: int) -> int:
 
 
 def holding(data: bytes) -> int:
-    """The descriptor of a file in memory that holds ``data``."""
+    """Return the descriptor of a file in memory that contains ``data``."""
     file = zeros(len(data))
     view, position = memoryview(data), 0
     while position < len(view):

@@ -1,7 +1,7 @@
-"""What the service and its decoder processes say to each other: one JSON object a message, perhaps with files.
+"""Messages between the service and its decoder processes: one JSON object each, with optional file descriptors.
 
-JSON, because whoever takes over a codec by a crafted picture must not be able to send the service more than values.
-The bytes of inputs and pixels travel as files in memory, whose descriptors are sent along.
+JSON, because a process compromised by a crafted picture must not be able to send more than plain values (pickle
+would run its code). Bytes of inputs and pixels are passed as files in memory.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 _LENGTH = struct.Struct("<I")
-_MOST_BYTES = 1 << 20  # of a message; 10 000 page numbers take a tenth of it
+_MOST_BYTES = 1 << 20  # longest message; 10 000 page numbers take a tenth of it
 
 
 class Closed(Exception):
-    """The other side has ended."""
+    """The other side has ended or broke the protocol."""
 
 
 def send(connection: socket.socket, message: dict[str, Any], files: Sequence[int] = ()) -> None:
-    """Send a message and descriptors; Closed if nobody takes it any more."""
+    """Send a message and descriptors; Closed if the other side has ended."""
     body = json.dumps(message).encode()
     try:
         socket.send_fds(connection, [_LENGTH.pack(len(body))], files)
@@ -32,9 +32,9 @@ def send(connection: socket.socket, message: dict[str, Any], files: Sequence[int
 
 
 def receive(connection: socket.socket, *, most_files: int) -> tuple[dict[str, Any], list[int]]:
-    """Wait for a message; its descriptors are the caller's to close. Closed at the end of all.
+    """Wait for a message and return it with its descriptors, which the caller must close.
 
-    More than ``most_files`` descriptors are not taken.
+    At most ``most_files`` descriptors are received. Closed if the other side has ended.
     """
     try:
         head, files, _, _ = socket.recv_fds(connection, _LENGTH.size, most_files)

@@ -1,4 +1,4 @@
-"""Decoding by OpenCV, twice as fast as by Pillow, into memory of ours."""
+"""Decoding with OpenCV, twice as fast as Pillow, into memory of the caller's choice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from ocrsvc.pages import memory_files
 from ocrsvc.pages.colours import composed, empty, gray_to_bgr
 from ocrsvc.pages.source import Allocate, Pixels, fresh_bytes
 
-# imread decodes into an array that it is given; imdecode does not, and its result is copied: twice the memory and, of
-# a photograph, a quarter of the time. But imread wants a file, which costs more than it saves where there is little.
+# imread can decode into a given array; the result of imdecode must be copied, which takes twice the memory and a
+# quarter of the time of a photograph. But imread needs a file, which costs more than it saves below this size.
 _FILE_PIXELS = 250_000
 _FLAGS = {
     1: cv2.IMREAD_COLOR,
@@ -29,11 +29,10 @@ _DESCRIPTORS = Path("/proc/self/fd")
 def decode(
     data: bytes, size: tuple[int, int], *, alpha: bool, reduction: int = 1, allocate: Allocate = fresh_bytes
 ) -> Pixels | None:
-    """The picture of this width and height in BGR, not turned by its EXIF orientation, composed if it has ``alpha``.
+    """Decode a picture of this width and height to BGR, ignoring its EXIF orientation, composed if it has ``alpha``.
 
-    With a ``reduction`` of 2, 4 or 8 a JPEG is decoded so many times smaller, which ``size`` takes into account.
-
-    None where OpenCV cannot decode it, or sees another size.
+    A ``reduction`` of 2, 4 or 8 decodes a JPEG so many times smaller; ``size`` is the reduced size. None if OpenCV
+    cannot decode it or finds another size.
     """
     flags = cv2.IMREAD_UNCHANGED if alpha else _FLAGS[reduction] | cv2.IMREAD_IGNORE_ORIENTATION
     width, height = size
@@ -52,13 +51,13 @@ def decode(
 
 
 def _complete(data: bytes) -> bool:
-    """Whether the end of a JPEG's last scan is there (other kinds are checked before): else imread returns a part."""
+    """Return whether a JPEG has the end of its last scan, without which imread decodes a part; True for other kinds."""
     return not data.startswith(b"\xff\xd8") or data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")
 
 
 def _from_file(data: bytes, pixels: Pixels, flags: int) -> Pixels | None:
-    """``pixels`` uint8 [H,W,C] with the picture in them, decoded without a copy; None if nothing says that it is."""
-    # imread does not say whether it came to the end: the last row does.
+    """Decode into ``pixels`` uint8 [H,W,C] and return them; None if that failed."""
+    # imread does not report failure, so a random last row shows whether it was overwritten.
     mark = np.random.default_rng().integers(0, 256, pixels[-1].shape, dtype=np.uint8)
     pixels[-1] = mark
     file = memory_files.holding(data)

@@ -1,4 +1,4 @@
-"""PDF pages drawn with PDFium, one at a time, never larger than the pixel limit."""
+"""Renders PDF pages with PDFium, one at a time, never larger than the pixel limit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ocrsvc.pages.source import (
 )
 
 _POINTS_PER_INCH = 72
-_LOWEST_DPI = 36  # below this no text is legible
-_DECODE_BYTES_PER_PIXEL = 6  # what the page refers to comes on top
+_LOWEST_DPI = 36  # text is not legible at less
+_DECODE_BYTES_PER_PIXEL = 6  # without the page's own pictures and fonts
 # PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
 _LOCK = threading.Lock()
 
@@ -40,7 +40,7 @@ class PdfSource:
         with _LOCK:
             try:
                 self._document = pdfium.PdfDocument(data)
-                self._document.init_forms()  # else what was filled into fields is not drawn
+                self._document.init_forms()  # else the content of form fields is not drawn
                 count = len(self._document)
             except pdfium.PdfiumError as error:
                 locked = "assword" in str(error)
@@ -67,9 +67,9 @@ class PdfSource:
         return check_memory(_DECODE_BYTES_PER_PIXEL * _drawn(width, height, scale), self._limits)
 
     def page(self, number: int) -> PageImage:
-        """The page drawn at ``pdf_dpi``, or at less where that would be more than ``max_pixels``.
+        """Draw the page at ``pdf_dpi``, or at less if it would have more than ``max_pixels``.
 
-        TooManyPixels where not even 36 dpi fit the limit, UndecodableImage for a damaged page.
+        TooManyPixels if even 36 dpi exceed the limit, UndecodableImage for a damaged page.
         """
         with _LOCK:
             try:
@@ -88,7 +88,7 @@ class PdfSource:
         return PageImage(number, pixels)
 
     def _bitmap(self, width: int, height: int, **options: Any) -> pdfium.PdfBitmap:
-        """A bitmap in memory of ours, which outlives it."""
+        """Return a bitmap in memory from ``allocate``, which outlives the bitmap."""
         memory = self._allocate(width * height * BYTES_PER_PIXEL)
         buffer = (ctypes.c_ubyte * memory.nbytes).from_buffer(memory.data)
         return pdfium.PdfBitmap.new_native(width, height, buffer=buffer, **options)
@@ -102,7 +102,7 @@ class PdfSource:
             raise UndecodableImage(f"Page {number} of the PDF has no size.")
         wanted = self._limits.pdf_dpi / _POINTS_PER_INCH
         most = min(self._limits.max_pixels, self._limits.max_decode_bytes // _DECODE_BYTES_PER_PIXEL)
-        # Sides are rounded up, so this is the scale at which (width * scale + 1) * (height * scale + 1) is most.
+        # Sides are rounded up, so this is the scale at which (width * scale + 1) * (height * scale + 1) = most.
         area, sides = width * height, width + height
         fitting = (sqrt(sides**2 + 4 * area * (most - 1)) - sides) / (2 * area)
         scale = min(wanted, fitting)
@@ -111,11 +111,11 @@ class PdfSource:
                 f"Page {number} of the PDF is {width / 72:.0f}x{height / 72:.0f} inches: too large to draw.",
                 max_pixels=most,
             )
-        # Rounding makes a page of 2.5e8 by 0.001 points a row of 126 million pixels.
+        # Rounding up turns a page of 2.5e8 by 0.001 points into a row of 126 million pixels.
         check_size(ceil(width * scale), ceil(height * scale), self._limits)
         return scale
 
 
 def _drawn(width: float, height: float, scale: float) -> int:
-    """Pixels of a page of this size in points; PDFium rounds sides up."""
+    """Return the pixels of a page of this size in points; PDFium rounds sides up."""
     return ceil(width * scale) * ceil(height * scale)

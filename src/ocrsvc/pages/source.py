@@ -1,4 +1,4 @@
-"""What every input has in common: its limits, the selection of its pages, and how it is decoded page by page."""
+"""Interface of all inputs: limits, selection of pages, decoding page by page."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from numpy.typing import NDArray
 from ocrsvc.errors import InvalidParameter, TooManyPages, TooManyPixels, UndecodableImage
 
 Pixels = NDArray[np.uint8]
-Allocate = Callable[[int], NDArray[np.uint8]]  # so many bytes of memory, to be written to
+Allocate = Callable[[int], NDArray[np.uint8]]  # from a number of bytes to writable memory
 
-_MOST_RANGES_CHARACTERS = 4096  # of what selects pages
+_MOST_RANGES_CHARACTERS = 4096  # longest parameter `pages`
 _LONGEST_SIDE = 100_000  # pixels; far above the longest screenshot
 _MEGABYTE = 2**20
-BYTES_PER_PIXEL = 3  # of a decoded page
+BYTES_PER_PIXEL = 3  # decoded page
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one input may cost: pixels of each page, pages, the resolution at which PDF pages are drawn, and the memory
-    that decoding one page takes at its peak.
-    """
+    """Limits of one input: pixels per page, pages, resolution of PDF pages, peak memory of decoding one page."""
 
     max_pixels: int = 64_000_000
     max_pages: int = 50
@@ -38,7 +36,7 @@ class Limits:
 class PageImage:
     """One page, upright: ``pixels`` uint8 [H,W,3] BGR; ``number`` counts from 1.
 
-    ``full_size``: width and height of the picture where it was decoded smaller than it is.
+    ``full_size``: width and height of the picture if it was decoded smaller.
     """
 
     number: int
@@ -47,7 +45,7 @@ class PageImage:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the picture, in pixels of its own."""
+        """Return width and height of the picture, in its own pixels."""
         height, width = self.pixels.shape[:2]
         return self.full_size or (width, height)
 
@@ -57,30 +55,30 @@ class Source(Protocol):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The numbers of the pages that were asked for, ascending, from 1."""
+        """Return the numbers of the selected pages, ascending, from 1."""
 
     def decode_bytes(self, number: int) -> int:
-        """About how much memory decoding this page takes at its peak, the decoded page included.
+        """Return the approximate peak memory of decoding this page, the decoded page included.
 
-        Raises UndecodableImage; TooManyPixels where the page or that memory is above the limits.
+        Raises UndecodableImage; TooManyPixels if the page or that memory exceeds the limits.
         """
 
     def page(self, number: int) -> PageImage:
-        """Decode one page (blocking). TooManyPixels, UndecodableImage."""
+        """Decode one page (blocking). Raises TooManyPixels, UndecodableImage."""
 
     def close(self) -> None:
-        """Let go of the input."""
+        """Release the input."""
 
 
 def fresh_bytes(count: int) -> NDArray[np.uint8]:
-    """New memory, from the heap."""
+    """Return new memory from the heap."""
     return np.empty(count, np.uint8)
 
 
 def select_pages(pages: str | None, count: int, max_pages: int) -> tuple[int, ...]:
-    """The page numbers of ``"1-3,7"`` in a document of ``count`` pages, ascending, each once; all for None.
+    """Return the page numbers of ``"1-3,7"`` in a document of ``count`` pages, ascending, each once; all for None.
 
-    InvalidParameter for another syntax or a page that is not there, TooManyPages for more than ``max_pages``.
+    InvalidParameter for another syntax or a page that does not exist, TooManyPages for more than ``max_pages``.
     """
     spans = [(1, count)] if pages is None or not pages.strip() else _spans(pages, count)
     ranges, end = [], 0
@@ -97,7 +95,7 @@ def select_pages(pages: str | None, count: int, max_pages: int) -> tuple[int, ..
 
 
 def _spans(pages: str, count: int) -> list[tuple[int, int]]:
-    """First and last page of each part of ``"1-3,7"``, sorted."""
+    """Return the first and last page of each part of ``"1-3,7"``, sorted."""
     if len(pages) > _MOST_RANGES_CHARACTERS:
         raise InvalidParameter(
             f"pages has {len(pages)} characters; at most {_MOST_RANGES_CHARACTERS} are taken.",
@@ -123,7 +121,7 @@ def _spans(pages: str, count: int) -> list[tuple[int, int]]:
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
-    """UndecodableImage for a picture without pixels, TooManyPixels for one above the limit."""
+    """Raise UndecodableImage for a picture without pixels, TooManyPixels for one above the limit."""
     if width < 1 or height < 1:
         raise UndecodableImage(f"The picture has no pixels: it is {width}x{height}.")
     if width * height > limits.max_pixels:
@@ -143,7 +141,7 @@ def check_size(width: int, height: int, limits: Limits) -> None:
 
 
 def check_memory(size_bytes: int, limits: Limits) -> int:
-    """Return ``size_bytes``, what decoding a page takes; TooManyPixels if that is above the limit."""
+    """Return ``size_bytes``, the memory of decoding a page; TooManyPixels if it exceeds the limit."""
     if size_bytes > limits.max_decode_bytes:
         raise TooManyPixels(
             f"Decoding this picture takes {size_bytes / _MEGABYTE:,.0f} MiB of memory; at most "

@@ -1,4 +1,4 @@
-"""The structure of a file, walked without decoding it: what would take a codec for ever is refused here."""
+"""Inspects the structure of files without decoding them, and refuses files that would keep a codec busy for ever."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from ocrsvc.errors import TooManyPages, UndecodableImage
 
-_MOST_SCANS = 100  # of a progressive JPEG; encoders write about ten
-_MOST_DIRECTORIES = 10_001  # of a TIFF; max_pages is 10 000 at most
+_MOST_SCANS = 100  # most scans of a progressive JPEG; encoders write about ten
+_MOST_DIRECTORIES = 10_001  # refused from here on; max_pages is at most 10 000
 _WEBP_HEADER = 12  # RIFF, size, WEBP
-_MOST_CHUNKS = 20_000  # of a WebP that are looked at; the EXIF data stand behind all frames of an animation
-_KEY_FRAME = b"\x9d\x01\x2a"  # what stands before the size of a lossy picture
+_MOST_CHUNKS = 20_000  # inspected in a WebP; EXIF data follow all frames of an animation
+_KEY_FRAME = b"\x9d\x01\x2a"  # precedes the size of a lossy picture
 _ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of VP8X
 
 
 @dataclass(frozen=True, slots=True)
 class WebPHeader:
-    """What a WebP says about itself; ``exif`` is empty without such a chunk."""
+    """Header of a WebP; ``exif`` is empty without such a chunk."""
 
     width: int
     height: int
@@ -28,9 +28,9 @@ class WebPHeader:
 
 
 def count_scans(data: bytes) -> int:
-    """The scans of a JPEG, each of which goes over all pixels; UndecodableImage for so many that it would not end.
+    """Return the number of scans of a JPEG, each of which passes over all pixels; UndecodableImage for too many.
 
-    Inside a scan the byte before 0xDA is never 0xFF.
+    Counting 0xFFDA suffices: inside a scan, 0xFF is never followed by 0xDA.
     """
     scans = data.count(b"\xff\xda")
     if scans > _MOST_SCANS:
@@ -39,13 +39,13 @@ def count_scans(data: bytes) -> int:
 
 
 def count_directories(data: bytes) -> int:
-    """The pages of a TIFF or BigTIFF, by its chain of directories alone; Pillow's count takes the square of them.
+    """Return the number of pages of a TIFF or BigTIFF from its chain of directories; Pillow's count is quadratic.
 
-    UndecodableImage for a file without one, TooManyPages for more than any document has.
+    UndecodableImage for a file without a directory, TooManyPages for ``_MOST_DIRECTORIES`` or more.
     """
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\x00", b"\x00+")
-    # Of a directory: how many entries, their size, where the next one is; and where the file says the first is.
+    # Formats of the entry count and of offsets, size of an entry, position of the first directory's offset.
     count, entry, offset, first = ("Q", 20, "Q", 8) if big else ("H", 12, "I", 4)
     seen: set[int] = set()
     try:
@@ -65,7 +65,7 @@ def count_directories(data: bytes) -> int:
 
 
 def check_png(data: bytes) -> None:
-    """UndecodableImage unless the chunks up to IEND are there and hold what their check sums say."""
+    """Raise UndecodableImage unless all chunks up to IEND are present and match their checksums."""
     view, position = memoryview(data), 8
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
@@ -84,7 +84,7 @@ def check_png(data: bytes) -> None:
 def webp_header(data: bytes) -> WebPHeader:
     """Read the header of a WebP (RFC 9649); UndecodableImage if it is damaged.
 
-    Pillow would make its animation decoder here, which takes 8 bytes a pixel before any limit is checked.
+    Pillow would create its animation decoder, which takes 8 bytes a pixel before any limit is checked.
     """
     chunks = _riff_chunks(data)
     try:
@@ -108,7 +108,7 @@ def webp_header(data: bytes) -> WebPHeader:
 
 
 def _riff_chunks(data: bytes) -> dict[bytes, memoryview]:
-    """The first chunk of each kind, the last one perhaps cut off."""
+    """Return the first chunk of each kind; the last one may be truncated."""
     view, position = memoryview(data), _WEBP_HEADER
     found: dict[bytes, memoryview] = {}
     for _ in range(_MOST_CHUNKS):

@@ -28,7 +28,7 @@ class TiffSource:
         self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
     ) -> None:
         self._limits, self._allocate = limits, allocate
-        # A page is chosen and then decoded, both on the one picture: two threads would read each other's page.
+        # Selecting and decoding a page use the same Pillow object, so threads must not interleave.
         self._lock = threading.Lock()
         self._image = open_header(TiffImagePlugin.TiffImageFile, data, "TIFF")
         check_size(*self._image.size, limits)
@@ -54,13 +54,13 @@ class TiffSource:
             self._image.close()
 
     def _seek(self, number: int) -> None:
-        """Make this the picture's page. UndecodableImage, TooManyPixels."""
+        """Select the page of the Pillow object. Raises UndecodableImage, TooManyPixels."""
         try:
             self._image.seek(number - 1)
             check_size(*self._image.size, self._limits)
         except (UndecodableImage, TooManyPixels):
             raise
-        except Exception as error:  # Pillow raises whatever it likes on damaged bytes
+        except Exception as error:  # Pillow raises many kinds of errors on damaged bytes
             raise _damaged(number, error) from error
 
 

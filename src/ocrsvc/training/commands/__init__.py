@@ -1,1 +1,1 @@
-"""The steps of ``ocrsvc train``: their arguments, and the modules that they call when they run."""
+"""Command line of ``ocrsvc train``: the arguments of each step and the call that runs it."""

@@ -1,4 +1,4 @@
-"""``ocrsvc train``: from fonts and photos to a model folder, step by step; every step can be killed and repeated."""
+"""Entry point of ``ocrsvc train``, whose steps lead from fonts and photos to a model folder."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from collections.abc import Sequence
 from ocrsvc.training.commands import learning, lines, packing
 
 DESCRIPTION = """\
-Trains a recogniser on the CPU. The steps, in order (docs/training.md says what each costs):
+Trains a recogniser on the CPU. Each step can be killed and run again (costs: docs/training.md). In order:
 
   ocrsvc train fonts --npm DIR/*.tgz --out runs/fonts      unpack npm typefaces (after `npm pack @fontsource/...`)
-  ocrsvc train sheet --out sheet.png                       look at what the data engine draws
-  ocrsvc train synth --out lines/drawn                     or have it as labelled lines, to evaluate and calibrate with
+  ocrsvc train sheet --out sheet.png                       draw a contact sheet of training lines
+  ocrsvc train synth --out lines/drawn                     draw labelled lines for evaluation and calibration
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
-  ocrsvc train opinions runs/photos                        have two recognisers read them
-  ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, run the lent net over them
-  ocrsvc train fit crnn --out runs/crnn --stage neck       train one stage (goes on after a kill)
+  ocrsvc train opinions runs/photos                        read them with two recognisers, keep what both read
+  ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, cache their features
+  ocrsvc train fit crnn --out runs/crnn --stage neck       train one stage, or resume it
   ocrsvc train fit crnn --out runs/crnn --stage whole --start runs/crnn/neck/last.pt
-  ocrsvc train blend runs/crnn/wide/last.pt --start MODEL --out runs/back   draw a stage back towards its start
-  ocrsvc train curves --out runs/crnn                      draw how the stages went
+  ocrsvc train blend runs/crnn/wide/last.pt --start MODEL --out runs/back   average a stage with its start
+  ocrsvc train curves --out runs/crnn                      plot losses and scores of the stages
   ocrsvc train export crnn --out runs/crnn --stage whole --model models/crnn    ONNX, INT8, manifest
   ocrsvc train export --static-buckets --from crnn --model crnn-static      fixed shapes, for Ascend's CANN
-  ocrsvc train charset crnn --donor ppocrv6-small --model wider    characters that it lacks, without training
-  ocrsvc train quantize crnn --model my-crnn --data DATA/lines/*    its INT8 graph anew, calibrated on your lines
-  ocrsvc train vocabulary --words FILE --out src/ocrsvc    the tables of pairs and words that decoding goes by
-  ocrsvc train calibrate models/crnn --data DATA/lines/*   make its confidences probabilities
+  ocrsvc train charset crnn --donor ppocrv6-small --model wider    add characters from another model, without training
+  ocrsvc train quantize crnn --model my-crnn --data DATA/lines/*    quantise it again, calibrated on your lines
+  ocrsvc train vocabulary --words FILE --out src/ocrsvc    build the tables of pairs and words for decoding
+  ocrsvc train calibrate models/crnn --data DATA/lines/*   fit the calibration of its confidences
 
-On your own labelled lines, minutes with a model that is there (docs/finetuning.md):
+Fine-tuning of an existing model on your own labelled lines, in minutes (docs/finetuning.md):
 
   ocrsvc train finetune --data my.jsonl --out my-model     kept only if it reads them better and nothing else worse
-  ocrsvc train draw --face FILE --out data                 lines in one typeface, to try it with
+  ocrsvc train draw --face FILE --out data                 draw lines in one typeface, to try it with
 
-By itself, a classic CRNN (VGG, BiLSTM, CTC) from nothing, up to its model folder runs/vgg/model:
+A classic CRNN (VGG, BiLSTM, CTC) from scratch, in one step, up to its model folder runs/vgg/model:
 
   ocrsvc train scratch vgg-crnn --out runs/vgg             or vgg-digits, a small net in minutes
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line of ``ocrsvc train``."""
+    """Return the argument parser of ``ocrsvc train``."""
     top = argparse.ArgumentParser(
         prog="ocrsvc train", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one step; returns the exit status."""
+    """Run one step and return the exit status."""
     options = parser().parse_args(argv)
     return int(options.function(options) or 0)
 

@@ -1,4 +1,4 @@
-"""``ocrsvc train fit|blend|curves|scratch|finetune``: nets that learn from lines."""
+"""``ocrsvc train fit|blend|curves|scratch|finetune``: the steps that train nets."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from ocrsvc.training.commands.step import Steps, add, explained, recipe
 
 
 def add_parsers(steps: Steps) -> None:
-    """Add these steps."""
+    """Add the parsers of these steps."""
     fit = add(steps, "fit", _fit, "train one stage of a recipe on the lines of a run")
     fit.add_argument("recipe")
     fit.add_argument("--out", type=Path, required=True, help="the run; the stage goes into OUT/STAGE")
     fit.add_argument("--stage", required=True, help="section of the recipe with the numbers")
     fit.add_argument(
-        "--start", type=Path, help="checkpoint of an earlier stage, or a model folder, to begin with"
+        "--start", type=Path, help="checkpoint of an earlier stage, or a model folder, to start from"
     )
-    fit.add_argument("--hold", type=Path, help="the model folder that the shards were made to hold on to")
+    fit.add_argument("--hold", type=Path, help="the --hold of `features`, if the shards were made with it")
     fit.add_argument("--shards", type=Path, help="shards of another run (default: OUT/shards)")
-    fit.add_argument("--minutes", type=float, help="end after so long, epochs or not")
-    fit.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
-    blend = add(steps, "blend", _blend, "draw a trained stage back towards the model that it began with")
-    blend.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of the stage: RUN/STAGE/last.pt")
-    blend.add_argument("--start", type=Path, required=True, help="the model folder that the stage began with")
+    fit.add_argument("--minutes", type=float, help="stop after so many minutes, even within an epoch")
+    fit.add_argument("--threads", type=int, default=0, help="threads of PyTorch (default: all cores)")
+    blend = add(steps, "blend", _blend, "average a trained stage with the model that it started from")
+    blend.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="RUN/STAGE/last.pt of the stage")
+    blend.add_argument("--start", type=Path, required=True, help="the model folder that it started from")
     blend.add_argument("--out", type=Path, required=True, help="another run; the result is OUT/STAGE/last.pt")
     for part, what in (
         ("neck", "the neck"),
@@ -31,11 +31,9 @@ def add_parsers(steps: Steps) -> None:
         ("backbone", "the convolutions"),
     ):
         blend.add_argument(
-            f"--{part}", type=float, default=1.0, metavar="SHARE", help=f"of what {what} learnt (default: 1)"
+            f"--{part}", type=float, default=1.0, metavar="SHARE", help=f"kept change of {what} (default: 1)"
         )
-    blend.add_argument(
-        "--nats", type=float, default=0.0, help="added to the log-odds of the rows that could learn"
-    )
+    blend.add_argument("--nats", type=float, default=0.0, help="added to the log-odds of the trained rows")
     blend.add_argument(
         "--nats-of",
         nargs=2,
@@ -48,14 +46,14 @@ def add_parsers(steps: Steps) -> None:
     curves.add_argument("--out", type=Path, required=True)
     curves.add_argument("--stage", help="only this one")
     scratch = add(
-        steps, "scratch", _scratch, "train a classic CRNN from nothing, on drawn lines", drawing=True
+        steps, "scratch", _scratch, "train a classic CRNN from scratch, on drawn lines", drawing=True
     )
     scratch.add_argument("recipe")
     scratch.add_argument("--out", type=Path, required=True)
     scratch.add_argument(
-        "--minutes", type=float, help="end after so long (default: after the recipe's steps)"
+        "--minutes", type=float, help="stop after so many minutes (default: after the recipe's steps)"
     )
-    scratch.add_argument("--workers", type=int, help="processes that draw (default: by the device)")
+    scratch.add_argument("--workers", type=int, help="processes that draw lines (default: by the device)")
     scratch.add_argument(
         "--device", default="auto", help="cpu, cuda, cuda:1 ... (default: a GPU if there is one)"
     )
@@ -64,26 +62,26 @@ def add_parsers(steps: Steps) -> None:
     finetune.add_argument(
         "--data", type=Path, required=True, help='.jsonl of {"file": "img/1.png", "text": "..."}'
     )
-    finetune.add_argument("--model", help="the model to begin with: a name or a folder (default: crnn)")
+    finetune.add_argument("--model", help="the model to start from: a name or a folder (default: crnn)")
     finetune.add_argument("--out", type=Path, required=True, help="the model folder to write")
     finetune.add_argument("--golden", type=Path, help=".jsonl of lines that must stay right")
     finetune.add_argument("--minutes", type=float, help="most minutes of learning (default: 10)")
-    finetune.add_argument("--epochs", type=int, help="times that it sees every line (default: 3)")
+    finetune.add_argument("--epochs", type=int, help="passes over the lines (default: 3)")
     finetune.add_argument("--seed", type=int, default=1)
     finetune.add_argument(
         "--most-lost",
         type=float,
         default=0.005,
-        help="share of lines of the golden sets that may get wrong (default: 0.005)",
+        help="share of golden and drawn lines that may get wrong (default: 0.005)",
     )
     finetune.add_argument(
         "--drawn",
         type=int,
         default=1500,
-        help="so many freshly drawn lines must stay right too (default: 1500)",
+        help="number of freshly drawn lines that must stay right too (default: 1500)",
     )
     finetune.add_argument("--skip", action="store_true", help="leave out rows that cannot be learnt from")
-    finetune.add_argument("--threads", type=int, default=0, help="of PyTorch (default: all cores there are)")
+    finetune.add_argument("--threads", type=int, default=0, help="threads of PyTorch (default: all cores)")
 
 
 def _fit(options: argparse.Namespace) -> None:

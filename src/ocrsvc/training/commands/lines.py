@@ -1,4 +1,4 @@
-"""``ocrsvc train fonts|sheet|synth|photos|opinions|features|draw``: the lines that training sees."""
+"""``ocrsvc train fonts|sheet|synth|photos|opinions|features|draw``: the steps that make training lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocrsvc.training.commands.step import Steps, add, explained, recipe
 
 
 def add_parsers(steps: Steps) -> None:
-    """Add these steps."""
+    """Add the parsers of these steps."""
     fonts = add(steps, "fonts", _fonts, "unpack npm @fontsource archives and list the faces found")
     fonts.add_argument("--npm", type=Path, nargs="*", default=[], help="archives made by `npm pack`")
     fonts.add_argument("--out", type=Path, required=True)
@@ -28,19 +28,17 @@ def add_parsers(steps: Steps) -> None:
     opinions = add(steps, "opinions", _opinions, "have two recognisers read crops and note where they agree")
     opinions.add_argument("folder", type=Path, metavar="DIR", help="made by `photos`")
     opinions.add_argument("--processes", type=int, default=2)
-    features = add(
-        steps, "features", _features, "draw all lines once, run the lent net over them", drawing=True
-    )
+    features = add(steps, "features", _features, "draw all lines once and cache their features", drawing=True)
     features.add_argument("recipe")
     features.add_argument("--out", type=Path, required=True)
     features.add_argument("--real", type=Path, nargs="*", default=[], help="folders of labelled lines")
     features.add_argument("--photos", type=Path, nargs="*", default=[], help="folders made by `photos`")
-    features.add_argument("--pictures", type=Path, help="shards that are there: take their lines, draw none")
     features.add_argument(
-        "--hold", type=Path, help="model folder that stages will hold on to, not the lent net"
+        "--pictures", type=Path, help="folder of shards whose lines to use instead of new ones"
     )
+    features.add_argument("--hold", type=Path, help="model folder to distil from (default: the donor)")
     features.add_argument(
-        "--through", type=Path, help="model folder: see the --pictures with its INT8 convolutions"
+        "--through", type=Path, help="model folder whose INT8 convolutions see the --pictures"
     )
     features.add_argument("--processes", type=int, default=2)
     draw = add(steps, "draw", _draw, "draw labelled lines in one typeface, to try `finetune` with")

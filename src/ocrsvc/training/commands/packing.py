@@ -1,4 +1,4 @@
-"""``ocrsvc train export|charset|quantize|vocabulary|calibrate``: model folders and what goes with them."""
+"""``ocrsvc train export|charset|quantize|vocabulary|calibrate``: the steps that write model folders and tables."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ocrsvc.training.commands.step import Steps, add, explained, recipe
 
 
 def add_parsers(steps: Steps) -> None:
-    """Add these steps."""
+    """Add the parsers of these steps."""
     export = add(steps, "export", _export, "write the model folder: ONNX, INT8, head, manifest", drawing=True)
     export.add_argument("recipe", nargs="?")
     export.add_argument("--out", type=Path)
     export.add_argument("--model", type=Path, required=True, help="the model folder to write")
-    export.add_argument("--stage", help="the stage whose averaged weights it takes")
+    export.add_argument("--stage", help="the stage whose averaged weights to export")
     export.add_argument(
         "--static-buckets",
         type=int,
         nargs="?",
         const=8,
         metavar="ROWS",
-        help="a graph of fixed shape for each bucket, of ROWS lines (default: 8), of the model --from",
+        help="instead: one graph of fixed shape for each bucket of the model --from, ROWS lines each (default: 8)",
     )
     export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
     charset = add(steps, "charset", _charset, "give a model characters that it lacks, without training")
@@ -30,7 +30,7 @@ def add_parsers(steps: Steps) -> None:
         "--donor",
         nargs="+",
         default=["ppocrv6-small"],
-        help="ppocrv6-small, ppocrv6-tiny or a model folder; each character comes from the first that has it",
+        help="ppocrv6-small, ppocrv6-tiny or model folders; each character comes from the first that has it",
     )
     charset.add_argument(
         "--characters",
@@ -47,12 +47,12 @@ def add_parsers(steps: Steps) -> None:
     )
     charset.add_argument("--model", type=Path, required=True, help="the model folder to write")
     quantize = add(
-        steps, "quantize", _quantize, "make a model's INT8 graph anew, calibrated on your lines", drawing=True
+        steps, "quantize", _quantize, "quantise a model to INT8 again, calibrated on your lines", drawing=True
     )
     quantize.add_argument("source", metavar="MODEL", help="a model's name or folder")
     quantize.add_argument("--model", type=Path, required=True, help="the model folder to write")
     quantize.add_argument(
-        "--rounded", type=Path, metavar="CHECKPOINT", help="make INT8 of this stage, which held on to MODEL"
+        "--rounded", type=Path, metavar="CHECKPOINT", help="quantise this stage, distilled from MODEL"
     )
     quantize.add_argument("--data", type=Path, nargs="*", default=[], help="folders of labelled lines")
     quantize.add_argument(
@@ -60,14 +60,14 @@ def add_parsers(steps: Steps) -> None:
     )
     quantize.add_argument("--limit", type=int, default=112, help="most lines of each folder (default: 112)")
     quantize.add_argument(
-        "--drawn", type=int, default=112, help="so many freshly drawn lines as well (default: 112)"
+        "--drawn", type=int, default=112, help="number of freshly drawn lines to add (default: 112)"
     )
     quantize.add_argument("--seed", type=int, default=5)
     quantize.add_argument(
         "--keep-float",
         nargs="*",
         metavar="PART",
-        help="nodes with one of these in their names stay in float32 (default: as the model's manifest says)",
+        help="parts of the names of nodes that stay in float32 (default: as in the model's manifest)",
     )
     vocabulary = add(
         steps, "vocabulary", _vocabulary, "count pairs of characters in words, list English words"
@@ -75,7 +75,7 @@ def add_parsers(steps: Steps) -> None:
     vocabulary.add_argument("--words", type=Path, required=True, help="English, one a line")
     vocabulary.add_argument("--out", type=Path, required=True, help="folder for both tables: src/ocrsvc")
     calibrate = add(
-        steps, "calibrate", _calibrate, "make confidences of a model folder probabilities", drawing=True
+        steps, "calibrate", _calibrate, "fit the calibration of a model's confidences", drawing=True
     )
     calibrate.add_argument("model", type=Path, metavar="MODEL_DIR")
     calibrate.add_argument("--data", type=Path, nargs="+", required=True, help="folders of labelled lines")
@@ -86,7 +86,7 @@ def add_parsers(steps: Steps) -> None:
     calibrate.add_argument(
         "--variations", type=int, default=1, help="varied copies of each line (default: 1)"
     )
-    calibrate.add_argument("--drawn", type=int, default=0, help="so many freshly drawn lines as well")
+    calibrate.add_argument("--drawn", type=int, default=0, help="number of freshly drawn lines to add")
     calibrate.add_argument("--seed", type=int, default=77)
     calibrate.add_argument(
         "--error-budget",

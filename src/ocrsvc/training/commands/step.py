@@ -1,4 +1,4 @@
-"""What all steps share: a recipe by its name, a parser, errors in one line."""
+"""Helpers that all steps share: load a recipe, add a parser, report errors in one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Steps: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def recipe(name: str) -> dict[str, Any]:
-    """A recipe by name (those that ship with the package) or by path; SystemExit lists what there is."""
+    """Return the content of a recipe, by its name in the package or by path; SystemExit lists the known names."""
     path = Path(name) if name.endswith((".yaml", ".yml")) else RECIPES / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in RECIPES.glob("*.yaml")))
@@ -29,7 +29,7 @@ def recipe(name: str) -> dict[str, Any]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """What the user can put right, or did, in one line."""
+    """Turn user errors and Ctrl-C into one-line messages."""
     try:
         yield
     except KeyboardInterrupt:
@@ -46,7 +46,7 @@ def add(
     *,
     drawing: bool = False,
 ) -> argparse.ArgumentParser:
-    """The parser of a step that ``function`` does; with ``drawing`` it takes folders of typefaces and prose."""
+    """Add and return the parser of a step that calls ``function``; ``drawing`` adds --fonts and --prose."""
     step = steps.add_parser(name, help=text, description=text)
     step.set_defaults(function=function)
     if drawing:

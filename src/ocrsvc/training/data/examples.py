@@ -1,4 +1,4 @@
-"""Labelled lines that a user brings: read from a .jsonl with clear complaints, split in two, or drawn as an example."""
+"""A user's labelled lines: read and checked from a .jsonl, split into two sets, written, or drawn as an example."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from ocrsvc.training.drawing.synth import Synthesiser
 from ocrsvc.training.texts.charset import canonical
 from ocrsvc.training.texts.corpus import Corpus
 
-_WIDEST_ASPECT = 26  # of drawn examples: what one piece of our models takes
-_SHOWN = 12  # complaints that are spelt out
+_WIDEST_ASPECT = 26  # width / height of a drawn example; wider lines exceed the widest bucket of our models
+_SHOWN = 12  # complaints that the message lists
 
 
 class Unusable(ValueError):
-    """Rows that cannot be learnt from; the message lists them with their line numbers."""
+    """Rows that training cannot use; the message lists them with their line numbers."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """``samples`` in the order of the file; ``skipped``: complaints about rows that were left out."""
+    """Usable ``samples`` in the order of the file, and complaints about the ``skipped`` rows."""
 
     samples: tuple[Sample, ...]
     skipped: tuple[str, ...] = ()
 
 
 def read(path: Path, spec: Manifest, *, skip: bool = False) -> Examples:
-    """The labelled lines of ``path``: ``{"file": "img/1.png", "text": "..."}`` each, files relative to it.
+    """Read labelled lines from ``path``: ``{"file": "img/1.png", "text": "..."}`` each, files relative to it.
 
-    Texts come in the forms that our models write (``charset.canonical``). Rows that the model of ``spec`` cannot learn
-    from are refused together (``Unusable``), or left out with ``skip``; FileNotFoundError if there is no such file.
+    Texts are normalised to the forms that our models write (``charset.canonical``). ``Unusable`` lists all rows that
+    the model of ``spec`` cannot learn from; with ``skip`` they are left out. FileNotFoundError without the file.
     """
     if not path.is_file():
         wanted = '{"file": "img/1.png", "text": "what it says"}'
@@ -73,7 +73,7 @@ def read(path: Path, spec: Manifest, *, skip: bool = False) -> Examples:
 
 
 def _sample(row: str, folder: Path) -> Sample:
-    """One row with its picture; ValueError says what is wrong with it."""
+    """Return the sample of one row; ValueError says what is wrong with it."""
     try:
         content: Any = json.loads(row)
     except ValueError as error:
@@ -96,7 +96,7 @@ def _sample(row: str, folder: Path) -> Sample:
 
 
 def _check_length(sample: Sample, spec: Manifest) -> None:
-    """ValueError if the line is too wide for the model, or its text has more characters than the picture has steps."""
+    """Raise ValueError if the line is too wide for the model, or has fewer CTC steps than its text needs."""
     height, text = spec.input.height, sample.text or ""
     width = fitted_width(sample.image.shape[0], sample.image.shape[1], height)
     if width > spec.buckets.widest:
@@ -124,9 +124,9 @@ def _complain(path: Path, complaints: Sequence[str], unknown: Counter[str]) -> s
 
 
 def split(samples: Sequence[Sample], share: float, fewest: int) -> tuple[list[Sample], list[Sample]]:
-    """Lines to learn from, and lines held out: ``share`` of all, at least ``fewest``.
+    """Return the lines to learn from and the lines held out: ``share`` of all, at least ``fewest``.
 
-    Chosen by a hash of the text, so that equal texts stay together and a line stays where it is when others come.
+    A hash of the text decides, so that equal texts stay together and a line keeps its side when others are added.
     """
     wanted = max(fewest, round(share * len(samples)))
     counts = Counter(sample.text or "" for sample in samples)
@@ -144,9 +144,9 @@ def split(samples: Sequence[Sample], share: float, fewest: int) -> tuple[list[Sa
 
 
 def draw(face: Path, charset: str, count: int, seed: int, folder: Path) -> Path:
-    """Draws an example set in one typeface into a new ``folder``, and returns its .jsonl.
+    """Draw an example set in one typeface into a new ``folder`` and return the path of its .jsonl.
 
-    FileExistsError if the folder has something in it; ValueError if the face has hardly a character of ours.
+    FileExistsError if the folder is not empty; ValueError if the face lacks too many characters of the charset.
     """
     only = fonts.face(face)
     synthesiser = Synthesiser(Library(cjk=(only,), latin=(only,), segment=()), seed)
@@ -156,7 +156,7 @@ def draw(face: Path, charset: str, count: int, seed: int, folder: Path) -> Path:
         if len(samples) == count:
             break
         text = corpus.line()
-        if not only.covers(text) or CARD.match(text) or PLATE.match(text):  # those have faces of their own
+        if not only.covers(text) or CARD.match(text) or PLATE.match(text):  # cards and plates ignore the face
             continue
         image = synthesiser.draw(text)
         if image is not None and image.shape[1] <= _WIDEST_ASPECT * image.shape[0]:
@@ -167,10 +167,7 @@ def draw(face: Path, charset: str, count: int, seed: int, folder: Path) -> Path:
 
 
 def write(samples: Iterable[Sample], target: Path) -> Path:
-    """Writes labelled lines as ``target``, a .jsonl, and ``img/`` beside it; returns it.
-
-    FileExistsError if its folder has something in it.
-    """
+    """Write labelled lines to ``target`` (.jsonl) and ``img/`` beside it; FileExistsError if its folder has files."""
     folder = target.parent
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty")

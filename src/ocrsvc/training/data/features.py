@@ -1,13 +1,13 @@
-"""Draws and varies lines once and keeps what training needs: pictures, features and embeddings before training.
+"""Shards: lines drawn and varied once, with the features and embeddings that a frozen net computes from them.
 
 A shard is a folder of plain ``.npy`` files that training maps into memory: ``pixels`` uint8 [sum 48 x width x 3],
-``features`` float16 [sum T,F] of the convolutions as lent, ``embedding`` float16 [sum T,D] of the net as lent (what
-training holds on to wherever it reads right), ``lengths`` int32 [lines] (T), ``texts.json``. A line's width is its
-bucket, 8 T, so training sees the very tensors that serving makes, padding included.
+``features`` float16 [sum T,F] of the donor's convolutions, ``embedding`` float16 [sum T,D] of the donor (the target
+of distillation wherever it reads right), ``lengths`` int32 [lines] (T), ``texts.json``. A line is padded to its
+bucket, 8 T pixels, so training sees the same tensors as serving.
 
-A shard can be made again from another one's pictures: with features and embeddings of a weaker net, which then learns
-of unlabelled lines what the better one read there (``told``), or with the features of an INT8 graph, so that what
-comes behind the convolutions learns to read what they say when they are rounded.
+A shard can be recomputed from the pictures of another one. With the features and embeddings of a weaker net, its
+unlabelled lines get the better net's readings as labels (``told``). With the features of an INT8 graph, the neck
+and the head learn to read rounded features.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ from ocrsvc.training.texts import charset
 
 PAD_VALUE = 127
 BUCKETS = Buckets((96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280))
-_BATCH_COLUMNS = 2048  # of pictures that a net sees at once
-DEV_EVERY = 12  # of the real pictures one in so many is kept for the dev score and never varied into training
+_BATCH_COLUMNS = 2048  # pixels of width per batch, all lines together
+DEV_EVERY = 12  # one real picture in so many is kept for the dev score and never used for training
 
 
 @dataclass(frozen=True)
 class Order:
-    """One shard to make. ``real`` are label folders, ``photos`` crop folders; neither means drawn lines.
+    """One shard to make. ``real`` are folders of labelled lines, ``photos`` of crops; without both, lines are drawn.
 
-    ``dev``: the real pictures kept for the dev score, as they are; otherwise all the others, mostly varied.
-    ``shape``: whose features are kept. ``pictures``: a shard whose lines are taken as they are;
-    ``through``: a model folder whose INT8 convolutions look at them instead of the lent ones; ``hold``: one whose
-    embeddings are kept instead of the lent net's; ``shares``: kinds of drawn lines to draw more or less often.
+    ``dev``: take the real pictures of the dev score, unvaried; otherwise all the others, mostly varied. ``shape``: the
+    net that computes the features. ``pictures``: a shard whose lines to reuse; ``through``: a model folder whose INT8
+    convolutions compute their features. ``hold``: a model folder that computes the embeddings instead of the donor.
+    ``shares``: factors on how often kinds of lines are drawn. ``held_out``: the scoring limit (``labelled``).
     """
 
     folder: Path
@@ -73,10 +73,7 @@ class Order:
 
 
 class Extractor:
-    """Features and embeddings of the net as it is lent, before any training, or of that in the folder ``hold``.
-
-    ValueError if that is of another shape.
-    """
+    """Features and embeddings of the donor or the model folder ``hold``; ValueError if its shape is not ``shape``."""
 
     def __init__(self, shape: str = "small", hold: Path | None = None) -> None:
         torch.set_num_threads(1)
@@ -89,21 +86,21 @@ class Extractor:
         else:
             net = Crnn(SHAPES[shape], classes=1)
             teacher.lend(net)
-        # PyTorch's types lack a format without a dtype.
+        # PyTorch's type stubs lack a memory format without a dtype.
         self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def __call__(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        """uint8 [N,48,W,3] -> features [N,T,F], embeddings [N,T,D]."""
+        """Return features [N,T,F] and embeddings [N,T,D] of uint8 [N,48,W,3]."""
         features = self.net.backbone(normalise(batch))
         return features.numpy().astype(np.float16), self.net.neck(features).numpy().astype(np.float16)
 
 
 class Rounded:
-    """The convolutions of the INT8 graph in a model folder, whose training has left them as they were lent.
+    """Features of the INT8 convolutions of a model folder, which must be the donor's.
 
-    Its features come in the units of the lent net: equalisation before INT8 gives every channel a scale, which is that
-    of the last convolution's weights. ValueError if the folder's convolutions are others than the lent ones.
+    Equalisation before INT8 scales each channel; the weights of the last convolution show by how much, and the features
+    are divided by it. ValueError if the folder's convolutions were trained.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -120,27 +117,27 @@ class Rounded:
         self.scale = scale.numpy()
         model = onnx.load_model_from_string(manifest.load(folder).files["int8"].read())
         body = {name for node in model.graph.node if "/neck/" not in node.name for name in node.output}
-        # What the neck takes from outside: the features, and weights behind their Cast.
+        # Inputs of the neck from outside: the features, and weights behind their Cast.
         taken = [name for node in model.graph.node if "/neck/" in node.name for name in node.input]
         features = next(name for name in taken if name in body and name.startswith("/backbone/"))
         del model.graph.output[:]
         model.graph.output.append(onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None))
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
-        options.log_severity_level = 3  # it tells of every initialiser that only the neck would have needed
+        options.log_severity_level = 3  # else it warns of every unused initialiser of the neck
         self.session = ort.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
 
     def __call__(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-        """uint8 [N,48,W,3] -> features [N,T,F], and no embeddings [N,T,0]."""
+        """Return features [N,T,F] and empty embeddings [N,T,0] of uint8 [N,48,W,3]."""
         (features,) = self.session.run(None, {"pixels": batch})
         scaled = np.asarray(features / self.scale, np.float16)
         return scaled, scaled[..., :0]
 
 
 def _again(order: Order, source: Path) -> str:
-    """The lines of ``source`` seen by another net, or through INT8."""
+    """Write the shard with the lines of ``source``, their features computed by another net or in INT8."""
     started = time.monotonic()
     see = Rounded(order.through) if order.through else Extractor(order.shape, order.hold)
     lengths: list[int] = np.load(source / "lengths.npy").tolist()
@@ -160,7 +157,7 @@ def _again(order: Order, source: Path) -> str:
             _link(source / name, building / name)
         np.save(building / "features.npy", np.concatenate(features))
         if order.through:
-            # What is learnt is what the net as lent makes of the picture, not of its rounded features.
+            # The target stays the donor's embedding of the picture, not of its rounded features.
             _link(source / "embedding.npy", building / "embedding.npy")
             _link(source / "texts.json", building / "texts.json")
         else:
@@ -175,7 +172,7 @@ def _write_texts(folder: Path, texts: Sequence[Label]) -> None:
 
 @contextmanager
 def _building(folder: Path) -> Iterator[Path]:
-    """A hidden folder that becomes ``folder`` when all that belongs into it is written."""
+    """Yield a hidden folder that is renamed to ``folder`` once everything in it is written."""
     building = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
@@ -188,7 +185,7 @@ def _told(folder: Path, lines: int, started: float) -> str:
 
 
 def _link(source: Path, target: Path) -> None:
-    """A second name for a file that is never written again, or a copy where the disk is another."""
+    """Hard-link a file that is never written again, or copy it to another file system."""
     try:
         os.link(source, target)
     except OSError:
@@ -222,7 +219,7 @@ def _samples(order: Order) -> Iterable[Sample]:
 
 
 def make(order: Order) -> str:
-    """Writes one shard (atomically: a killed run leaves none behind) if there are lines; returns one for the log."""
+    """Write one shard atomically, unless it exists or has no lines; return a line for the log."""
     if order.folder.exists():
         return f"{order.folder.name}: there already"
     if order.pictures:
@@ -268,9 +265,9 @@ def make(order: Order) -> str:
 
 
 def run(orders: list[Order], processes: int) -> None:
-    """Makes all shards in ``processes`` processes, printing as they finish; shards that exist are kept."""
+    """Make all shards in ``processes`` processes and print each when it is done; existing shards are kept."""
     orders = [order for order in orders if not order.folder.exists()]
-    # Fresh processes now and then: the allocator keeps what differently shaped batches leave behind.
+    # Processes are renewed: the allocator does not give back the memory of differently shaped batches.
     with get_context("spawn").Pool(processes, maxtasksperchild=2) as pool:
         for line in pool.imap_unordered(make, orders):
             print(line, flush=True)

@@ -1,7 +1,7 @@
-"""Batches of freshly drawn lines, made by processes of their own, so that a training never waits for rendering.
+"""Batches of freshly drawn lines, made in separate processes so that training does not wait for rendering.
 
-Each process has a bounded queue, and the trainer takes from one after the other: which batch a step sees depends on
-the seed, the number of processes and the step at which the run was started, never on how quick they are.
+Each process has a bounded queue, and the trainer takes from the queues in turn. So the batch of a step depends on
+the seed, the number of processes and the step at which the run was started, never on their speed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from ocrsvc.training.drawing.synth import Synthesiser
 from ocrsvc.training.texts.corpus import Corpus
 
 PAD_VALUE = 127
-DEPTH = 6  # batches that wait in each queue
-_PATIENCE_SECONDS = 2.0  # between looks whether the other side still lives
+DEPTH = 6  # most batches in each queue
+_PATIENCE_SECONDS = 2.0  # between checks whether the other process is alive
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines of one bucket as serving makes them, ``pixels`` uint8 [N,height,W,3] BGR, and their texts."""
+    """Lines of one bucket, padded as in serving: ``pixels`` uint8 [N,height,W,3] BGR, and their texts."""
 
     pixels: NDArray[np.uint8]
     texts: tuple[str, ...]
@@ -44,11 +44,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Order:
-    """What to draw.
+    """The lines to draw and the batches to make of them.
 
-    ``texts``: ``corpus`` is the whole data engine; ``random`` draws strings of the charset's characters, each as
-    likely as the other. ``columns``: pixels of width in a batch, all lines together. The longest text grows from
-    ``first_characters`` to ``longest`` in the course of ``curriculum_steps``.
+    ``texts``: ``corpus`` uses the whole data engine, ``random`` draws strings of uniformly random characters.
+    ``columns``: pixels of width in a batch, all lines together. The length limit grows from ``first_characters`` to
+    ``longest`` characters over ``curriculum_steps`` steps.
     """
 
     library: Library
@@ -66,7 +66,7 @@ class Order:
     seed: int = 1
 
     def longest_at(self, step: int) -> int:
-        """The longest text that is drawn for this step, in characters."""
+        """Return the length limit of this step, in characters."""
         share = min(1.0, step / self.curriculum_steps) if self.curriculum_steps else 1.0
         return max(
             self.shortest, round(self.first_characters + share * (self.longest - self.first_characters))
@@ -80,7 +80,7 @@ class _Source(Protocol):
 
 
 class _Engine:
-    """The whole data engine; texts are cut where the curriculum ends."""
+    """The whole data engine; texts are cut to the length limit."""
 
     def __init__(self, order: Order, seed: int) -> None:
         self.corpus = Corpus(order.charset, seed, order.prose)
@@ -108,7 +108,7 @@ class _Strings:
 
 
 def lines(order: Order, seed: int) -> Iterator[tuple[NDArray[np.uint8], str]]:
-    """Endless lines at the order's height, uint8 [height,w,3], that fit its buckets, and their texts."""
+    """Yield endless lines uint8 [height,w,3] that fit the order's buckets, and their texts."""
     source = _source(order, seed)
     while True:
         if (line := _line(source, order, order.longest)) is not None:
@@ -127,13 +127,13 @@ def _line(source: _Source, order: Order, longest: int) -> tuple[NDArray[np.uint8
     line = fit(image, order.height)
     if line.shape[1] > order.buckets[-1]:
         return None
-    # CTC needs a step for each character and one more between two that are the same.
+    # CTC needs one step for each character and a blank between two equal ones.
     steps = len(text) + sum(a == b for a, b in pairwise(text))
     return (line, text) if Buckets(order.buckets).of(line.shape[1]) // order.width_stride >= steps else None
 
 
 def batches(order: Order, seed: int, step: int = 0, stride: int = 1) -> Iterator[Batch]:
-    """Endless batches for the steps ``step``, ``step + stride`` ..., each of one bucket."""
+    """Yield endless batches for the steps ``step``, ``step + stride`` ..., each of one bucket."""
     source, buckets = _source(order, seed), Buckets(order.buckets)
     waiting: dict[int, list[tuple[NDArray[np.uint8], str]]] = {}
     while True:
@@ -149,7 +149,7 @@ def batches(order: Order, seed: int, step: int = 0, stride: int = 1) -> Iterator
 
 
 def held(order: Order, seed: int, count: int) -> list[Batch]:
-    """``count`` lines as batches, to score on; none of them is drawn for training, whose seeds are others."""
+    """Return ``count`` lines in batches, for scoring; training uses other seeds and never draws them."""
     buckets, drawn = Buckets(order.buckets), lines(order, seed)
     groups: dict[int, list[tuple[NDArray[np.uint8], str]]] = {}
     for _ in range(count):
@@ -169,8 +169,8 @@ def _stacked(group: list[tuple[NDArray[np.uint8], str]], height: int, width: int
 
 
 def _draw(order: Order, seed: int, step: int, stride: int, queue: Queue[Batch]) -> None:
-    """What a process does until it is terminated, or until its parent is no more (which nobody tells it)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the trainer's to answer
+    """Fill ``queue`` until the process is terminated or its parent has died."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer handles Ctrl-C
     cv2.setNumThreads(1)
     queue.cancel_join_thread()
     parent = parent_process()
@@ -219,7 +219,7 @@ class Feed:
             queue.cancel_join_thread()
 
     def take(self, step: int) -> Batch:
-        """The batch of this step; steps are to be taken in order. RuntimeError if its process has died."""
+        """Return the batch of this step; call it with consecutive steps. RuntimeError if the process has died."""
         at = (step - self.first) % len(self.queues)
         while True:
             try:
@@ -233,5 +233,5 @@ class Feed:
 
 
 def _seed(seed: int, step: int, worker: int) -> int:
-    """A stream of its own for each process, and fresh lines after each resumption."""
+    """Return a seed that differs between processes and between resumptions of a run."""
     return (seed * 1_000_003 + step) * 1009 + worker

@@ -1,4 +1,4 @@
-"""Cuts text lines out of unlabelled photos with our own detector: the real crops that distillation learns from."""
+"""Cuts text lines out of unlabelled photos with our own detector, as real crops for distillation."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ocrsvc.pages.detector import Detector
 from ocrsvc.pages.kinds import SUFFIXES
 
 MIN_HEIGHT_PIXELS = 9
-MAX_LINES = 80  # of one photo, so that one dense page does not outweigh all others
+MAX_LINES = 80  # lines per photo, so that one dense page does not outweigh all others
 
 
 def _wanted(folder: Path) -> list[Path]:
-    """The pictures of a folder; with a ``manifest.jsonl`` beside ``img/``, those it does not mark as scored."""
+    """Return the pictures of a folder, without those that its ``manifest.jsonl`` marks as scored."""
     manifest = folder / "manifest.jsonl"
     if manifest.exists():
         rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
@@ -29,7 +29,7 @@ def _wanted(folder: Path) -> list[Path]:
 
 
 def cut(photos: Path, out: Path, model: Manifest, side_pixels: int = 1280, cpu: Cpu | None = None) -> int:
-    """Writes the line crops of every photo as PNG files into ``out``; returns how many."""
+    """Write the line crops of every photo as PNG files into ``out`` and return their number."""
     out.mkdir(parents=True, exist_ok=True)
     detector = Detector(model, cpu=cpu or inspect(), side_pixels=side_pixels)
     rng = np.random.default_rng(0)

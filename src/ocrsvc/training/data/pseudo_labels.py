@@ -1,7 +1,7 @@
-"""Two recognisers read unlabelled crops; where they agree, their reading is taken for the truth.
+"""Pseudo-labels: two recognisers read unlabelled crops, and a text that both read becomes the label.
 
-PP-OCRv6 small and PP-OCRv4 mobile were trained apart and err apart (recognition research: filter pseudo-labels by
-a second, different teacher). Neither is believed about spaces in Latin text, which both lose (RapidOCR #723).
+PP-OCRv6 small and PP-OCRv4 mobile were trained separately and make different errors (recognition research: filter
+pseudo-labels by a second, different teacher). Both lose spaces (RapidOCR #723), so long Latin runs are rejected.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LATIN_RUN = re.compile(r"[A-Za-z]{13,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
 
 
 class Opinion:
-    """A PP-OCR recogniser as its makers run it: height 48, zeros behind the line, at least 320 pixels wide."""
+    """A PP-OCR recogniser with PaddleOCR's preprocessing: height 48, zero padding, at least 320 pixels wide."""
 
     def __init__(self, path: Path) -> None:
         listed = {p.key: p.value for p in onnx.load(path, load_external_data=False).metadata_props}
@@ -45,7 +45,7 @@ class Opinion:
         self.input = self.session.get_inputs()[0].name
 
     def __call__(self, lines: Sequence[NDArray[np.uint8]], width: int) -> list[tuple[str, float]]:
-        """Text and lowest peak probability of every line uint8 [48,w,3], w <= ``width``."""
+        """Return text and lowest peak probability of every line uint8 [48,w,3], w <= ``width``."""
         batch = stack(lines, height=48, width=width, pad_value=0).astype(np.float32) / 127.5 - 1
         for row, line in zip(batch, lines, strict=True):
             row[:, line.shape[1] :] = 0
@@ -61,12 +61,12 @@ class Opinion:
 
 
 def second_path() -> Path:
-    """Where the installed wheel keeps PP-OCRv4 mobile; FileNotFoundError says what to install."""
+    """Return the path of PP-OCRv4 mobile in its wheel; FileNotFoundError says what to install."""
     return _SECOND.path("the second opinion")
 
 
 def agreed(first: str, second: str) -> str | None:
-    """What both read, in our characters, or None: they differ, or its spaces or quotation marks cannot be trusted."""
+    """Return the text that both read, in canonical form; None if they differ or spaces or quotes are unreliable."""
     one, other = canonical(first).strip(), canonical(second).strip()
     if not one or fold(one) != fold(other) or QUOTES.search(one):
         return None
@@ -103,10 +103,10 @@ def _grouped(files: Sequence[Path]) -> Iterator[tuple[int, list[tuple[Path, NDAr
 
 
 def ask(folder: Path, processes: int = 2) -> tuple[int, int]:
-    """Reads the crops ``*.png`` of a folder and writes ``manifest.jsonl`` there; how many, and how many agreed.
+    """Read the crops ``*.png`` of a folder, write ``manifest.jsonl`` there, return the counts of crops and agreements.
 
-    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null where the two differ. FileNotFoundError without
-    crops, or without the wheels of the recognisers.
+    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null without an agreement. FileNotFoundError without
+    crops or without the wheels of the recognisers.
     """
     files = sorted(folder.glob("*.png"))
     if not files:

@@ -1,4 +1,4 @@
-"""Lines to learn from: drawn ones with their truth, real crops with or without one, and how crops are varied."""
+"""Training lines: drawn lines with labels, real crops with or without labels, and augmentation of crops."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ocrsvc.training.texts.corpus import Corpus
 
 @dataclass(frozen=True)
 class Sample:
-    """One line image uint8 BGR [H,W,3]; ``text`` is its truth, None where only the teacher can tell.
+    """One line image uint8 BGR [H,W,3] with its label ``text``, or None without a label.
 
-    ``case_folded``: the truth does not know upper from lower case (receipt labels are all capitals).
+    ``case_folded``: the label does not tell upper from lower case (receipt labels are all capitals).
     """
 
     image: Bgr
@@ -33,7 +33,7 @@ class Sample:
 
 
 def drawn(corpus: Corpus, synthesiser: Synthesiser, count: int) -> Iterator[Sample]:
-    """``count`` freshly drawn lines."""
+    """Yield ``count`` freshly drawn lines."""
     made = 0
     while made < count:
         text = corpus.line()
@@ -52,17 +52,17 @@ def fresh(
     prose: Sequence[Path],
     shares: Mapping[str, float] | None = None,
 ) -> Iterator[Sample]:
-    """``count`` drawn lines of all kinds, always the same for a seed, in the faces of this machine and of ``fonts``.
+    """Yield ``count`` drawn lines of all kinds, in the installed faces and those of ``fonts``; a seed fixes them.
 
-    ``shares``: kinds to draw more or less often (``Corpus``).
+    ``shares``: factors on how often kinds of lines are drawn (``Corpus``).
     """
     return drawn(Corpus(characters, seed, prose, shares), Synthesiser(discover(fonts), seed), count)
 
 
 def labelled(folder: Path, held_out: int) -> list[Sample]:
-    """Real crops of a source folder (``manifest.jsonl`` beside ``img/``) without those that scoring samples.
+    """Return the real crops of a folder (``manifest.jsonl`` beside ``img/``), without those that scoring samples.
 
-    ``held_out`` is the scoring limit: the same ``random.Random(0).sample`` is taken away first.
+    ``held_out`` is the scoring limit: ``random.Random(0).sample`` chooses the same rows as scoring does.
     """
     rows = [
         json.loads(row) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines() if row.strip()
@@ -86,9 +86,7 @@ def labelled(folder: Path, held_out: int) -> list[Sample]:
 
 
 def crops(folder: Path) -> list[Sample]:
-    """Crops of photos, one image file each; with a ``manifest.jsonl`` beside them (see ``opinions``), the text on
-    which two recognisers agreed.
-    """
+    """Return the crops of photos (``*.png``) with the pseudo-labels of ``manifest.jsonl``, if there is one."""
     manifest = folder / "manifest.jsonl"
     texts: dict[str, str | None] = {}
     if manifest.exists():
@@ -103,11 +101,11 @@ def crops(folder: Path) -> list[Sample]:
 
 
 def vary(sample: Sample, rng: random.Random) -> Sample:
-    """The crop as another camera and another detector would have delivered it; the text stays readable."""
+    """Return the crop as another camera and detector might deliver it; the text stays readable."""
     image: NDArray[np.uint8] = sample.image
     height, width = image.shape[:2]
     noise = np.random.default_rng(rng.getrandbits(32))
-    if rng.random() < 0.6:  # detector jitter: a little wider with replicated edges, or a hair tighter
+    if rng.random() < 0.6:  # detector jitter: a larger margin of replicated edges, or a slightly tighter crop
         top, bottom, left, right = (round(height * rng.uniform(-0.04, 0.14)) for _ in range(4))
         image = image[max(0, -top) : height - max(0, -bottom)]
         sides = [max(0, reach) for reach in (top, bottom, left, right)]
@@ -130,7 +128,7 @@ def vary(sample: Sample, rng: random.Random) -> Sample:
         image = np.asarray(cv2.resize(image, None, fx=rng.uniform(0.8, 1.25), fy=1), np.uint8)
     if rng.random() < 0.2:
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 0.9)), np.uint8)
-    elif rng.random() < 0.08:  # moved, along or across
+    elif rng.random() < 0.08:  # motion blur, horizontal or vertical
         kernel = np.full((1, rng.randint(2, 3)), 1, np.float32)
         kernel = kernel / kernel.sum()
         image = np.asarray(cv2.filter2D(image, -1, kernel if rng.random() < 0.6 else kernel.T), np.uint8)

@@ -1,4 +1,4 @@
-"""Cached lines as training sees them: memory-mapped pictures and features beside the truth of every line."""
+"""Cached training lines: memory-mapped pictures, features and embeddings, with the target of every line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FRAME_BYTES = HEIGHT * WIDTH_STRIDE * 3
 
 @dataclass(frozen=True)
 class Line:
-    """Where a line's frames lie, what it is and what to learn from it."""
+    """One line: its frames ``start`` to ``start + length`` in a shard, its source and its target."""
 
     shard: int
     start: int
@@ -33,7 +33,7 @@ class Line:
 
 
 class Shards:
-    """All shards of some folders, with the lent net's best path over our charset (computed once, then cached)."""
+    """All shards of some folders, with the teacher's best path over our charset (computed once, then cached)."""
 
     def __init__(self, folders: Sequence[Path], truths: Truths) -> None:
         self.folders = folders
@@ -60,11 +60,11 @@ class Shards:
                 self.lines.append(Line(shard, start, length, source, truth))
 
     def cached(self, lines: Sequence[Line]) -> Tensor:
-        """Features float32 [N,T,F] of lines of one length, as the lent convolutions see them."""
+        """Return the cached features float32 [N,T,F] of lines of one length."""
         return torch.from_numpy(np.stack([self.features[s][span] for s, span in _spans(lines)])).float()
 
     def images(self, lines: Sequence[Line]) -> Tensor:
-        """Images float32 [N,3,48,W] of lines of one length."""
+        """Return the images float32 [N,3,48,W] of lines of one length."""
         rows = [
             self.pixels[line.shard][line.start * _FRAME_BYTES : (line.start + line.length) * _FRAME_BYTES]
             for line in lines
@@ -73,7 +73,7 @@ class Shards:
         return normalise(np.stack(rows).reshape(len(rows), HEIGHT, width, 3))
 
     def batch(self, lines: Sequence[Line]) -> Batch:
-        """What to learn of lines of one length."""
+        """Return the targets of lines of one length."""
         spans = _spans(lines)
         embedding = np.stack([self.embedding[shard][span] for shard, span in spans])
         classes = np.stack([self.classes[shard][span] for shard, span in spans]).astype(np.int64)
@@ -83,7 +83,7 @@ class Shards:
 
     @staticmethod
     def batches(lines: Sequence[Line], frames: int, rng: random.Random) -> Iterator[list[Line]]:
-        """Random batches of equal length with about ``frames`` frames each, in random order."""
+        """Yield random batches of equal length with about ``frames`` frames each, in random order."""
         groups: dict[int, list[Line]] = {}
         for line in rng.sample(lines, len(lines)):
             groups.setdefault(line.length, []).append(line)
@@ -96,16 +96,16 @@ class Shards:
 
 
 def lender(folder: Path) -> str:
-    """The name of the net whose embeddings a shard holds, told by their size."""
+    """Return the name of the net that computed a shard's embeddings, recognised by their size."""
     width = np.load(folder / "embedding.npy", mmap_mode="r").shape[1]
     return next(shape.name for shape in SHAPES.values() if shape.embedding == width)
 
 
 def told(folder: Path) -> list[Label]:
-    """The labels of a shard for another net: where there are none, what the net of its embeddings read.
+    """Return the labels of a shard for a weaker net: lines without a label get the teacher's reading.
 
-    A weaker net that took its own readings for the truth would learn its own errors. What the better one did not read
-    for certain has an empty text, which teaches nothing; labels that know no case get its case.
+    A weaker net that learnt from its own readings would learn its own errors. A reading that is not certain becomes an
+    empty text, which teaches nothing. Labels of unknown case get the teacher's case.
     """
     characters = charset.load()
     lines = Shards([folder], Truths(characters, teacher.lent_head(lender(folder), characters))).lines
@@ -133,7 +133,7 @@ def _paths(
             top, sure = truths.paths(block)
             classes.append(top.numpy().astype(np.int16))
             confidence.append(sure.numpy().astype(np.float16))
-        building = folder / f".{cache.name}"  # a run that is killed here leaves no half-written cache behind
+        building = folder / f".{cache.name}"  # renamed when complete: a killed run leaves no partial cache
         np.savez(building, classes=np.concatenate(classes), confidence=np.concatenate(confidence))
         building.rename(cache)
     stored = np.load(cache)

@@ -1,6 +1,6 @@
-"""What a line should teach: whom to believe, the text or the teacher, and how much.
+"""Training targets of lines: how much the label and the teacher's reading each count.
 
-The teacher drops spaces in Latin text (RapidOCR #723) and receipt labels know no case, so neither is believed alone.
+The teacher drops spaces in Latin text (RapidOCR #723) and receipt labels lack case, so neither suffices alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.text import fold
 from ocrsvc.training.nets.teacher import Head
 
-# Latin text whose spaces may be missing: a long run, or a joint that would need one.
+# Latin text that may lack spaces: a long run of letters, or a place where a space should be.
 _LATIN_RUN = re.compile(r"[A-Za-z]{11,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
-# Recognisers write “ ” ‘ ’ as typed marks; which ones a picture has only a drawn line or a person's label tells.
+# Recognisers write “ ” ‘ ’ as straight quotes, so their readings do not tell which kind a picture shows.
 QUOTES = re.compile("[\"'“”‘’]")
 
 Label = tuple[str | None, str, bool]  # text or None, source, whether the text's case is unknown
@@ -28,9 +28,9 @@ Label = tuple[str | None, str, bool]  # text or None, source, whether the text's
 
 @dataclass(frozen=True)
 class Truth:
-    """``target``: classes for CTC (empty: none); ``distil``: weight of the teacher on frames where it reads a
-    character; ``distil_blank``: on its blank frames (0 where it missed spaces that the truth has); ``text``: what
-    scoring compares with.
+    """Target of one line: ``target`` classes for CTC (empty: none), ``text`` the reference for scoring.
+
+    ``distil``: weight of the teacher on frames where it reads a character; ``distil_blank``: on its blank frames.
     """
 
     target: tuple[int, ...]
@@ -41,7 +41,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines of one length: teacher's embedding [N,T,120] and classes [N,T], frame weights [N,T], CTC targets."""
+    """Targets of lines of one length: teacher's embedding [N,T,120] and classes [N,T], frame weights, CTC targets."""
 
     embedding: Tensor
     classes: Tensor
@@ -52,14 +52,14 @@ class Batch:
 
 
 def collapse(path: Sequence[int]) -> list[int]:
-    """CTC collapse of a best path: repeats merged, blanks dropped."""
+    """Return the CTC collapse of a best path: repeats merged, blanks dropped."""
     return [c for i, c in enumerate(path) if c != BLANK and (i == 0 or path[i - 1] != c)]
 
 
 def recase(label: str, reading: str) -> str:
-    """The label's spaces with the reading's characters; both say the same but for case and spaces.
+    """Return the reading's characters with the label's spaces; both must agree except in case and spaces.
 
-    The reading alone where a look-alike makes them differ in length (… and ...), so that nothing shifts.
+    Return the reading alone if a look-alike makes their lengths differ (… and ...).
     """
     letters = "".join(reading.split())
     if len(letters) != len("".join(label.split())):
@@ -69,7 +69,7 @@ def recase(label: str, reading: str) -> str:
 
 
 class Truths:
-    """Judges lines by their label and the teacher's best path over our charset."""
+    """Targets of lines, from their labels and the teacher's best path over our charset."""
 
     def __init__(self, charset: str, head: Head) -> None:
         self.charset = charset
@@ -78,18 +78,18 @@ class Truths:
         self.matrix, self.bias = torch.from_numpy(weight).T.contiguous(), torch.from_numpy(bias)
 
     def paths(self, embedding: Tensor) -> tuple[Tensor, Tensor]:
-        """The teacher's class and its probability per frame of embeddings [...,120]."""
+        """Return the teacher's class and its probability for each frame of embeddings [...,120]."""
         top = (embedding @ self.matrix + self.bias).softmax(-1).max(-1)
         return top.indices, top.values
 
     def read(self, path: Sequence[int]) -> str:
-        """The text of a best path."""
+        """Return the text of a best path."""
         return "".join(self.charset[c - 1] for c in collapse(path))
 
     def judge(
         self, path: Sequence[int], confidence: Sequence[float], text: str | None, case_folded: bool
     ) -> Truth:
-        """The truth of one line whose teacher reads ``path``."""
+        """Return the target of one line from the teacher's path and the label ``text``, if there is one."""
         reading = self.read(path)
         distil = blank = 1.0
         truth = text
@@ -102,7 +102,7 @@ class Truths:
             distil = 1.0 if not peaks or sum(peaks) / len(peaks) > 0.6 else 0.3
         elif fold(text) != fold(reading):
             distil = blank = 0.0
-            if case_folded:  # nobody can lend the case
+            if case_folded:  # no source for the case
                 return Truth((), 0.0, 0.0, text)
         else:
             truth = recase(text, reading) if case_folded else text
@@ -115,7 +115,7 @@ class Truths:
         return Truth(tuple(target), distil, blank, truth)
 
     def batch(self, embedding: Tensor, labels: Sequence[Label]) -> Batch:
-        """Judges and stacks lines whose teacher's embeddings [N,T,120] are at hand."""
+        """Judge lines by their labels and the teacher's embeddings [N,T,120]; return the stacked targets."""
         classes, confidence = self.paths(embedding)
         truths = [
             self.judge(path, sure, text, case_folded)
@@ -127,7 +127,7 @@ class Truths:
 
 
 def stack(embedding: Tensor, classes: Tensor, truths: Sequence[Truth]) -> Batch:
-    """Truths of lines of one length as tensors."""
+    """Return the targets of lines of one length as tensors."""
     reads = torch.tensor([[truth.distil] for truth in truths])
     blanks = torch.tensor([[truth.distil * truth.distil_blank] for truth in truths])
     longest = max(1, *(len(truth.target) for truth in truths), 1)

@@ -1,4 +1,4 @@
-"""What a camera, a scanner and a file format do to a drawn line: perspective, low resolution, blur, noise, JPEG."""
+"""Degradations by camera, scanner and file format: perspective, low resolution, blur, noise, JPEG."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.float32]  # [H,W,3] BGR, 0 to 255 and a little beyond
+Picture = NDArray[np.float32]  # [H,W,3] BGR, 0 to 255, slightly beyond between steps
 Bgr = NDArray[np.uint8]  # [H,W,3]
-_BAYER = (
-    np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) * 16 + 8
-)  # thresholds of an ordered screen, 0 to 255
+# Thresholds of ordered dithering, 0 to 255.
+_BAYER = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]], np.float32) * 16 + 8
 
 
 class Camera:
-    """Photographs pictures; draws its choices from the streams that it is given."""
+    """Random degradations of pictures, drawn from ``rng`` and ``noise``."""
 
     def __init__(self, rng: random.Random, noise: np.random.Generator) -> None:
         self.rng = rng
         self.noise = noise
 
     def warp(self, picture: Picture) -> Picture:
-        """Every second picture seen from the side, some slanted; the edges are continued."""
+        """Return half of the pictures in perspective, some slanted; edge pixels fill the margins."""
         rng = self.rng
         if rng.random() < 0.5:
             return picture
@@ -46,9 +45,9 @@ class Camera:
         return np.asarray(warped, np.float32)
 
     def shoot(self, picture: Picture, *, lowest: int = 12, faint: bool = True) -> Bgr:
-        """The picture as a file delivers it: uint8 BGR, ``lowest`` to 64 pixels high if it was higher.
+        """Return the degraded picture, uint8 BGR, scaled down to a height of ``lowest`` to 64 pixels.
 
-        ``faint`` allows what takes contrast away (a poor scan, a fax).
+        ``faint`` allows degradations that reduce contrast (a poor scan, a fax).
         """
         rng = self.rng
         picture = self._blur(self._shrink(picture, lowest))
@@ -57,7 +56,7 @@ class Camera:
         if rng.random() < 0.35:
             grain = self.noise.normal(0, rng.uniform(2, 16), (*picture.shape[:2], rng.choice((1, 3))))
             picture = picture + grain.astype(np.float32)
-        if faint and rng.random() < 0.13:  # little contrast
+        if faint and rng.random() < 0.13:  # low contrast
             picture = (picture - 128) * rng.uniform(0.35, 0.8) + rng.uniform(90, 165)
         image = np.clip(picture, 0, 255).astype(np.uint8)
         draw = rng.random()
@@ -82,7 +81,7 @@ class Camera:
         return np.asarray(cv2.resize(picture, size, interpolation=way), np.float32)
 
     def _moire(self, height: int, width: int) -> Picture:
-        """The beat between a screen's pixels and the camera's: coloured fringes, a few pixels apart."""
+        """Return moiré between a screen's pixels and the camera's: coloured fringes, a few pixels apart."""
         rng = self.rng
         y, x = np.mgrid[:height, :width].astype(np.float32)
         angle, period = rng.uniform(0, math.pi), rng.uniform(2.2, 9)
@@ -93,18 +92,16 @@ class Camera:
         return np.asarray(fringes * np.float32(rng.uniform(6, 20)), np.float32)
 
     def _office(self, image: Bgr) -> Bgr:
-        """Black and white as fax machines send it, a halftone screen, or a copy of a copy with specks."""
+        """Return the picture as a black-and-white fax, a halftone print or a hard copy, at times with specks."""
         rng, noise = self.rng, self.noise
         gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
         height, width = gray.shape
         level = cv2.threshold(gray.astype(np.uint8), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[0]
         draw = rng.random()
-        if draw < 0.45:  # ragged edges: noise before the threshold
+        if draw < 0.45:  # noise before the threshold makes ragged edges
             ragged = cv2.GaussianBlur(noise.normal(0, rng.uniform(0, 28), gray.shape), (0, 0), 0.6)
             gray = np.where(gray + ragged > level, np.float32(255), np.float32(0))
-        elif (
-            draw < 0.7
-        ):  # Bayer's screen, as newspapers and black-and-white drivers print grey; the text stays
+        elif draw < 0.7:  # ordered dithering (Bayer), as newspapers print grey
             screen = np.tile(_BAYER, (height // 4 + 1, width // 4 + 1))[:height, :width]
             part = rng.uniform(0.3, 0.75)
             gray = np.where(gray > level * (1 - part) + screen * part, np.float32(255), np.float32(0))
@@ -116,7 +113,7 @@ class Camera:
         return np.asarray(cv2.cvtColor(gray.astype(np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
 
     def _blur(self, picture: Picture) -> Picture:
-        """Out of focus, moved, sharpened too much, or none of these (two of three); less where the text is low."""
+        """Return the picture out of focus, with motion blur, over-sharpened or (two of three) as it is."""
         rng = self.rng
         strength = min(1.0, picture.shape[0] / 30)
         draw = rng.random()
@@ -124,7 +121,7 @@ class Camera:
             return np.asarray(
                 cv2.GaussianBlur(picture, (0, 0), 0.3 + rng.uniform(0.1, 1.1) * strength), np.float32
             )
-        if draw < 0.29:  # moved in any direction
+        if draw < 0.29:  # motion blur in any direction
             length = max(2, round(rng.randint(2, 5) * strength))
             kernel = np.zeros((length, length), np.float32)
             kernel[length // 2, :] = 1

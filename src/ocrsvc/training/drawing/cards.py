@@ -1,8 +1,8 @@
-"""Raised digits of bank cards: shapes of embossers, light on their slopes, foil on their tips, a busy ground.
+"""Draws embossed numbers of bank cards: raised digits, shading, foil on their tops, a printed background.
 
-The height is a blurred mask of the glyphs; the light of one direction falls on its gradient, so that one slope is
-bright and the other dark, whatever the colour of the card is. Digits after the single-stroke face of embossing
-machines (ISO/IEC 7811-1, Farrington 7B) are drawn here, since no free face has them.
+The relief is a blurred mask of the glyphs. Light from one direction falls on its gradient, so that one slope is
+bright and the other dark, on any background colour. Digits in the single-stroke face of embossing machines
+(ISO/IEC 7811-1, Farrington 7B) are drawn here, because no free typeface has them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ocrsvc.training.drawing.glyphs import Gray
 
 CARD = re.compile(r"^\d{3,19}( \d{3,13})*$")
 
-# Strokes in a box 4 wide and 6 high, y downwards; corners are rounded by the width of the stroke.
+# Strokes in a box 4 wide and 6 high, y downwards; the stroke width rounds the corners.
 _STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
     "0": (((1, 0), (3, 0), (4, 1), (4, 5), (3, 6), (1, 6), (0, 5), (0, 1), (1, 0)),),
     "1": (((0.7, 0.6), (1.9, 0), (1.9, 6)), ((0.4, 6), (3.4, 6))),
@@ -40,7 +40,7 @@ _STROKES: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 
 
 class Cards:
-    """Draws embossed numbers."""
+    """Generator of embossed numbers, in the faces of ``library`` or from strokes."""
 
     def __init__(self, library: Library, rng: random.Random, noise: np.random.Generator) -> None:
         self.rng = rng
@@ -53,7 +53,7 @@ class Cards:
         ]
 
     def ink(self, text: str) -> Gray:
-        """Coverage of the digits, tight to their ink; groups stand at least two thirds of a digit apart."""
+        """Return the coverage of the digits, cropped to their ink; a gap between groups is at least 0.6 of a step."""
         rng = self.rng
         if not set(text) <= set("0123456789 ") or (self.faces and rng.random() < 0.4):
             able = [i for i, face in enumerate(self.faces) if face.covers(text)]
@@ -77,7 +77,7 @@ class Cards:
                 x += gap
                 continue
             for line in _STROKES[character]:
-                if character == "6" and not round_six:  # the stem of a b, as Farrington has it
+                if character == "6" and not round_six:  # Farrington's 6 has the straight stem of a b
                     line = ((0, 0), *line[1:])
                 points = [
                     (
@@ -111,7 +111,7 @@ class Cards:
         return np.asarray(cv2.resize(ink, (max(4, round(ink.shape[1] * squeeze)), ink.shape[0])), np.float32)
 
     def ground(self, height: int, width: int) -> Picture:
-        """A card's print: a gradient of two colours, waves or rays, a shape, other print, at times in grey."""
+        """Return the background of a card: a gradient of two colours, waves, shapes, other print, at times in grey."""
         rng, noise = self.rng, self.noise
         low = rng.choice((20, 60, 120))
         first, second = noise.uniform(low, low + 110, (2, 3)).astype(np.float32)
@@ -126,7 +126,7 @@ class Cards:
                 (along + np.float32(bend) * np.sin(x * 2 + y * 3)) * np.float32(2 * math.pi / period)
             )
             picture = picture + wave[..., None] * noise.uniform(0, 28, 3).astype(np.float32)
-        if rng.random() < 0.45:  # parts of a picture, and other print: plain shapes and letters of all sizes
+        if rng.random() < 0.45:  # parts of a picture, and other print
             shapes = np.zeros((height, width), np.uint8)
             for _ in range(rng.randint(1, 4)):
                 at = rng.randint(0, width), rng.randint(0, height)
@@ -149,7 +149,7 @@ class Cards:
         return np.asarray(picture, np.float32)
 
     def shade(self, mask: Gray, ground: Picture) -> Picture:
-        """``ground`` [H,W,3] with ``mask`` raised out of it."""
+        """Return ``ground`` [H,W,3] with ``mask`` embossed on it."""
         rng = self.rng
         relief = np.asarray(cv2.GaussianBlur(mask, (0, 0), rng.uniform(1.0, 2.4)), np.float32)
         across, down = cv2.Sobel(relief, cv2.CV_32F, 1, 0), cv2.Sobel(relief, cv2.CV_32F, 0, 1)
@@ -157,7 +157,7 @@ class Cards:
         slope = across * np.float32(math.cos(angle)) + down * np.float32(math.sin(angle))
         slope /= np.float32(np.percentile(np.abs(slope), 99.5) + 1e-6)
         picture = ground
-        if rng.random() < 0.55:  # foil, which is worn off in places
+        if rng.random() < 0.55:  # foil, worn off in places
             foil = np.array(rng.choice(((205, 205, 205), (110, 190, 225), (235, 235, 230), (40, 40, 40))))
             tips = np.clip((relief - rng.uniform(0.25, 0.6)) * 3, 0, 1)
             if rng.random() < 0.5:

@@ -1,7 +1,7 @@
-"""Typefaces that lines are drawn with: found on the machine, sorted by script, checked by their cmap.
+"""Typefaces for drawn lines: installed files, sorted by script and use, with their character coverage.
 
-Debian packages give the scalable families; brush and handwriting come as npm packages (``@fontsource``), whose
-``.woff2`` files are unpacked into TrueType once. A face draws a text only if its cmap has every character.
+Debian packages provide most families. Brush and handwriting come as npm packages (``@fontsource``), whose
+``.woff2`` files are converted to TrueType once. A face draws a text only if its cmap has every character.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NPM_PACKAGES = tuple(
     )
 )
 
-# (substring of the file name, weight): how often a family is drawn; common print faces dominate real documents.
+# Weights of families by a substring of the file name; common print faces dominate real documents.
 _CJK = {
     "NotoSansCJK-Regular": 5.0,
     "NotoSansCJK-Bold": 3.0,
@@ -96,7 +96,7 @@ _LATIN = {
     "unifont": 0.7,
     "OCRB": 0.3,
 }
-# Faces whose glyphs are those of Taiwan and Hong Kong, or have both.
+# Faces with the glyph shapes of Taiwan and Hong Kong, or with both kinds.
 _HANT = {
     "NotoSansCJK-Regular": 5.0,
     "NotoSansCJK-Bold": 3.0,
@@ -132,19 +132,19 @@ _KANA = {
     "wqy-zenhei": 1.0,
     "uming": 1.0,
 }
-# Faces that have signs which most others lack.
+# Faces with signs that most others lack.
 _SIGNS = {"DejaVuSans": 3.0, "FreeSans": 1.0, "FreeSerif": 1.5, "Symbola": 2.0, "unifont": 0.5}
 _MEMBERS = {"cjk": (" SC", "CN"), "hant": (" TC", " HK", "TW", "HK"), "kana": (" JP",)}
 _SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
 _CARD = {"OCRB": 1.0}
-_NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # samples, boxed and other odd faces
+_NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # excluded: samples and boxed faces
 _MAGIC = (b"\0\1\0\0", b"true", b"OTTO", b"ttcf")
 _ROOTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
 
 
 @dataclass(frozen=True)
 class Face:
-    """One typeface file: where it is, how often it is drawn, which code points it has."""
+    """One typeface: its file and collection index, its drawing weight, the code points of its glyphs."""
 
     path: Path
     index: int
@@ -152,11 +152,11 @@ class Face:
     coverage: frozenset[int] = field(repr=False)
 
     def covers(self, text: str) -> bool:
-        """Whether every character of ``text`` has a glyph (spaces need none)."""
+        """Return whether every character of ``text`` except the space has a glyph."""
         return all(ord(character) in self.coverage for character in text if character != " ")
 
     def at(self, size_pixels: int) -> ImageFont.FreeTypeFont:
-        """The face at a size, for drawing with Pillow."""
+        """Return the face at a size, for drawing with Pillow."""
         return _load(str(self.path), self.index, size_pixels)
 
 
@@ -167,9 +167,11 @@ def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
 
 @dataclass(frozen=True)
 class Library:
-    """All faces by use: ``cjk`` draw Chinese, ``latin`` everything of ASCII, ``segment`` seven-segment digits,
-    ``card`` the digits of bank cards (further shapes are drawn without a face), ``hant`` Traditional Chinese as Taiwan
-    and Hong Kong write it, ``kana`` Japanese, ``signs`` what most faces lack."""
+    """All faces by use.
+
+    ``cjk`` draw Chinese, ``latin`` ASCII, ``segment`` seven-segment digits, ``card`` digits of bank cards, ``hant``
+    Traditional Chinese of Taiwan and Hong Kong, ``kana`` Japanese, ``signs`` signs that most faces lack.
+    """
 
     cjk: tuple[Face, ...]
     latin: tuple[Face, ...]
@@ -181,7 +183,7 @@ class Library:
 
 
 def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
-    """Faces of npm ``@fontsource`` archives (``npm pack``) as TrueType files in ``folder``; returns the folder."""
+    """Convert the faces of npm ``@fontsource`` archives (``npm pack``) to TrueType files; return ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for archive in archives:
         with tarfile.open(archive) as tar:
@@ -199,9 +201,7 @@ def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
 
 
 def _coverage(path: Path, members: Sequence[str] = _MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
-    """Collection index, of the first member whose name has one of ``members`` where there are several, and the code
-    points.
-    """
+    """Return index and code points of a face; of a collection, of the first face named like one of ``members``."""
     if path.suffix == ".ttc":
         with TTCollection(path, lazy=True) as collection:
             names = [str(font["name"].getDebugName(1) or "") for font in collection.fonts]
@@ -212,7 +212,7 @@ def _coverage(path: Path, members: Sequence[str] = _MEMBERS["cjk"]) -> tuple[int
 
 
 def face(path: Path) -> Face:
-    """One typeface file, known or not; FileNotFoundError or ValueError if it is none."""
+    """Return the face of any typeface file; FileNotFoundError or ValueError if it is none."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no typeface {path}")
     with path.open("rb") as file:
@@ -223,13 +223,13 @@ def face(path: Path) -> Face:
 
 
 def _share(stem: str) -> float:
-    """Upright regular faces are drawn more often than bold and oblique ones of a family, as in print."""
+    """Return the weight of a face within its family: upright regular faces are more frequent, as in print."""
     slanted = 0.4 if "Italic" in stem or "Oblique" in stem else 1.0
     return slanted * (0.6 if "Bold" in stem else 1.0)
 
 
 def discover(extra: Sequence[Path] = ()) -> Library:
-    """Every known face that is installed, plus those in ``extra`` folders; FileNotFoundError without any CJK face."""
+    """Return all known faces that are installed or in ``extra`` folders; FileNotFoundError without any CJK face."""
     files = sorted(
         file
         for root in (*_ROOTS, *extra)

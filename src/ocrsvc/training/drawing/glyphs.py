@@ -1,7 +1,7 @@
-"""The ink of a text: which faces draw it, how far words and letters stand apart, how the print has suffered.
+"""Draws the ink of a text: choice of faces, spacing of words and letters, print defects.
 
-A gap that is drawn between words is a space of the label and the other way round: letter spacing stays well below
-the gap, monospaced faces keep their cells, and full-width punctuation is followed by a wider gap.
+A visible gap must match a space of the label, and the reverse. So letter spacing stays well below the word gap,
+spaces of monospaced faces fill a cell, and full-width punctuation is followed by a wider gap.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from PIL import Image, ImageDraw, ImageFont
 from ocrsvc.recognition.charsets import named
 from ocrsvc.training.drawing.fonts import Face, Library
 
-Gray = NDArray[np.float32]  # [H,W], coverage 0 to 1
+Gray = NDArray[np.float32]  # [H,W], ink coverage 0 to 1
 
-_WIDE = (
-    0x2E80  # from here on characters fill a square; below them are letters, and signs that either script has
-)
+_WIDE = 0x2E80  # first code point of full-width characters; signs below it occur in both scripts
 _SEGMENT = re.compile(r"[\d.:-]+")
 _HALF_EMPTY = frozenset("，。、；：！？）》】")  # full-width signs whose ink is on the left
 _KANA = re.compile(r"[\u3041-\u30ff]")
@@ -32,7 +30,7 @@ _HAS_WIDE = re.compile(r"[\u2e80-\uffff]")
 
 @dataclass(frozen=True)
 class Style:
-    """Choices for one line that do not depend on its text; ``spacing`` and ``gap`` in parts of the size."""
+    """Typographic choices for one line; ``spacing`` and ``gap`` as fractions of the size."""
 
     size_pixels: int
     spacing: float
@@ -47,7 +45,7 @@ def _monospaced(font: ImageFont.FreeTypeFont) -> bool:
 
 
 def wide(text: str) -> list[bool]:
-    """For each character whether a Chinese face draws it: “ ” — … go with the script of their neighbours."""
+    """Return for each character whether a Chinese face draws it; “ ” — … follow the script of their neighbours."""
     found = [ord(character) >= _WIDE for character in text]
     answer = list(found)
     for i, character in enumerate(text):
@@ -59,7 +57,7 @@ def wide(text: str) -> list[bool]:
 
 
 class Glyphs:
-    """Draws texts with the faces of ``library``; not ``worn``: as a new printer does."""
+    """Generator of the ink of texts in the faces of ``library``; without ``worn``, print has no defects."""
 
     def __init__(
         self, library: Library, rng: random.Random, noise: np.random.Generator, *, worn: bool = True
@@ -71,7 +69,7 @@ class Glyphs:
         self.traditional = frozenset(named()["hant"]) - frozenset(named()["hans"])
 
     def _chinese(self, text: str) -> Sequence[Face]:
-        """The faces for the Chinese part of a text: mostly those of its script, if it is Traditional or has kana."""
+        """Return the faces for the Chinese part of a text, mostly those of its script (Traditional, kana)."""
         library, own = self.library, self.rng.random() < 0.8
         if own and library.kana and _KANA.search(text):
             return library.kana
@@ -80,7 +78,7 @@ class Glyphs:
         return library.cjk
 
     def face(self, faces: Sequence[Face], text: str) -> Face | None:
-        """A face that has every character of ``text``, by weight; None if there is none."""
+        """Draw a face by weight that has every character of ``text``; None if there is none."""
         weights = [face.weight for face in faces]
         for _ in range(12 if faces else 0):
             face = self.rng.choices(faces, weights)[0]
@@ -89,9 +87,9 @@ class Glyphs:
         return next((face for face in faces if face.covers(text)), None)
 
     def _faces(self, text: str, chinese: list[bool]) -> tuple[Face, Face] | None:
-        """A face for the Chinese part and one for the rest: the same face, or a Latin one beside it.
+        """Draw a face for the Chinese part and one for the rest: the same face or a Latin one. None if there is none.
 
-        Signs that the Chinese face lacks are marked in ``chinese`` as not its own.
+        Signs that the Chinese face lacks are marked False in ``chinese``.
         """
         rng, library = self.rng, self.library
         if not any(chinese):
@@ -111,7 +109,7 @@ class Glyphs:
             if chinese[i] and not base.covers(character):
                 chinese[i] = False
         narrow = "".join(c for c, is_wide in zip(text, chinese, strict=True) if not is_wide).strip()
-        # A Chinese face gives ’ a whole square, which would look like a space inside it’s.
+        # Chinese faces draw ’ full-width, which would look like a space inside it’s.
         if narrow and (not narrow.isascii() or rng.random() < 0.45 or not base.covers(narrow)):
             other = self.face(library.latin, narrow) or self.face(library.signs, narrow)
             if other is not None:
@@ -136,19 +134,19 @@ class Glyphs:
         )
 
     def _gap(self, style: Style, font: ImageFont.FreeTypeFont, before: str) -> float:
-        """Pixels of a space, which is wide enough to be seen beside what stands before it."""
+        """Draw the width of a space in pixels, wide enough to be visible after the character ``before``."""
         rng = self.rng
         gap = style.gap * (1 + rng.uniform(-style.jitter, style.jitter)) * style.size_pixels
         if before in _HALF_EMPTY:
             gap = max(gap, 0.5 * style.size_pixels)
-        if _monospaced(font):  # a cell, as typewriters leave it; "i l" has as much air inside a word
+        if _monospaced(font):  # a full cell, because narrow letters such as i have as much air within a word
             gap = max(gap, font.getlength(" "))
         if rng.random() < 0.02:  # the next column of a form
             gap += style.size_pixels * rng.uniform(0.5, 2.5)
         return gap
 
     def ink(self, text: str) -> Gray | None:
-        """Coverage 0..1 of the drawn text, tight to its ink; None if no faces have its characters."""
+        """Return the coverage 0..1 of the drawn text, cropped to its ink; None if no faces have its characters."""
         chinese = wide(text)
         faces = self._faces(text, chinese)
         if faces is None:
@@ -185,7 +183,7 @@ class Glyphs:
         return self._stroke(ink, han=bool(_HAS_WIDE.search(text))) if self.worn else ink
 
     def _stroke(self, ink: Gray, *, han: bool) -> Gray:
-        """Thin, fat, dotted, coarse, worn or faded print; seven of ten lines are left as they are."""
+        """Return the ink thinned, fattened, dotted, coarse, worn or faded; seven of ten lines stay unchanged."""
         rng, draw = self.rng, self.rng.random()
         if draw < 0.06:
             return np.asarray(cv2.erode(ink, np.ones((2, 2), np.uint8)), np.float32)
@@ -222,7 +220,7 @@ def _tight(ink: Gray, size: int) -> Gray | None:
     rows = np.flatnonzero(ink.max(axis=1) > 0.2)
     if not len(columns) or not len(rows):
         return None
-    # Line boxes follow the script's body rather than the ink of a lone dash or full stop.
+    # The box of a lone dash or full stop is as high as the font's body, as detectors draw it.
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     if bottom - top < size * 0.6:
         top, bottom = min(top, round(size * 1.25)), max(bottom, round(size * 2.02))
@@ -230,7 +228,7 @@ def _tight(ink: Gray, size: int) -> Gray | None:
 
 
 def _matrix(ink: Gray, rows: int, radius: float) -> Gray:
-    """Dots on a grid of ``rows``, as needle printers strike them; ``radius`` in parts of the dots' distance."""
+    """Return the ink as dot-matrix print with ``rows`` rows; ``radius`` as a fraction of the dots' distance."""
     columns = max(2, round(ink.shape[1] * rows / ink.shape[0]))
     struck = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA) > 0.4
     cell = max(3, round(ink.shape[0] / rows) + 1)

@@ -1,4 +1,4 @@
-"""What lies around and under the ink of a line: paper, colours, rules, neighbouring lines, seals, shadows."""
+"""Draws the surroundings of a line: paper, colours, rules, neighbouring lines, seals, shadows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Colour = NDArray[np.float32]  # [3] BGR, 0 to 255
 
 
 class Paper:
-    """Grounds for lines, drawn from the streams that it is given; ``glyphs`` draws neighbours."""
+    """Generator of the surroundings of lines; ``glyphs`` draws neighbouring lines."""
 
     def __init__(
         self, library: Library, rng: random.Random, noise: np.random.Generator, glyphs: Glyphs
@@ -30,7 +30,7 @@ class Paper:
         self.seal_faces = [face for face in library.cjk if face.covers("财务专用章有限公司合同")]
 
     def ground(self, height: int, width: int, base: Colour, ink: Colour) -> Picture:
-        """Paper of the colour ``base``: even, unevenly lit, or with a texture weaker than the ``ink`` on it."""
+        """Return paper of the colour ``base``: even, unevenly lit, or with a texture weaker than ``ink``."""
         rng = self.rng
         picture = np.broadcast_to(base, (height, width, 3)).astype(np.float32)
         draw = rng.random()
@@ -42,7 +42,7 @@ class Paper:
             picture *= np.linspace(left, right, width, dtype=np.float32)[None, :, None]
             picture *= np.linspace(top, bottom, height, dtype=np.float32)[:, None, None]
             return picture
-        # texture: smooth noise at some scale, in grey or in colour
+        # Texture: smooth noise at some scale, in grey or in colour.
         strength = min(30.0, float(np.abs(base - ink).mean()) * rng.uniform(0.03, 0.2))
         cells = (max(2, height // rng.randint(4, 24)), max(2, width // rng.randint(4, 24)))
         colours = 3 if rng.random() < 0.25 else 1
@@ -52,7 +52,7 @@ class Paper:
         return picture + texture.reshape(height, width, -1)
 
     def colours(self) -> tuple[Colour, Colour]:
-        """Ink and paper colour, apart enough to read."""
+        """Draw colours of ink and paper, with enough contrast to read."""
         rng = self.rng
         draw = rng.random()
         if draw < 0.66:  # dark on light
@@ -68,8 +68,7 @@ class Paper:
         return (pair[0] + tint).astype(np.float32), (pair[1] - tint).astype(np.float32)
 
     def clutter(self, alpha: Gray, x: int, y: int, height: int, width: int) -> None:
-        """Rules, underlines and slices of neighbouring lines inside the crop, in the ink's colour, never on the
-        text, whose box is ``x``, ``y``, ``height``, ``width``; changes ``alpha``."""
+        """Draw rules, underlines and parts of other lines into ``alpha``, outside the text's box (``x``, ``y`` ...)."""
         rng = self.rng
         rows, columns = alpha.shape
         if rng.random() < 0.09 and rows - y - height > 1:
@@ -77,7 +76,7 @@ class Paper:
             alpha[at : at + rng.randint(1, 3), :] = rng.uniform(0.5, 1)
         if rng.random() < 0.05 and y > 3:
             alpha[: rng.randint(1, 3), :] = rng.uniform(0.5, 1)
-        # A table's upright rule: well away from the text, so that it cannot be taken for an l or a |.
+        # Vertical rules of tables keep a distance from the text, so that they do not look like an l or a |.
         away = max(4, round(height * 0.3))
         if rng.random() < 0.05 and x > away + 2:
             at = rng.randint(0, min(x - away - 2, max(1, x // 3)))
@@ -89,7 +88,7 @@ class Paper:
             self._neighbour(alpha, y, height)
 
     def _neighbour(self, alpha: Gray, y: int, height: int) -> None:
-        """Feet of the line above or heads of the line below at the edge of the crop, with air to the text."""
+        """Draw the bottom of the line above or the top of the line below at the edge of the crop, clear of the text."""
         rng = self.rng
         other = self.neighbour(
             "".join(rng.choices("ABCegopqy国的中一8 ", k=rng.randint(4, 14))).strip() or "A"
@@ -111,7 +110,7 @@ class Paper:
                 alpha[-band:, span] = np.maximum(alpha[-band:, span], scaled[:band])
 
     def stamp(self, picture: Picture) -> Picture:
-        """A seal over the print: part of a ring with characters, a star or a box; its ink lets the print through."""
+        """Return the picture with a translucent seal on it: a ring with characters and at times a star, or a box."""
         rng = self.rng
         height, width = picture.shape[:2]
         side = round(height * rng.uniform(1.6, 4))
@@ -152,11 +151,11 @@ class Paper:
         opacity = (spread * (0.45 + 0.55 * worn) * np.float32(rng.uniform(0.4, 0.85)))[..., None]
         red = np.array(
             rng.choice(((0.30, 0.25, 0.85), (0.25, 0.2, 0.8), (0.8, 0.35, 0.3))), np.float32
-        )  # BGR, what the seal's ink leaves of the light
+        )  # BGR, share of light that passes the seal's ink
         return np.asarray(picture * (1 - opacity * (1 - red)), np.float32)
 
     def shadow(self, picture: Picture) -> Picture:
-        """The soft edge of a shadow across the line."""
+        """Return the picture with the soft edge of a shadow across it."""
         rng = self.rng
         height, width = picture.shape[:2]
         y, x = np.mgrid[:height, :width].astype(np.float32)

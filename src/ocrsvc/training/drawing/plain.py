@@ -1,7 +1,7 @@
-"""Short strings of a few characters on plain paper: clean to moderately spoilt, drawn in a millisecond.
+"""Draws short random strings on plain paper, clean to moderately degraded, in a millisecond each.
 
-What small recognisers of digits learn from, where the whole data engine (``corpus``, ``synth``) would be too slow and
-too cruel. Deterministic for a seed.
+For small recognisers of digits; the whole data engine (``corpus``, ``synth``) would be too slow and too hard for
+them. Deterministic for a seed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ocrsvc.training.drawing.fonts import Face, Library
 
 
 class Plain:
-    """Draws random strings of ``characters``; ValueError if no face of the library has all of them."""
+    """Generator of random strings of ``characters``; ValueError if no face of the library has all of them."""
 
     def __init__(self, library: Library, characters: str, seed: int) -> None:
         self.characters = characters
@@ -32,17 +32,17 @@ class Plain:
         self.weights = [face.weight for face in self.faces]
 
     def line(self, shortest: int, longest: int) -> str:
-        """Between ``shortest`` and ``longest`` characters, each length and each character equally likely."""
+        """Draw a string of ``shortest`` to ``longest`` characters; lengths and characters are uniform."""
         return "".join(self.rng.choices(self.characters, k=self.rng.randint(shortest, longest)))
 
     def draw(self, text: str) -> Bgr | None:
-        """The text as uint8 BGR [H,W,3], 18 to 60 pixels high; None if the face draws nothing."""
+        """Return the text as uint8 BGR [H,W,3], 18 to 60 pixels high; None if the face draws nothing."""
         ink = self._ink(text)
         return None if ink is None else self._shoot(self._print(ink))
 
     def _ink(self, text: str) -> NDArray[np.float32] | None:
         rng = self.rng
-        size = rng.choice((28, 44))  # few, so that opened faces are found again
+        size = rng.choice((28, 44))  # few sizes, so that the cache of opened faces hits
         font = rng.choices(self.faces, self.weights)[0].at(size)
         spacing = size * rng.choice((0, 0, 0, rng.uniform(0, 0.25)))
         width = round(sum(font.getlength(c) for c in text) + spacing * len(text)) + 2 * size
@@ -61,7 +61,7 @@ class Plain:
         return np.asarray(canvas.crop(frame), np.float32) / np.float32(255)
 
     def _print(self, ink: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Ink of one colour on paper of another, about 100 of 255 apart or more, at times in uneven light."""
+        """Return ink on paper, their colours about 100 of 255 or more apart, at times in uneven light."""
         rng, noise = self.rng, self.noise
         dark = rng.uniform(0, 130)
         pair = [dark, rng.uniform(dark + 100, 255)]

@@ -1,4 +1,4 @@
-"""Chinese number plates: bold glyphs close together, a stud after the second character, the official colours."""
+"""Draws Chinese number plates: bold glyphs close together, a dot after the second character, official colours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from ocrsvc.training.drawing.fonts import Library
 
 PLATE = re.compile(r"^[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}$")
-_BOLD = ("Bold", "Black", "hei")  # in the file names of faces as heavy as a plate's
+_BOLD = ("Bold", "Black", "hei")  # parts of the file names of heavy faces
 
 _WHITE, _BLACK = (235, 235, 235), (20, 20, 20)
 _BLUE, _GREEN, _YELLOW = (150, 60, 10), (150, 200, 120), (30, 180, 230)  # BGR
@@ -28,7 +28,7 @@ _COLOURS = (
 
 @dataclass(frozen=True)
 class Plate:
-    """Coverage 0..1 of the glyphs (float32 [H,W], tight to its ink), their colour and that of the ground (BGR)."""
+    """One plate: coverage 0..1 of the glyphs (float32 [H,W], cropped to the ink), glyph and background colour (BGR)."""
 
     ink: NDArray[np.float32]
     colour: NDArray[np.float32]
@@ -36,14 +36,14 @@ class Plate:
 
 
 class Plates:
-    """Draws number plates with the faces of ``library``."""
+    """Generator of number plates in the faces of ``library``."""
 
     def __init__(self, library: Library, rng: random.Random) -> None:
         self.library = library
         self.rng = rng
 
     def draw(self, text: str) -> Plate | None:
-        """The plate of a registration number that matches ``PLATE``; None if no face has its characters."""
+        """Draw the plate of a registration number that matches ``PLATE``; None if no face has its characters."""
         rng = self.rng
         shown = f"{text[:2]}·{text[2:]}" if rng.random() < 0.9 else text
         able = [face for face in self.library.cjk if face.covers(text)]
@@ -64,7 +64,7 @@ class Plates:
         ink = np.asarray(canvas, np.float32) / 255
         columns, rows = np.flatnonzero(ink.max(axis=0) > 0.2), np.flatnonzero(ink.max(axis=1) > 0.2)
         ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        # Plates are condensed: 440 x 140 mm for seven or eight glyphs.
+        # Plate glyphs are condensed: seven or eight on 440 x 140 mm.
         width = round(ink.shape[0] * rng.uniform(3.0, 4.6))
         colour, ground = rng.choice(_COLOURS)
         return Plate(

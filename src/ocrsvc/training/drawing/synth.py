@@ -1,8 +1,8 @@
-"""Draws a text as a line image and spoils it the way cameras, scanners, printers and detectors do.
+"""Draws a text as a line image, degraded as by cameras, scanners, printers and detectors.
 
-``draw`` returns what our cropper would cut out of a photo: uint8 BGR [H,W,3], text on some background, with a
-margin as uneven as a detector's. Degradations follow recognition research: the real faults are low resolution,
-blur, JPEG, uneven light, neighbours and rules in the crop, slant, and thin or fat strokes.
+The image resembles a crop of a photo: text on some background, with a margin as uneven as a detector's.
+Degradations follow recognition research: the real faults are low resolution, blur, JPEG, uneven light, neighbours
+and rules in the crop, slant, and thin or fat strokes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ocrsvc.training.drawing.plates import PLATE, Plates
 
 
 class Synthesiser:
-    """Draws lines; deterministic for a seed."""
+    """Generator of line images; deterministic for a seed."""
 
     def __init__(self, library: Library, seed: int) -> None:
         self.library = library
@@ -35,14 +35,14 @@ class Synthesiser:
         self.cards = Cards(library, self.rng, self.noise)
 
     def draw(self, text: str) -> Bgr | None:
-        """The line as uint8 BGR [H,W,3], or None if no face has all its characters."""
-        if CARD.match(text) and self.rng.random() < 0.75:  # seen from near: little contrast is hard enough
+        """Return the line as uint8 BGR [H,W,3], or None if no face has all its characters."""
+        if CARD.match(text) and self.rng.random() < 0.75:  # not `faint`: embossing has little contrast
             return self.camera.shoot(self.camera.warp(self._card(text)), lowest=18, faint=False)
         picture = self._picture(text)
         return None if picture is None else self.camera.shoot(self.camera.warp(picture))
 
     def _picture(self, text: str) -> Picture | None:
-        """The line before it is photographed."""
+        """Return the line before the camera's degradations."""
         if PLATE.match(text):
             plate = self.plates.draw(text)
             return None if plate is None else self._print(plate.ink, plate.colour, plate.ground)
@@ -50,7 +50,7 @@ class Synthesiser:
         return None if ink is None else self._print(ink, *self.paper.colours())
 
     def _card(self, text: str) -> Picture:
-        """Raised digits on a card; one in eight is printed flat, as newer cards are."""
+        """Return embossed digits on a card; one card in eight is printed flat, like newer cards."""
         rng = self.rng
         alpha = self._crop(self.cards.ink(text), bare=True)
         ground = self.cards.ground(*alpha.shape)
@@ -61,7 +61,7 @@ class Synthesiser:
         return np.asarray(ground * (1 - alpha[..., None]) + colour * alpha[..., None], np.float32)
 
     def _crop(self, ink: Gray, *, bare: bool = False) -> Gray:
-        """The ink with a margin as uneven as a detector's, and (unless ``bare``) what else lies in such a crop."""
+        """Return the ink with a margin as uneven as a detector's and, unless ``bare``, with clutter around it."""
         rng = self.rng
         height, width = ink.shape
         margin = [max(0, round(height * rng.uniform(-0.02, 0.28))) for _ in range(2)]
@@ -74,7 +74,7 @@ class Synthesiser:
         return alpha
 
     def _print(self, ink: Gray, dark: Colour, paper: Colour) -> Picture:
-        """Ink on paper, at times with a drop shadow below, half transparent, stamped over or shaded."""
+        """Return ink on paper, at times with a drop shadow, translucent ink, a seal or a shadow."""
         rng = self.rng
         alpha = self._crop(ink)
         height, width = alpha.shape
@@ -93,7 +93,7 @@ class Synthesiser:
 
 
 def sheet(images: Sequence[Bgr], columns: int = 4, cell: tuple[int, int] = (420, 52)) -> Bgr:
-    """A contact sheet: each image fitted into a cell, to be looked at."""
+    """Return a contact sheet of the images, each fitted into a cell of ``cell`` (width, height) pixels."""
     width, height = cell
     rows = (len(images) + columns - 1) // columns
     page = np.full((rows * height, columns * width, 3), 96, np.uint8)

@@ -1,8 +1,8 @@
-"""Draw a trained stage back towards the model that it began with, by parts.
+"""Interpolate the weights of a trained stage with those of its start, separately for each part of the net.
 
-Weights between two nets of one training read what it did not show better than its end, and nearly all that it did show
-(Wortsman et al. 2022, WiSE-FT). Neck and rows of a stage with ``first_row`` or ``rows`` differ in how far that is worth
-it.
+Interpolated weights read lines unlike the training data better than the trained ones do, and lose little on lines
+like them (Wortsman et al. 2022, WiSE-FT). After a stage with ``first_row`` or ``rows``, the best share differs
+between the neck and the head.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ocrsvc.training.nets.weights import load_net
 
 @dataclass(frozen=True)
 class Shares:
-    """How far to go from the start to what was learnt, 0 to 1: ``neck``, ``rows`` of the head, and the ``backbone``.
+    """Shares of the trained weights, 0 (start) to 1 (trained): ``backbone``, ``neck``, and ``rows`` of the head.
 
-    ``nats`` is added to the bias of the rows that could learn in the stage, ``nats_of`` to that of single characters
-    (a charset specification, see ``charsets``, and its nats): signs that look like letters had better be rare.
+    ``nats`` is added to the bias of the rows that the stage trained, ``nats_of`` to that of single characters (pairs of
+    a charset specification, see ``charsets``, and nats), to make signs that look like letters less probable.
     """
 
     backbone: float = 1.0
@@ -34,9 +34,9 @@ class Shares:
 
 
 def blend(checkpoint: Path, start: Path, shares: Shares, target: Path) -> Path:
-    """Write ``target``: the averaged weights of ``checkpoint``, drawn back to the model in the folder ``start``.
+    """Write the averaged weights of ``checkpoint``, interpolated with the model folder ``start``; return ``target``.
 
-    ValueError if the two are nets of different shapes or charsets; FileNotFoundError without the checkpoint.
+    ValueError if the two differ in shape or charset; FileNotFoundError without the checkpoint.
     """
     if not checkpoint.exists():
         raise FileNotFoundError(f"no {checkpoint}; run `ocrsvc train fit` first")

@@ -1,4 +1,4 @@
-"""From the recipe of a classic CRNN to its model folder: what ``ocrsvc train scratch`` does."""
+"""Implementation of ``ocrsvc train scratch``: from the recipe of a classic CRNN to its model folder."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ def plan(
     workers: int | None = None,
     device: str = "auto",
 ) -> scratch.Plan:
-    """The run that a recipe (the content of its YAML file) describes; its checkpoint lies in ``out/scratch``.
+    """Return the run that a recipe (the content of its YAML file) describes; its checkpoint is in ``out/scratch``.
 
-    ValueError for what a recipe may not say, FileNotFoundError without a Chinese typeface. Without ``minutes`` the
-    schedule goes by the recipe's steps, and without ``workers`` there is one process that draws, beside a GPU as many
-    as there are other cores.
+    Without ``minutes`` the schedule follows the recipe's steps. Without ``workers`` one process draws lines; on a GPU,
+    one for each core but one. ValueError for an invalid recipe, FileNotFoundError without a Chinese typeface.
     """
     for section in ("name", "charset", "net", "lines", "scratch"):
         if section not in recipe:
@@ -61,9 +60,9 @@ def plan(
 
 
 def export(recipe: Mapping[str, Any], plan: scratch.Plan, target: Path) -> None:
-    """Writes the model folder of the plan's checkpoint; FileNotFoundError if there is none yet.
+    """Write the model folder of the plan's checkpoint; FileNotFoundError if there is none yet.
 
-    INT8 weights are calibrated on freshly drawn lines, and left out where the recipe has no ``calibration``.
+    The INT8 graph is calibrated on freshly drawn lines, and left out if the recipe has no ``calibration``.
     """
     if not plan.checkpoint.exists():
         raise FileNotFoundError(f"there is no {plan.checkpoint} yet: train first")
@@ -86,7 +85,7 @@ def export(recipe: Mapping[str, Any], plan: scratch.Plan, target: Path) -> None:
 
 
 def numbers(name: str, kind: type[Any], content: Mapping[str, Any]) -> dict[str, Any]:
-    """A section of a recipe as keywords of a dataclass, lists as tuples; ValueError names what it does not know."""
+    """Return a section of a recipe as keywords of the dataclass ``kind``; ValueError names unknown keys."""
     unknown = sorted(set(content) - set(kind.__dataclass_fields__))
     if unknown:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Draws how a training went: the terms of its loss and the share of lines read, by epochs or by steps."""
+"""Plots the log of a training run: the terms of its loss and the share of lines read, over epochs or steps."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _MARGIN = (46, 16, 130, 28)  # left, top, right (names), bottom
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#7f7f7f")
 
 _AXES = ("epoch", "step")
-_LABELS = 12  # at most so many numbers below a panel
+_LABELS = 12  # most numbers below a panel
 
 Log = Sequence[Mapping[str, float]]
 
 
 def read(checkpoint: Path) -> list[dict[str, float]]:
-    """The log of a checkpoint: one row an epoch, or one every so many steps."""
+    """Return the log of a checkpoint: one row per epoch or per score."""
     log: list[dict[str, float]] = torch.load(checkpoint, weights_only=True)["log"]
     return log
 
 
 def draw(log: Log) -> Image.Image:
-    """Two panels side by side, losses from 0 to their largest and shares from 0 to 1; ValueError without a row."""
+    """Draw two panels: losses from 0 to their maximum, shares from 0 to 1. ValueError for an empty log."""
     if not log:
         raise ValueError("no epoch has been finished yet")
     names = [name for name in log[-1] if name not in _AXES]
@@ -70,5 +70,5 @@ def _panel(title: str, log: Log, names: Sequence[str], top: float) -> Image.Imag
 
 
 def short(place: float) -> str:
-    """``7``, ``1500`` or, from ten thousand on, ``12k``."""
+    """Return a number as ``7``, ``1500`` or, from ten thousand on, ``12k``."""
     return f"{place / 1000:.0f}k" if place >= 10_000 else f"{place:.0f}"

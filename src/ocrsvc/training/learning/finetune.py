@@ -1,9 +1,8 @@
-"""Teaches a shipped model a few hundred labelled lines of its user, in minutes on a CPU.
+"""Fine-tunes a shipped model on a few hundred labelled lines of its user, in minutes on a CPU.
 
-The convolutions and the head stay as they are; the neck learns by CTC, from the user's lines and from freshly drawn
-ones (replay). All of the latter, and what the user brought that is read right already, hold the rest in place: the
-model's own vectors and classes there are learnt too, so that it does not forget (learning without forgetting, Li &
-Hoiem 2016).
+Only the neck is trained, with CTC, on the user's lines and on freshly drawn ones (replay). On replay lines, and on
+user's lines that the model already reads right, it is also distilled from the model's own embeddings and classes,
+so that it does not forget (learning without forgetting, Li & Hoiem 2016).
 """
 
 from __future__ import annotations
@@ -33,15 +32,15 @@ from ocrsvc.training.nets.net import Crnn, normalise
 from ocrsvc.training.nets.teacher import Head
 
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25)
-_FRAMES_AT_ONCE = 512  # of the convolutions, which run once
+_FRAMES_AT_ONCE = 512  # frames per batch of the convolutions, which run once
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of a fine-tuning; they go into the manifest as they are.
+    """Hyperparameters of a fine-tuning run, stored in the manifest.
 
-    ``copies``: varied copies of every line, fewer where that would be more than ``most_lines``; ``replay``: drawn lines
-    to hold on to; ``minutes`` ends the learning early, epochs or not.
+    ``copies``: varied copies of every line, fewer if the lines would exceed ``most_lines``; ``replay``: drawn lines;
+    ``frames``: frames per batch; ``minutes``: time limit, even within an epoch.
     """
 
     epochs: int = 3
@@ -60,8 +59,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Line:
-    """One line as the frozen part sees it: features float16 [T,F]; the model's embedding float16 [T,D] and classes
-    int64 [T] before it learns; what to learn."""
+    """One line: features float16 [T,F], embedding float16 [T,D] and classes int64 [T] before training, its target."""
 
     features: NDArray[np.float16]
     embedding: NDArray[np.float16]
@@ -70,13 +68,13 @@ class Line:
 
 
 def as_head(net: Crnn, charset: str) -> Head:
-    """The net's own head as the one to hold on to."""
+    """Return the net's own head as the teacher's head."""
     weight, bias = net.head.weight.detach().numpy(), net.head.bias.detach().numpy()
     return Head(weight.T.copy(), bias.copy(), ("", *charset))
 
 
 def judge(truths: Truths, path: Sequence[int], text: str) -> Truth:
-    """The label is right; the model is held on to only where it says the very same, spaces and case included."""
+    """Return the target of a labelled line; it is distilled only if the model reads exactly ``text``."""
     held = 1.0 if truths.read(path).strip() == text else 0.0
     target = [truths.index[c] for c in text if c in truths.index]
     if len(target) + sum(a == b for a, b in itertools.pairwise(target)) > len(path):
@@ -85,12 +83,12 @@ def judge(truths: Truths, path: Sequence[int], text: str) -> Truth:
 
 
 def hold(line: Line) -> Line:
-    """The line with the model held on to, be it right or wrong there: what it takes for likely is worth keeping."""
+    """Return the line with full distillation, whether the model reads it right or wrong."""
     return replace(line, truth=replace(line.truth, distil=1.0, distil_blank=1.0))
 
 
 class Extractor:
-    """Runs the frozen convolutions and the net as it came over lines."""
+    """Features, embeddings and classes of lines, computed with the net before training."""
 
     def __init__(self, net: Crnn, truths: Truths, form: InputSpec) -> None:
         self.net, self.truths, self.form = net, truths, form
@@ -101,7 +99,7 @@ class Extractor:
     def __call__(
         self, samples: Sequence[Sample], progress: Callable[[int], None] = lambda _: None
     ) -> list[Line]:
-        """Lines of ``samples``, in an order of their own; those that are too wide for the model are left out."""
+        """Return the lines of ``samples``, ordered by bucket, without those that are too wide for the model."""
         groups: dict[int, list[tuple[NDArray[np.uint8], str]]] = {}
         for sample in samples:
             pixels = fit(sample.image, self.form.height)
@@ -135,14 +133,14 @@ class Extractor:
 
 
 def varied(samples: Sequence[Sample], recipe: Recipe) -> list[Sample]:
-    """The samples and varied copies of them."""
+    """Return the samples and varied copies of them."""
     rng = random.Random(recipe.seed)
     copies = max(0, min(recipe.copies, recipe.most_lines // max(len(samples), 1) - 1))
     return [*samples, *(vary(sample, rng) for sample in samples for _ in range(copies))]
 
 
 def batches(lines: Sequence[Line], frames: int, rng: random.Random) -> Iterator[list[Line]]:
-    """Random batches of equal length with about ``frames`` frames each, in random order."""
+    """Yield random batches of equal length with about ``frames`` frames each, in random order."""
     groups: dict[int, list[Line]] = {}
     for line in rng.sample(lines, len(lines)):
         groups.setdefault(len(line.features), []).append(line)
@@ -155,7 +153,7 @@ def batches(lines: Sequence[Line], frames: int, rng: random.Random) -> Iterator[
 
 
 def collate(lines: Sequence[Line]) -> tuple[torch.Tensor, Batch]:
-    """Features float32 [N,T,F] and what to learn of lines of one length."""
+    """Return features float32 [N,T,F] and targets of lines of one length."""
     features = torch.from_numpy(np.stack([line.features for line in lines])).float()
     embedding = torch.from_numpy(np.stack([line.embedding for line in lines])).float()
     classes = torch.from_numpy(np.stack([line.classes for line in lines]))
@@ -170,11 +168,11 @@ def train(
     recipe: Recipe,
     report: Callable[[Report], None] = lambda _: None,
 ) -> Crnn:
-    """The net after learning ``lines``, averaged over its last steps; ``held_out`` is looked at for the report only."""
+    """Return the net trained on ``lines``, with averaged weights; ``held_out`` is scored for the report only."""
     truths = Truths(charset, as_head(net, charset))
     loss = Loss(Weights(recipe.ctc, recipe.kl, recipe.embedding), charset, as_head(net, charset))
     net = deepcopy(net).requires_grad_(False)
-    # Not the head: rows of characters that no line has would be pushed away step by step.
+    # The head is frozen: rows of characters that no line has would be pushed away step by step.
     neck = list(net.neck.requires_grad_(True).parameters())
     optimiser = torch.optim.AdamW(neck, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     state = State(net, deepcopy(net), optimiser)
@@ -212,10 +210,10 @@ def train(
 def drawn_back(
     before: Crnn, after: Crnn, charset: str, guard: Sequence[Line], most_lost: float
 ) -> tuple[Crnn, float]:
-    """The net furthest on the way from ``before`` to ``after`` that still reads ``guard`` as well, and its share of it.
+    """Return the interpolation from ``before`` to ``after`` with the largest share that keeps ``guard``, and the share.
 
-    As well but for a share ``most_lost`` of them; a quarter of the way if none does. Between a net and one trained on
-    from it lie nets that keep most of what both read (Wortsman et al. 2022, WiSE-FT).
+    The share of ``guard`` lines read right may fall by at most ``most_lost``; if no interpolation meets this, the
+    smallest share (0.25) is taken. Interpolated nets keep most of what both nets read (Wortsman et al. 2022, WiSE-FT).
     """
     truths = Truths(charset, as_head(before, charset))
     least = exact(before, truths, guard) - most_lost
@@ -230,7 +228,7 @@ def drawn_back(
 
 @torch.no_grad()
 def exact(net: Crnn, truths: Truths, lines: Sequence[Line]) -> float:
-    """Share of lines whose best path says the text, spaces and case included."""
+    """Return the share of lines whose best path is the text, spaces and case included."""
     right = 0
     for chunk in batches(lines, 2560, random.Random(0)):
         paths = net.head(net.neck(collate(chunk)[0])).argmax(-1).tolist()

@@ -1,4 +1,4 @@
-"""A fine-tuning from a user's .jsonl to a model folder, or to the reasons why there is none."""
+"""Implementation of ``ocrsvc train finetune``: from a user's .jsonl to a model folder, or reasons to refuse it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ from ocrsvc.training.packing.regression_gate import OWN, Verdict
 
 HELD_OUT = 0.2
 FEWEST_HELD_OUT = 30
-FEWEST = 60  # lines that remain to learn from
+FEWEST = 60  # minimum number of lines to learn from
 DRAWN = "drawn"
-_DRAWN_SEED = 20_260_101  # of the lines that every fine-tuning is judged by; replay lines have other seeds
-# Of the lines that say how far a fine-tuning may go: neither the judge's nor any that are replayed.
-_GUARD_SEED = 20_270_101
+_DRAWN_SEED = 20_260_101  # drawn lines of the verdict; replay lines have other seeds
+_GUARD_SEED = 20_270_101  # drawn lines that limit the interpolation; neither in the verdict nor replayed
 _CALIBRATION = 192  # lines of each kind
 
 Say = Callable[[str], None]
@@ -37,9 +36,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What to learn, from which model, and where to; ``golden``: further lines that have to stay as right as they are.
+    """Inputs and outputs of one fine-tuning; ``golden``: a .jsonl of further lines that must stay right.
 
-    ``most_lost``: by how much a share of right lines may fall on these and on the drawn ones; ``drawn``: how many.
+    ``most_lost``: how much the share of right lines may fall on golden and drawn lines; ``drawn``: their number.
     """
 
     data: Path
@@ -55,7 +54,7 @@ class Order:
 
 
 def run(order: Order, say: Say = print) -> Verdict:
-    """Learns, and writes ``order.out`` if the verdict is to keep the new model; else nothing is written.
+    """Fine-tune, write ``order.out`` if the new model passes the gate (otherwise nothing), and return the verdict.
 
     ValueError or FileNotFoundError says what is wrong with the data, the model or the folder.
     """
@@ -94,7 +93,7 @@ def run(order: Order, say: Say = print) -> Verdict:
 
 
 def _data(order: Order, say: Say) -> tuple[list[Sample], list[Sample]]:
-    """Lines to learn and lines held out; ValueError if they are too few."""
+    """Return the lines to learn and the lines held out; ValueError if they are too few."""
     found = examples.read(order.data, order.model, skip=order.skip)
     for complaint in found.skipped:
         say(f"left out: {complaint}")
@@ -108,7 +107,7 @@ def _data(order: Order, say: Say) -> tuple[list[Sample], list[Sample]]:
 
 
 def _fresh(order: Order, seed: int, count: int) -> list[Sample]:
-    """Lines of all kinds in the faces that this machine has, always the same for a seed."""
+    """Return drawn lines of all kinds in the installed faces; a seed fixes them."""
     return list(fresh(order.model.charset, count, seed=seed, fonts=order.fonts, prose=order.prose))
 
 
@@ -147,9 +146,9 @@ def _learn(
 
 
 def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], replay: Sequence[Sample]) -> None:
-    """The model folder; if the old model has an INT8 graph, the new one's is calibrated on lines of both kinds.
+    """Write the model folder, with an INT8 graph if the old model has one, calibrated on own and replay lines.
 
-    Not if that graph's weights had learnt to be rounded: those of ``net`` have not.
+    There is no INT8 graph if the old one has separately trained weights (``int8_learnt_apart``), which ``net`` lacks.
     """
     spec = order.model
     rng = random.Random(order.recipe.seed)
@@ -166,7 +165,7 @@ def _write(target: Path, net: Crnn, order: Order, learn: Sequence[Sample], repla
 
 
 def _note(target: Path, order: Order, verdict: Verdict, learnt: int, share: float) -> None:
-    """Adds to the manifest where the model comes from and what it gained."""
+    """Add the origin of the model and its scores to the manifest."""
     path = target / "manifest.json"
     document = json.loads(path.read_text("utf-8"))
     document["finetuned"] = {

@@ -1,6 +1,6 @@
-"""Trains a CRNN on cached lines, the convolutions frozen (from cached features) or, as a later stage, with them.
+"""Trains one stage of a CRNN on shards, with frozen convolutions (from cached features) or with all layers.
 
-Resumable: a checkpoint every few minutes and after every epoch; the same seed gives the same batches.
+Training is resumable: it writes a checkpoint every few minutes and after every epoch, and a seed fixes the batches.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SHOW_EVERY_S = 20.0
 
 
 def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str, *, bfloat16: bool = False) -> Tensor:
-    """Embeddings [N,T,D] of lines of one length, with gradient from where the net is free.
+    """Return embeddings [N,T,D] of lines of one length, with gradients for the layers that are not ``frozen``.
 
-    ``bfloat16``: the convolutions compute in that, the neck in float32 all the same.
+    ``bfloat16`` applies to the convolutions; the neck always computes in float32.
     """
     if frozen == "all":
         return net.neck(shards.cached(lines))
@@ -46,7 +46,7 @@ def embed(net: Crnn, shards: Shards, lines: Sequence[Line], frozen: str, *, bflo
 def score(
     net: Crnn, shards: Shards, truths: Truths, lines: Sequence[Line], frozen: str = "none", frames: int = 2560
 ) -> dict[str, float]:
-    """Share of lines read exactly: ``exact`` ignores case, spaces and width; ``strict`` does not."""
+    """Return the shares of lines read right: ``exact`` ignores case, spaces and width, ``strict`` does not."""
     exact = strict = 0
     for chunk in Shards.batches(lines, frames, random.Random(0)):
         paths = net.head(embed(net, shards, chunk, frozen)).argmax(-1).tolist()
@@ -59,7 +59,7 @@ def score(
 
 
 def rate(progress: float) -> float:
-    """One-cycle factor at 0 to 1 of a run: linear warm-up over 5 %, then a cosine to 1 %."""
+    """Return the factor of the learning rate at 0 to 1 of a run: linear warm-up over 5 %, then a cosine to 1 %."""
     if progress < 0.05:
         return max(progress / 0.05, 0.02)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.05) / 0.95)))
@@ -75,9 +75,9 @@ def fit(
     folder: Path,
     initial: Path | None = None,
 ) -> Path:
-    """Trains one stage, going on from ``folder/last.pt`` if it is there; returns the checkpoint.
+    """Train one stage, resuming from ``folder/last.pt`` if it exists; return the checkpoint.
 
-    ``head`` belongs to the embeddings in the shards; ``initial`` the checkpoint of an earlier stage.
+    ``head``: the teacher's head for the embeddings in the shards; ``initial``: checkpoint or folder to start from.
     """
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "last.pt"
@@ -120,7 +120,7 @@ def fit(
 
 
 class _Run:
-    """The steps of one process, and how it tells about them."""
+    """The training steps of one process and their running statistics."""
 
     def __init__(
         self,
@@ -140,14 +140,14 @@ class _Run:
 
     @property
     def progress(self) -> float:
-        """0 to 1, by steps or, if the recipe bounds them, by minutes."""
+        """Return the progress, 0 to 1: by steps or, if the recipe has a time limit, by time if that is further."""
         steps = self.state.step / self.total
         return max(steps, self.state.seconds / 60 / self.recipe.minutes) if self.recipe.minutes else steps
 
     def step(self, chunk: Sequence[Line]) -> None:
-        """One batch: forward, backward, update, moving average."""
+        """Train on one batch: forward, backward, update, moving average."""
         state, recipe = self.state, self.recipe
-        # Class samples depend on the step alone, so that a resumed run takes the same ones.
+        # The loss samples classes: seeding by step makes a resumed run draw the same ones.
         torch.manual_seed(recipe.seed * 1_000_003 + state.step)
         factor = rate(self.progress)
         for group in state.optimiser.param_groups:
@@ -157,7 +157,7 @@ class _Run:
             embedding = embed(state.net, self.shards, chunk, recipe.frozen, bfloat16=recipe.bfloat16)
             batch = self.shards.batch(chunk)
             terms = self.loss(embedding, state.net.head, batch)
-            # PyTorch's backward has no types.
+            # PyTorch does not type `backward`.
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         if self.learning is not None:
             targets = None if recipe.everywhere else batch.targets
@@ -173,13 +173,13 @@ class _Run:
             self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
 
     def means(self) -> dict[str, float]:
-        """Mean of every term since the last call that began a new sum."""
+        """Return the mean of every term since the last call, and reset the sums."""
         means = {name: value / max(self.summed, 1) for name, value in self.sums.items()}
         self.sums, self.summed = {}, 0
         return means
 
     def line(self) -> str:
-        """Progress for people: share done, terms, speed, time left."""
+        """Return a progress line: share done, terms of the loss, speed, time left."""
         spent = time.monotonic() - self.began
         done = self.progress
         terms = " ".join(f"{name} {value / self.summed:.3f}" for name, value in self.sums.items())
@@ -188,9 +188,9 @@ class _Run:
 
 
 def _keep_rows(head: nn.Linear, targets: Tensor | None, learning: Tensor) -> None:
-    """Take the gradient from all rows but those that are ``learning``, of ``targets`` if some are given.
+    """Zero the gradient of all rows that are not ``learning`` or, if ``targets`` are given, not among them.
 
-    A row without a character in the lines at hand is only ever pushed away, and Adam makes small pushes large
+    A row whose character is not in the batch is only pushed away, and Adam makes small pushes large
     (docs/decisions/0024-fine-tuning-without-forgetting.md).
     """
     learns = learning

@@ -1,4 +1,4 @@
-"""What training minimises: CTC on the truth, and not forgetting what the net that lent its weights could read."""
+"""The training loss: CTC on the label, and distillation from the teacher's classes and embeddings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.data.targets import Batch
 from ocrsvc.training.nets.teacher import Head
 
-CANDIDATES = 512  # random classes beside those that a batch needs
-ALIKE = 6  # nearest class embeddings that are scored with every class seen
-SIGNS = 240  # the first classes: ASCII, punctuation, most symbols
+CANDIDATES = 512  # random classes added to those that a batch needs
+ALIKE = 6  # nearest class embeddings that are scored with every class of the batch
+SIGNS = 240  # classes at the start of the charset: ASCII, punctuation, most symbols
 
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each term counts. ``embedding`` (cosine and square) needs a net of the teacher's embedding size."""
+    """Weights of the terms. ``embedding`` (cosine and square) needs a net of the teacher's embedding size."""
 
     ctc: float = 0.6
     kl: float = 1.0
@@ -29,8 +29,8 @@ class Weights:
 class Loss:
     """The loss over a sampled set of classes.
 
-    All terms see the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random
-    sample: a full softmax over 7 000 classes would cost four times the rest of the step.
+    The set holds the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random sample:
+    a full softmax over 7 000 classes would cost four times the rest of the step.
     """
 
     def __init__(self, weights: Weights, charset: str, head: Head) -> None:
@@ -44,13 +44,13 @@ class Loss:
         self.alike = torch.cat([(part @ unit.T).topk(ALIKE).indices for part in unit.split(1024)])
 
     def candidates(self, batch: Batch) -> Tensor:
-        """The classes [C] that this batch is scored over, ascending."""
+        """Return the classes [C] that this batch is scored over, ascending."""
         seen = torch.unique(torch.cat((batch.classes.flatten(), batch.targets.flatten())))
         sample = torch.randint(len(self.known), (CANDIDATES,))
         return torch.unique(torch.cat((self.alike[seen].flatten(), seen, sample, self.always)))
 
     def __call__(self, embedding: Tensor, head: nn.Linear, batch: Batch) -> dict[str, Tensor]:
-        """Named terms, each a mean over the frames or lines that it applies to."""
+        """Return the weighted terms by name, each a mean over the frames or lines that it applies to."""
         frames = batch.weights
         total = frames.sum().clamp(min=1)
         classes = self.candidates(batch)

@@ -1,4 +1,4 @@
-"""How a training goes, while it goes: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of a running training: a bar on a terminal, otherwise a printed line every few seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _EVERY_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Report:
-    """One step: how much of the run is done (0 to 1), lines seen since this run began, smoothed loss, last score."""
+    """State after one step: progress (0 to 1), lines since this process started, smoothed loss, last score."""
 
     done: float
     step: int
@@ -23,7 +23,7 @@ class Report:
 
 
 class Meter:
-    """Turns reports into words; ``clock`` in seconds, as ``time.monotonic``."""
+    """Formatter of reports; ``clock`` returns seconds, as ``time.monotonic``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -31,7 +31,7 @@ class Meter:
         self.first: float | None = None
 
     def describe(self, report: Report) -> str:
-        """Step, lines/s, loss, score and time left, the latter at the pace since this run began."""
+        """Return step, lines/s, loss, score and time left, estimated from the pace since this process started."""
         passed = max(self.clock() - self.began, 1e-6)
         if self.first is None:
             self.first = report.done
@@ -44,7 +44,7 @@ class Meter:
 
 
 def spoken(seconds: float) -> str:
-    """``40 s``, ``12 min`` or ``3.5 h``."""
+    """Return a duration as ``40 s``, ``12 min`` or ``3.5 h``."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
@@ -52,7 +52,7 @@ def spoken(seconds: float) -> str:
 
 @contextmanager
 def shown(every_seconds: float = _EVERY_SECONDS) -> Iterator[Callable[[Report], None]]:
-    """Yields what to call after each step; on a terminal it moves a bar, else it prints every so often."""
+    """Yield a function to call after each step; it moves a bar on a terminal, otherwise it prints at intervals."""
     meter = Meter()
     if sys.stdout.isatty():
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn

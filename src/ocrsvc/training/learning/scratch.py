@@ -1,7 +1,7 @@
-"""Trains a classic CRNN from nothing on lines that are drawn while it learns: CTC alone, no teacher.
+"""Trains a classic CRNN from scratch on lines that are drawn meanwhile, with CTC alone and no teacher.
 
-AdamW, warm-up, cosine, clipped gradients, averaged weights, short texts first. A run can be killed at any time and
-goes on from its last checkpoint, at the same place of its schedule.
+AdamW, warm-up, cosine, clipped gradients, averaged weights, short texts first. A killed run resumes from its last
+checkpoint, at the same point of its schedule.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _HELD_SEED = 500_000
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of a training; they go into the manifest as they are.
+    """Hyperparameters of a training run, stored in the manifest.
 
-    ``blank_bias``: what the blank's bias starts at, so that CTC begins where it would first spend many steps to get:
-    nearly all frames are blank. ``score_steps``: a score on ``dev_lines`` and a checkpoint every so many steps.
+    ``blank_bias``: initial bias of the CTC blank; nearly all frames are blank from the start, which otherwise takes CTC
+    many steps to learn. ``score_steps``: steps between scores on ``dev_lines`` lines, each with a checkpoint.
     """
 
     steps: int = 200_000
@@ -50,7 +50,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: the net, what it learns from, how; ``minutes`` bounds it by the clock instead of ``recipe.steps``."""
+    """One run: the net, its lines and its hyperparameters; ``minutes`` replaces ``recipe.steps`` as the limit."""
 
     shape: Shape
     order: Order
@@ -62,11 +62,11 @@ class Plan:
 
     @property
     def checkpoint(self) -> Path:
-        """Where the run is kept."""
+        """Return the path of the run's checkpoint."""
         return self.folder / "last.pt"
 
     def described(self) -> dict[str, Any]:
-        """What must not change between a run and its resumption."""
+        """Return the settings that must not change between a run and its resumption."""
         order = {
             name: getattr(self.order, name)
             for name in type(self.order).__dataclass_fields__
@@ -77,7 +77,7 @@ class Plan:
 
 @dataclass
 class State:
-    """All that a run needs to go on."""
+    """State of a run, as a checkpoint holds it."""
 
     net: Vgg
     average: Vgg
@@ -88,7 +88,7 @@ class State:
     log: list[dict[str, float]] = field(default_factory=list)
 
     def save(self, plan: Plan) -> None:
-        """Writes the checkpoint; a kill at any moment leaves the old one or the new one."""
+        """Write the checkpoint atomically: a kill leaves the old one or the new one."""
         building = plan.checkpoint.with_suffix(".part")
         content = {
             "net": self.net.state_dict(),
@@ -105,7 +105,7 @@ class State:
         building.replace(plan.checkpoint)
 
     def load(self, plan: Plan) -> None:
-        """Takes everything over from the checkpoint; ValueError if it is of another recipe."""
+        """Load the checkpoint; ValueError if it belongs to another recipe."""
         content = torch.load(plan.checkpoint, map_location=plan.device, weights_only=True)
         now, then = plan.described(), content["recipe"]
         differing = [
@@ -124,7 +124,7 @@ class State:
 
 
 def start(plan: Plan) -> State:
-    """A fresh state, random by the recipe's seed."""
+    """Return a fresh state, with random weights from the recipe's seed."""
     torch.manual_seed(plan.recipe.seed)
     net = Vgg(plan.shape, len(plan.order.charset) + 1)
     nn.init.zeros_(net.head.bias)
@@ -144,7 +144,7 @@ def start(plan: Plan) -> State:
 
 
 def load(checkpoint: Path) -> tuple[Vgg, str]:
-    """The averaged weights of a checkpoint as one net in eval mode on the CPU, and its charset."""
+    """Return a net with the averaged weights of a checkpoint, in eval mode on the CPU, and its charset."""
     content = torch.load(checkpoint, map_location="cpu", weights_only=True)
     charset: str = content["charset"]
     numbers = content["recipe"]["net"]
@@ -154,7 +154,7 @@ def load(checkpoint: Path) -> tuple[Vgg, str]:
 
 
 def rate(step: int, done: float, warmup_steps: int) -> float:
-    """Factor of the learning rate: a linear warm-up, a cosine to 1 %; ``done`` is the share of the run, 0 to 1."""
+    """Return the factor of the learning rate: a linear warm-up, a cosine to 1 % over ``done``, 0 to 1."""
     warm = min(1.0, (step + 1) / max(1, warmup_steps))
     return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
@@ -164,17 +164,17 @@ def _has_amx() -> bool:
 
 
 class Reader:
-    """Batches to tensors and logits to texts, on one device."""
+    """Logits, loss and score of batches, computed on one device."""
 
     def __init__(self, charset: str, device: str) -> None:
         self.charset = charset
         self.classes = {character: i for i, character in enumerate(charset, 1)}
         self.device = torch.device(device)
-        # bfloat16 pays on GPUs and on CPUs with AMX; elsewhere PyTorch emulates it, several times slower than float32.
+        # bfloat16 is faster on GPUs and AMX CPUs; elsewhere PyTorch emulates it, several times slower than float32.
         self.half = self.device.type == "cuda" or _has_amx()
 
     def logits(self, net: Vgg, batch: Batch) -> Tensor:
-        """float32 [N,T,classes]."""
+        """Return the logits float32 [N,T,classes] of a batch."""
         pixels = torch.from_numpy(batch.pixels).to(self.device)
         images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
@@ -183,7 +183,7 @@ class Reader:
         return logits
 
     def loss(self, logits: Tensor, texts: tuple[str, ...]) -> Tensor:
-        """CTC, a mean over the lines of the loss per character."""
+        """Return the CTC loss per character, a mean over the lines."""
         targets = torch.tensor([self.classes[c] for text in texts for c in text], device=self.device)
         frames = torch.full((len(texts),), logits.shape[1])
         lengths = torch.tensor([len(text) for text in texts])
@@ -193,7 +193,7 @@ class Reader:
 
     @torch.no_grad()
     def score(self, net: Vgg, held_out: list[Batch]) -> float:
-        """The share of lines whose text is read without any fault."""
+        """Return the share of lines whose text is read exactly."""
         right = total = 0
         for batch in held_out:
             paths = self.logits(net, batch).argmax(-1).tolist()
@@ -205,7 +205,7 @@ class Reader:
 
 @torch.no_grad()
 def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
-    """Moves averaged weights and statistics a step towards the trained ones."""
+    """Update the moving average of weights and statistics."""
     for a, b in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
         if a.is_floating_point():
             a.lerp_(b, 1 - decay)
@@ -214,9 +214,9 @@ def follow(average: nn.Module, net: nn.Module, decay: float) -> None:
 
 
 def train(plan: Plan) -> Path:
-    """Trains to the end of the schedule, going on from a checkpoint if there is one; returns the checkpoint.
+    """Train to the end of the schedule, resuming from a checkpoint if there is one; return the checkpoint's path.
 
-    A keyboard interrupt saves first. ValueError for a checkpoint of another recipe, RuntimeError if drawing fails.
+    Ctrl-C saves before it stops. ValueError for a checkpoint of another recipe, RuntimeError if drawing fails.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     recipe, state = plan.recipe, start(plan)
@@ -263,7 +263,7 @@ def train(plan: Plan) -> Path:
 
 
 def _done(plan: Plan, state: State) -> float:
-    """The share of the run that lies behind, 0 to 1: by the clock if it has a time, else by its steps."""
+    """Return the progress of the run, 0 to 1: by time if it has a limit in minutes, else by steps."""
     if plan.minutes is not None:
         return min(1.0, state.seconds / 60 / plan.minutes) if plan.minutes > 0 else 1.0
     return min(1.0, state.step / plan.recipe.steps)

@@ -1,4 +1,4 @@
-"""The stages of a recipe over the shards of a run: which shards there are, what is learnt from, what is kept apart."""
+"""Runs the stages of a recipe: the shards to make, the split into training and dev lines, the start of each stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ocrsvc.training.nets.weights import is_folder, load_net
 from ocrsvc.training.texts import charset
 
 DEV_REAL = "dev-real"
-ROUNDED = "-int8"  # ends the names of shards whose features were computed in INT8
+ROUNDED = "-int8"  # suffix of shards whose features were computed in INT8
 _FROZEN = ("all", "low", "none")
 
 
@@ -35,11 +35,10 @@ def orders(
     through: Path | None = None,
     hold: Path | None = None,
 ) -> list[Order]:
-    """The shards that a recipe wants; those of real lines, and theirs for the dev score, only if there are folders.
+    """Return the shards of a recipe; those of real lines and ``dev-real`` only if ``real`` or ``photos`` are given.
 
-    ``pictures``: shards whose lines are taken instead; ``through``: a model folder whose INT8
-    convolutions see them, for shards named ``...-int8`` that a stage learns from beside the others. ``hold``: a model
-    folder whose embeddings are kept, for stages that hold on to it.
+    ``pictures``: folder of shards whose lines to reuse; ``through``: a model folder whose INT8 convolutions compute
+    their features, for additional shards named ``...-int8``. ``hold``: a model folder to distil from (default: donor).
     """
     shape = recipe["features"].get("shape", "small")
     if through is not None and pictures is None:
@@ -86,12 +85,12 @@ def orders(
 
 
 def names(recipe: Mapping[str, Any]) -> list[str]:
-    """The sections of a recipe that are stages of a fit, in its order."""
+    """Return the names of the recipe's sections that are stages, in its order."""
     return [name for name, section in recipe.items() if isinstance(section, Mapping) and "frozen" in section]
 
 
 def plan(recipe: Mapping[str, Any], stage: str) -> Recipe:
-    """The numbers of one stage; ValueError says what is wrong with the recipe or the stage."""
+    """Return the hyperparameters of one stage; ValueError says what is wrong with the recipe or the stage."""
     if stage not in names(recipe):
         known = ", ".join(names(recipe)) or "none: it is no recipe for `ocrsvc train fit`"
         raise ValueError(f"the recipe has no stage {stage!r}; its stages: {known}")
@@ -104,15 +103,15 @@ def plan(recipe: Mapping[str, Any], stage: str) -> Recipe:
 
 
 def checkpoint(out: Path, stage: str) -> Path:
-    """Where a stage of the run in ``out`` is kept."""
+    """Return the path of a stage's checkpoint in the run ``out``."""
     return out / stage / "last.pt"
 
 
 def split(shards: Shards) -> tuple[list[Line], dict[str, list[Line]]]:
-    """The lines to train on, and by name those of the dev scores: ``dev-real`` and the first drawn shard.
+    """Return the lines to train on, and by name those of the dev scores: ``dev-real`` and the first drawn shard.
 
-    Both are scored once more as INT8 sees them, if there are such shards. Lines of buckets that serving no longer has
-    are left out.
+    Both are also scored with INT8 features if there are such shards. Lines of buckets that serving no longer has are
+    left out.
     """
     folders = [folder.name for folder in shards.folders]
     drawn = min((name for name in folders if name.startswith("drawn")), default="")
@@ -140,10 +139,11 @@ def train(
     hold: Path | None = None,
     minutes: float | None = None,
 ) -> Path:
-    """Trains one stage into ``out/<stage>``, from ``start`` (a checkpoint) or from the lent weights; the checkpoint.
+    """Train one stage into ``out/<stage>`` and return its checkpoint.
 
-    ``shards``: the folder of shards, if it is not ``out/shards``; ``hold``: the model folder whose embeddings they
-    hold, if it is not the lent net. ValueError or FileNotFoundError says what is missing.
+    ``start``: checkpoint or model folder to start from (default: the donor's weights); ``shards``: folder of shards
+    (default: ``out/shards``); ``hold``: the model folder that computed their embeddings (default: the donor).
+    ValueError or FileNotFoundError says what is missing.
     """
     planned = with_minutes(plan(recipe, stage), minutes)
     source = shards or out / "shards"
@@ -153,7 +153,7 @@ def train(
     if start is not None and not start.exists() and not is_folder(start):
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
     lent_by = lender(folders[0])
-    # Not even by what the other net's vectors say: it places characters on other frames (docs/decisions/0015).
+    # No distillation from another net's embeddings: it places characters on other frames (docs/decisions/0015).
     if lent_by != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
         raise ValueError(
             f"{source} holds features of {lent_by}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "

@@ -1,4 +1,4 @@
-"""What a training run is made of: the numbers of a stage, the net, its moving average, its optimiser, where it is."""
+"""State of a training run: the hyperparameters of a stage, the net, its moving average, optimiser and progress."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ from ocrsvc.training.nets.weights import is_folder, load_net
 
 @dataclass(frozen=True)
 class Recipe:
-    """Numbers of one stage; they go into the manifest as they are.
+    """Hyperparameters of one stage, stored in the manifest.
 
-    ``frozen``: which part of the convolutions stays as it is. ``quantised``: the net rounds as INT8 will
-    (``rounding``). ``bfloat16``: free convolutions compute in it, twice as fast where the processor multiplies it
-    (AVX-512 BF16, AMX), slower elsewhere. ``minutes``, if not 0, ends the stage (and its schedule) early. Rates are
-    factors of ``learning_rate``. ``first_row``, if not 0: rows of the head before this class stay as they are, and the
-    others learn only from lines that have their character. ``rows``: the same for the characters of a charset
-    specification (``charsets``), wherever they stand; with ``everywhere`` they learn from all lines, also what they
-    are not. ``blend``: the share of the weights it starts with, the rest
-    is the lent net's (``blended``).
+    ``frozen``: the part of the convolutions that is not trained. ``quantised``: simulate INT8 rounding (``rounding``).
+    ``bfloat16``: trained convolutions compute in it, twice as fast on processors that multiply it (AVX-512 BF16, AMX),
+    slower elsewhere. ``minutes``, if not 0, is a time limit that shortens the schedule. ``frames``: frames per batch.
+    Rates are factors of ``learning_rate``. ``first_row``, if not 0: only rows of the head from this class on are
+    trained, each only on batches with its character. ``rows``: the same for the characters of a charset specification
+    (``charsets``); with ``everywhere`` they are trained on all batches. ``blend``: share of the starting weights, the
+    rest being the donor's (``blended``).
     """
 
     shape: str = "small"
@@ -56,13 +55,13 @@ class Recipe:
 
 
 def with_minutes(recipe: Recipe, minutes: float | None) -> Recipe:
-    """The recipe with another bound in minutes, if one is given."""
+    """Return the recipe with another time limit, if one is given."""
     return recipe if minutes is None else replace(recipe, minutes=minutes)
 
 
 @dataclass
 class State:
-    """All that a run needs to go on: weights, their moving average, optimiser, where it is."""
+    """State of a run, as a checkpoint holds it."""
 
     net: Crnn
     average: Crnn
@@ -72,7 +71,7 @@ class State:
     log: list[dict[str, float]] = field(default_factory=list)
 
     def save(self, path: Path, recipe: Recipe, charset: str) -> None:
-        """Writes the checkpoint atomically."""
+        """Write the checkpoint atomically."""
         building = path.with_suffix(".part")
         content: dict[str, Any] = {
             "shape": recipe.shape,
@@ -89,7 +88,7 @@ class State:
         building.rename(path)
 
     def load(self, path: Path) -> None:
-        """Takes everything over from a checkpoint."""
+        """Load a checkpoint; ValueError if its net has another shape."""
         content = torch.load(path, weights_only=True)
         _fits(self.net, content["shape"], path)
         self.net.load_state_dict(content["net"])
@@ -99,7 +98,7 @@ class State:
 
 
 def lent(shape: str, charset: str, seed: int) -> Crnn:
-    """A net as training begins: lent convolutions, neck and class rows, a BiLSTM at zero."""
+    """Return a net with the donor's convolutions, neck and class rows, and a BiLSTM whose output is zero."""
     torch.manual_seed(seed)
     net = Crnn(SHAPES[shape], len(charset) + 1)
     teacher.lend(net)
@@ -113,10 +112,10 @@ def lent(shape: str, charset: str, seed: int) -> Crnn:
 def blended(
     lent: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float, charset: str
 ) -> dict[str, Tensor]:
-    """Weights between a net as lent and as trained on: ``share`` of what it learnt.
+    """Return weights interpolated between the donor (0) and the trained net (1) by ``share``.
 
-    A net so drawn back reads what it was not trained on better, and what it was trained on as well (Wortsman et al.
-    2022, WiSE-FT). The BiLSTM and the rows of blank and space are taken whole: the lent net has none of their kind.
+    An interpolated net reads lines unlike the training data better and the others as well (Wortsman et al. 2022,
+    WiSE-FT). The BiLSTM and the rows of blank and space are the trained ones: the donor has no equivalent.
     """
     whole = [BLANK, *(i for i, character in enumerate(charset, start=1) if character == " ")]
     between = {}
@@ -131,18 +130,18 @@ def blended(
 
 
 def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
-    """A fresh state: the lent net, or what another stage's checkpoint (its average) or a model folder holds."""
+    """Return a fresh state of the donor's net or of ``initial``: a checkpoint's averaged weights or a model folder."""
     net = lent(recipe.shape, charset, recipe.seed)
     if initial is not None:
         shape, learnt = _weights(initial, charset)
         _fits(net, shape, initial)
         net.load_state_dict(blended(net.state_dict(), learnt, recipe.blend, charset))
-    # PyTorch's types lack a format without a dtype.
+    # PyTorch's type stubs lack a memory format without a dtype.
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     backbone = net.backbone
     for part in {"all": [backbone], "low": [backbone.stem, backbone.low], "none": []}[recipe.frozen]:
         part.requires_grad_(False)
-    # Lists, not sets: a checkpoint knows the optimiser's moments by the place of their parameter.
+    # Lists, not sets: a checkpoint stores the optimiser's moments by the position of their parameter.
     recurrent = list(net.neck.recurrent.parameters())
     lent_neck = [p for name, p in net.neck.named_parameters() if not name.startswith("recurrent.")]
     groups = [
@@ -157,7 +156,7 @@ def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
     optimiser = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
     state = State(net, deepcopy(net), optimiser)
     if recipe.quantised:
-        rounding.attach(state.average, iter(rounding.attach(net)))  # scores are those of INT8, too
+        rounding.attach(state.average, iter(rounding.attach(net)))  # scores simulate INT8, too
     return state
 
 
@@ -180,14 +179,14 @@ def _fits(net: Crnn, shape: str, path: Path) -> None:
 
 @torch.no_grad()
 def average(state: State, decay: float) -> None:
-    """Moves the averaged weights a step towards the trained ones."""
+    """Update the moving average of the trained weights."""
     for a, b in zip(state.average.parameters(), state.net.parameters(), strict=True):
         if b.requires_grad:
             a.lerp_(b, 1 - decay)
 
 
 def learning_rows(charset: str, first_row: int, rows: str) -> Tensor | None:
-    """1 for each class [classes] whose row of the head may learn, 0 for the others; None if all learn freely."""
+    """Return 1 for each class [classes] whose row of the head is trained, else 0; None if all rows are trained."""
     if not first_row and not rows:
         return None
     wanted = characters_of(rows) if rows else ""

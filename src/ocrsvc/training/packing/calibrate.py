@@ -1,7 +1,7 @@
-"""Fits the calibration of a model (``ocrsvc.models.calibration``) on labelled lines that the real engine has read.
+"""Fits the calibration of a model (``ocrsvc.models.calibration``) on labelled lines read by the real engine.
 
-Both maps are logistic regressions, fitted by Newton's method: convex, so the same lines give the same numbers. Every
-source weighs the same. The peaks alone are used, not the k best classes: the rest of the mass is one class, 1 - peak.
+Both maps are logistic regressions, fitted by Newton's method; the problem is convex, so the fit is deterministic.
+Every source has the same weight. Only the peaks are used, not the k best classes.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from ocrsvc.training.packing.readings import Reading, judged
 
 Floats = NDArray[np.float64]
 
-FEWEST = 200  # lines; with fewer, or with fewer than FEWEST_WRONG wrong ones, a fit is an anecdote
-FEWEST_WRONG = 10
+FEWEST = 200  # minimum number of lines for a fit
+FEWEST_WRONG = 10  # minimum number of wrong lines for a fit
 _FOLDS = 5
-# Wrong characters to expect of a line whose peaks are all 1: a network that is rightly sure wants the least of these.
+# Candidates for the expected number of wrong characters in a line whose peaks are all 1; small for a good network.
 LEAST_DOUBTS = (0.0001, 0.0003, 0.001, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1)
-# The interval of a profile likelihood is half the 95 % quantile of chi-squared with one degree of freedom, 1.92; twice
-# that, as most lines are there twice, once as another camera would have seen them.
+# Half the 95 % quantile of chi-squared with one degree of freedom, 1.92, bounds the interval of a profile likelihood.
+# Twice that, because most lines occur twice, once varied.
 _INTERVAL_NATS = 3.84
 _RIDGE = 1e-3  # keeps the weights finite where a feature separates right from wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a fit is worth: expected calibration errors, those ``after`` on lines that the fit did not see."""
+    """A calibration and its expected calibration errors; those ``after`` are on lines that the fit did not see."""
 
     calibration: Calibration
     lines: int
@@ -56,7 +56,7 @@ class Report:
 
 
 def gather(folders: Sequence[Path], *, held_out: int, limit: int, variations: int, seed: int) -> list[Sample]:
-    """At most ``limit`` labelled lines of each folder, never one that scoring draws, and varied copies of each."""
+    """Return at most ``limit`` labelled lines of each folder, without those of scoring, and varied copies of each."""
     found: list[Sample] = []
     for folder in folders:
         rng = random.Random(seed)
@@ -69,10 +69,10 @@ def gather(folders: Sequence[Path], *, held_out: int, limit: int, variations: in
 
 
 def fit(readings: Sequence[Reading], error_budget: float) -> Report:
-    """The calibration of these readings, measured by cross-validation in five parts.
+    """Fit a calibration to these readings; measure it by five-fold cross-validation.
 
-    ``error_budget`` is the share of wrong lines to expect among those that ``needs_review`` does not mark.
-    ValueError where the lines are too few, or where sure readings are no more often right than others.
+    ``error_budget`` is the expected share of wrong lines among those that ``needs_review`` does not mark. ValueError
+    for too few lines, or if readings with high peaks are not more often right than others.
     """
     wrong = sum(not reading.right for reading in readings)
     if len(readings) < FEWEST or wrong < FEWEST_WRONG:
@@ -110,7 +110,7 @@ def fit(readings: Sequence[Reading], error_budget: float) -> Report:
 
 
 def weights(readings: Sequence[Reading]) -> Floats:
-    """A weight ``[n]`` for each line, such that every source weighs the same; they sum to n."""
+    """Return weights [n] of the lines that sum to n and give every source the same total."""
     sizes = Counter(reading.source for reading in readings)
     return np.array([len(readings) / len(sizes) / sizes[reading.source] for reading in readings])
 
@@ -139,9 +139,9 @@ def _maps(readings: Sequence[Reading]) -> Calibration:
 
 
 def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]:
-    """``least_doubt``, and the offset and weights of the map of lines.
+    """Return ``least_doubt`` and the offset and weights of the map of lines.
 
-    Of the values that the lines do not speak against, the smallest: no more doubt than they ask for.
+    ``least_doubt`` is the smallest candidate within the likelihood interval of the best one.
     """
     right = np.array([reading.right for reading in readings], dtype=np.float64)
     lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
@@ -158,7 +158,7 @@ def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]
 
 
 def logistic(features: Floats, right: Floats, weight: Floats) -> Floats:
-    """Offset and weights ``[1 + d]`` of the logistic regression of ``right`` [n] on ``features`` [n,d]."""
+    """Return offset and weights [1 + d] of the logistic regression of ``right`` [n] on ``features`` [n,d]."""
     middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     design = np.column_stack([np.ones(len(features)), (features - middle) / spread])
     ridge = _RIDGE * len(features) * np.diag([0.0] + [1.0] * features.shape[1])
@@ -175,7 +175,7 @@ def logistic(features: Floats, right: Floats, weight: Floats) -> Floats:
 
 
 def _threshold(sure: Sequence[float], weight: Floats, budget: float) -> float:
-    """The lowest confidence such that of all lines from there on the expected share of wrong ones is ``budget``."""
+    """Return the lowest confidence above which the expected share of wrong lines is at most ``budget``."""
     order = np.argsort(-np.asarray(sure), kind="stable")
     values = np.asarray(sure)[order]
     expected = np.cumsum((1 - values) * weight[order]) / np.cumsum(weight[order])
@@ -188,7 +188,7 @@ def _columns(marks: Sequence[tuple[float, bool]]) -> tuple[list[float], list[boo
 
 
 def summary(precision: str, report: Report) -> str:
-    """A line for a person."""
+    """Return a report as one line of text."""
     return (
         f"{precision}: {report.lines} lines, {report.exact:.3f} right; expected calibration error of lines "
         f"{report.before:.4f} -> {report.after:.4f}, of characters {report.characters_before:.4f} -> "
@@ -198,7 +198,7 @@ def summary(precision: str, report: Report) -> str:
 
 
 def entry(report: Report, spec: Manifest, precision: str, error_budget: float) -> dict[str, Any]:
-    """What the manifest keeps of a fit."""
+    """Return the manifest's record of a fit."""
     found = report.calibration
     return {
         "weights_sha256": spec.files[precision].sha256,
@@ -221,7 +221,7 @@ def entry(report: Report, spec: Manifest, precision: str, error_budget: float) -
 
 
 def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
-    """Put the calibrations into the folder's manifest, which is replaced as a whole or not at all."""
+    """Put the calibrations into the folder's manifest, which is replaced atomically."""
     path = folder / "manifest.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["calibration"] = {"precision": entries}
@@ -238,9 +238,9 @@ def write(folder: Path, entries: dict[str, dict[str, Any]]) -> None:
 
 
 def calibrate(folder: Path, samples: Sequence[Sample], error_budget: float) -> dict[str, Report]:
-    """Read the lines with every precision of the model in ``folder``, fit, and write its manifest."""
+    """Read the lines with every precision of the model, fit, write its manifest, return the reports by precision."""
     document = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    document.pop("calibration", None)  # weights may have changed since: the old one must not stop us
+    document.pop("calibration", None)  # an old calibration of other weights would be refused
     spec = load(folder, document)
     reports = {
         precision: fit(judged(samples, spec, cast(Precision, precision)), error_budget)

@@ -1,8 +1,8 @@
-"""Cross-layer equalisation (Nagel et al. 2019): the channels of an activation get one range, the net stays the same.
+"""Cross-layer equalisation (Nagel et al. 2019): scale channels to a common range without changing the net's output.
 
-INT8 has one scale for all channels of an activation, and after depthwise convolutions some channels reach ten times
-as far as others, which are then rounded to a few steps. A depthwise convolution treats every channel alone, so its
-output can be scaled by channel, and all that reads it by the inverse; the residual path carries the scale on.
+INT8 has one scale for all channels of an activation. After depthwise convolutions some channels have ten times the
+range of others, which are then rounded to a few steps. A depthwise convolution treats every channel alone, so its
+output can be scaled by channel and its readers by the inverse; the residual path passes the scale on.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from ocrsvc.training.nets.net import AttentionNeck, Block, Crnn
 
-FLOOR = 0.02  # of the widest channel; a channel that is almost silent is not blown up beyond that
+FLOOR = 0.02  # least range of a channel, as a share of the widest; limits the scale of nearly unused ones
 
 
 class _Extent:
-    """The largest magnitude of every channel of a module's output [N,C,H,W]; a forward hook."""
+    """Largest magnitude of every channel of a module's output [N,C,H,W]; a forward hook."""
 
     def __init__(self) -> None:
         self.peak: Tensor | None = None
@@ -29,7 +29,7 @@ class _Extent:
 
 
 def _scale(extent: _Extent, strength: float) -> Tensor:
-    """What to multiply channels with, so that their ranges come close to the widest one's."""
+    """Return factors of channels that bring their ranges close to the widest."""
     if extent.peak is None:
         raise ValueError("no image was shown to the net")
     widest = extent.peak.max()
@@ -38,9 +38,9 @@ def _scale(extent: _Extent, strength: float) -> Tensor:
 
 @torch.no_grad()
 def equalise(net: Crnn, batches: Iterable[Tensor], strength: float = 1.0) -> None:
-    """Changes the weights in place, by what images float32 [N,3,48,W] show; the net's answers stay what they were.
+    """Equalise the weights in place, by the ranges on images float32 [N,3,48,W]; the net's output stays the same.
 
-    Only of a net whose features are read by an ``AttentionNeck`` or a ``ConvolutionNeck``; ``strength`` 0 to 1.
+    The net's neck must be an ``AttentionNeck`` or a ``ConvolutionNeck``; ``strength`` is 0 (none) to 1 (full).
     """
     blocks = [block for block in net.backbone.modules() if isinstance(block, Block)]
     extents = [(_Extent(), _Extent()) for _ in blocks]
@@ -74,7 +74,7 @@ def _outputs(layer: nn.Module, scale: Tensor) -> None:
 
 
 def _inputs(layer: nn.Module, scale: Tensor) -> None:
-    """Divides by ``scale`` what a layer makes of its inputs' channels."""
+    """Divide the weights of a layer by the ``scale`` of its input channels."""
     weight = layer.get_parameter("weight")
     if getattr(layer, "groups", 1) > 1:  # depthwise: output channel c reads input channel c
         weight.div_(scale.reshape(-1, *[1] * (weight.ndim - 1)))

@@ -1,4 +1,4 @@
-"""Turns trained weights into the one ONNX graph that serving runs: uint8 pixels in, top-k classes out."""
+"""Exports trained weights as the ONNX graph that serving runs: uint8 pixels in, top-k classes out."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 TOP_K = 8
 OPSET = 18
-TINY = 1e-30  # weights below this turn into denormals in the LSTM's products and cost time, not accuracy
+TINY = 1e-30  # smaller weights are set to 0: they make slow denormals in the LSTM and do not affect accuracy
 
 
 class Net(Protocol):
-    """The parts of a recogniser: images [N,3,H,W] in -1..1 to frames [N,T,F], to features [N,T,D], to logits."""
+    """Parts of a recogniser: images [N,3,H,W] in -1..1 to frames [N,T,F], to features [N,T,D], to logits."""
 
     @property
     def backbone(self) -> nn.Module:
-        """Images to frames."""
+        """Return the module from images to frames."""
 
     @property
     def neck(self) -> nn.Module:
-        """Frames to features."""
+        """Return the module from frames to features."""
 
     @property
     def head(self) -> nn.Linear:
-        """Features to logits; class 0 is the CTC blank."""
+        """Return the layer from features to logits; class 0 is the CTC blank."""
 
 
 class Serving(nn.Module):
-    """A net with normalisation before it and the softmax over the charset's top-k behind it."""
+    """A net preceded by normalisation and followed by softmax and top-k."""
 
     def __init__(self, net: Net, top_k: int = TOP_K) -> None:
         super().__init__()
@@ -46,10 +46,10 @@ class Serving(nn.Module):
         self.top_k = min(top_k, net.head.out_features)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 [N,H,W,3] -> indices int32 [N,T,K], probabilities float32 [N,T,K], features float32 [N,T,D]."""
+        """Map uint8 [N,H,W,3] to indices int32 [N,T,K], probabilities float32 [N,T,K], features float32 [N,T,D]."""
         images = pixels.permute(0, 3, 1, 2).float() * (2 / 255) - 1
         features = self.net.neck(self.net.backbone(images))
-        # Frames one below the other: a linear layer of a matrix adds its bias while it multiplies.
+        # As a matrix of all frames, because then one operator multiplies and adds the bias.
         logits = self.net.head(features.reshape(-1, self.net.head.in_features))
         best, indices = logits.softmax(-1).topk(self.top_k, dim=-1)
         shape = (features.shape[0], -1, self.top_k)
@@ -57,7 +57,7 @@ class Serving(nn.Module):
 
 
 def load(checkpoint: Path) -> tuple[Crnn, str]:
-    """The averaged weights of a stage's checkpoint as one net in eval mode, and its charset."""
+    """Return a net with the averaged weights of a stage's checkpoint, in eval mode, and its charset."""
     from ocrsvc.training.nets.net import SHAPES, Crnn
 
     content = torch.load(checkpoint, weights_only=True)
@@ -68,15 +68,14 @@ def load(checkpoint: Path) -> tuple[Crnn, str]:
 
 
 def tiny(array: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which values are not zero and below ``TINY``; by their bits, for a thread that once ran ONNX Runtime may
-    take denormals for zero.
-    """
+    """Return which values are below ``TINY`` but not 0."""
+    # By their bits, because a thread that has run ONNX Runtime may treat denormals as zero.
     bits = array.view(np.uint32) & 0x7FFFFFFF
     return (bits > 0) & (bits < np.float32(TINY).view(np.uint32))
 
 
 def to_onnx(net: Net, path: Path, height: int = 48) -> None:
-    """Writes ``path`` for lines of ``height`` pixels: dynamic batch and width, denormal weights flushed to zero."""
+    """Export for lines of ``height`` pixels, with dynamic batch and width; weights below ``TINY`` become 0."""
     serving = Serving(net).eval()
     pixels = torch.randint(0, 256, (2, height, 160, 3), dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -94,8 +93,8 @@ def to_onnx(net: Net, path: Path, height: int = 48) -> None:
                 "features": {0: "N", 1: "T"},
             },
             opset_version=OPSET,
-            # Parameters keep their names and shapes, from which ``weights`` reads them back. ONNX Runtime folds when
-            # it loads the graph, and before it is quantised: both graphs run as if they had been folded here.
+            # Parameters keep their names and shapes, so that `weights` can read them. ONNX Runtime folds constants
+            # when it loads the graph and before quantisation, so nothing is lost.
             do_constant_folding=False,
             dynamo=False,
         )
@@ -109,13 +108,13 @@ def to_onnx(net: Net, path: Path, height: int = 48) -> None:
 
 
 def _split(model: onnx.ModelProto, serving: Serving) -> None:
-    """Adds the parameters that the exporter has merged with others of the same value (norms before training)."""
+    """Restore parameters that the exporter merged with others of the same value (norms before training)."""
     graph = model.graph
     names = {tensor.name for tensor in graph.initializer}
     missing = {name: array.numpy() for name, array in serving.state_dict().items() if name not in names}
     stored = [numpy_helper.to_array(tensor) for tensor in graph.initializer] if missing else []
     copies = [node for node in graph.node if node.op_type == "Identity" and node.output[0] in missing]
-    for node in copies:  # some of them it names as copies of the one that it kept
+    for node in copies:  # the exporter keeps some merged parameters as an Identity
         graph.node.remove(node)
     for name, array in missing.items():
         if any(np.array_equal(array, other) for other in stored):
@@ -123,7 +122,7 @@ def _split(model: onnx.ModelProto, serving: Serving) -> None:
 
 
 def save_head(net: Net, path: Path) -> None:
-    """The head alone, for readings that allow some classes only: weight float16 [classes,D], bias float32."""
+    """Write the head alone, for readings with a charset: weight float16 [classes,D], bias float32 [classes]."""
     np.savez(
         path,
         weight=net.head.weight.detach().numpy().astype(np.float16),

@@ -1,9 +1,9 @@
-"""Give a recogniser characters that it lacks, out of the heads of other nets, without training.
+"""Adds characters to a recogniser from the heads of other nets, without training.
 
-The last layer of a CTC recogniser has a row for each character, and every net orders those rows by the looks of their
-characters. So a linear map, fitted by least squares on the characters that two nets share, carries the rows of the
-others across, as word vectors are carried from one language to another (Mikolov et al. 2013). Convolutions and neck
-stay as they are, and so does every old row: an old character has the very logit that it had.
+The last layer of a CTC recogniser has a row for each character, and rows of similar characters are similar in every
+net. So a linear map, fitted by least squares on the characters that two nets share, predicts the rows of the others,
+as word vectors are mapped from one language to another (Mikolov et al. 2013). All existing weights stay unchanged, so
+existing characters keep their logits.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ocrsvc.training.nets.teacher import Head
 from ocrsvc.training.packing import quantize
 
 _WEIGHT, _BIAS = "net.head.weight", "net.head.bias"  # as export.Serving names them
-_RIDGE = 1e-3  # of the mean variance; thousands of rows fit a few hundred numbers, so it hardly matters
-_FEWEST_SHARED = 4  # characters for each number of a donor's row
+_RIDGE = 1e-3  # share of the mean variance; hardly matters, as thousands of rows fit a few hundred numbers
+_FEWEST_SHARED = 4  # minimum number of shared characters per dimension of a donor's row
 _DONORS = {f"ppocrv6-{name}": name for name in ("small", "tiny")}
 ALL = "all"
 
@@ -38,10 +38,10 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How well the rows of one donor go over to the model: of ``shared`` characters, ``added`` of others.
+    """Quality of the rows from one donor: fitted on ``shared`` characters, used for ``added`` ones.
 
-    ``cosine``: between carried and true rows of shared characters that the map was not fitted on, mean and fifth
-    percentile.
+    ``cosine``, ``cosine_p5``: cosine between predicted and true rows of shared characters in cross-validation, mean and
+    fifth percentile.
     """
 
     donor: str
@@ -53,7 +53,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """``weight`` float32 [n,D] and ``bias`` [n] of ``characters``, for a model whose rows have D numbers."""
+    """Rows of the last layer for ``characters``: ``weight`` float32 [n,D] and ``bias`` [n]."""
 
     characters: str
     weight: Array
@@ -61,9 +61,9 @@ class Rows:
 
 
 def donor_head(name: str) -> Head:
-    """The head of a donor: ``ppocrv6-small``, ``ppocrv6-tiny`` or the folder of a model.
+    """Return the head of a donor: ``ppocrv6-small``, ``ppocrv6-tiny`` or a model folder.
 
-    FileNotFoundError or UnknownModel if it is not there, ValueError if the folder's model has no head of its own.
+    FileNotFoundError or UnknownModel if it does not exist, ValueError if the model has no head file.
     """
     if name in _DONORS:
         return teacher.load_head(_DONORS[name])
@@ -72,10 +72,9 @@ def donor_head(name: str) -> Head:
 
 
 def wanted(spec: str, own: str, donors: Iterable[Head]) -> str:
-    """The characters to add, in the order of ``spec``: those that a donor has and the model lacks.
+    """Return the characters to add, in the order of ``spec``: those that a donor has and the model lacks.
 
-    ``spec``: as in ``charset=`` (charsets.characters_of), or ``all`` for whatever the donors have. UnknownCharset as
-    there.
+    ``spec``: as in ``charset=`` (``charsets.characters_of``; may raise UnknownCharset), or ``all`` of the donors.
     """
     there = dict.fromkeys(c for head in donors for c in head.characters if c)
     listed = there if spec == ALL else dict.fromkeys(characters_of(spec))
@@ -85,10 +84,10 @@ def wanted(spec: str, own: str, donors: Iterable[Head]) -> str:
 def carried(
     own: Head, donors: Sequence[tuple[str, Head]], characters: str, nats: float
 ) -> tuple[Rows, list[Fit]]:
-    """Rows for ``characters``, each from the first donor that has it, in the units of the head ``own``.
+    """Return rows for ``characters``, each predicted from the first donor that has it, to extend the head ``own``.
 
-    ``nats`` is added to every bias: rows that the net was not trained with are a little too quiet. ValueError if a
-    donor shares too few characters with the model to fit a map on.
+    ``nats`` is added to every bias: untrained rows score a little too low. ValueError if a donor shares too few
+    characters with the model to fit a map.
     """
     weight = np.zeros((len(characters), own.weight.shape[0]), np.float32)
     bias = np.zeros(len(characters), np.float32)
@@ -120,7 +119,7 @@ def carried(
 
 
 class _Map:
-    """An affine map from rows [n,D] to rows [n,E], by least squares; what comes out is as long as the true rows."""
+    """An affine map from rows [n,D] to rows [n,E], by least squares, scaled to the mean length of the true rows."""
 
     def __init__(self, source: NDArray[np.float64], target: NDArray[np.float64]) -> None:
         self.centre, self.mean = source.mean(0), target.mean(0)
@@ -139,7 +138,7 @@ def _lengths(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cosines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cosines [n] between carried and true rows, each carried by a map that was fitted on four fifths of the others."""
+    """Return the cosines [n] between predicted and true rows in five-fold cross-validation."""
     found = np.zeros(len(source))
     part = np.random.default_rng(0).permutation(len(source)) % 5
     for fold in range(5):
@@ -152,10 +151,10 @@ def _cosines(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArra
 def extend(
     spec: Manifest, folder: Path, donors: Sequence[tuple[str, Head]], characters: str, nats: float
 ) -> tuple[Manifest, list[Fit]]:
-    """Write ``folder``: the model of ``spec`` with ``characters`` behind its own ones, in every precision.
+    """Write ``folder``: the model of ``spec`` with ``characters`` appended to its charset, in every precision.
 
-    Scores and calibrated confidences are dropped, for they belong to the old graphs. ValueError if the folder is there,
-    nothing is to be added, or the model has no head that can be extended; CorruptModel as ``ModelFile.read``.
+    Scores and calibration are dropped, because they belong to the old graphs. ValueError if the folder exists, there is
+    nothing to add, or the model has no head that can be extended; CorruptModel as ``ModelFile.read``.
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already")
@@ -194,7 +193,7 @@ def extend(
         "head_int8": "head.int8.npz",
     }
     made = manifest.save(folder, longer, {**defaults, **names})
-    folder.chmod(0o755)  # a cache, for which manifest.save is meant too, is its user's own
+    folder.chmod(0o755)  # `manifest.save` makes it private, as a cache should be
     return made, fits
 
 
@@ -221,7 +220,7 @@ def _longer_head(content: bytes, rows: Rows) -> bytes:
 
 
 def _longer_graph(content: bytes, rows: Rows, name: str) -> bytes:
-    """The graph with further rows in its last layer, in float or, as that layer is, in INT8 with a scale a row."""
+    """Return the graph with the rows appended to its last layer, in float or in INT8 with a scale for each row."""
     model = onnx.load_model_from_string(content)
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
 
@@ -238,7 +237,7 @@ def _longer_graph(content: bytes, rows: Rows, name: str) -> bytes:
         )
         own = np.abs(rows.weight).max(1) / 127
         own = np.where(own > 0, own, 1).astype(np.float32)
-        input_scale = float(old[0]) / float(scale[0])  # a bias is counted in steps of input times weight
+        input_scale = float(old[0]) / float(scale[0])  # bias scale = input scale x weight scale
         none = np.zeros(len(rows.bias))
         append(f"{_WEIGHT}_quantized", np.clip(np.rint(rows.weight / own[:, None]), -127, 127))
         append(f"{_WEIGHT}_scale", own)
@@ -249,13 +248,13 @@ def _longer_graph(content: bytes, rows: Rows, name: str) -> bytes:
         quantize.halve(model)
     else:
         raise ValueError(f"the graph of {name} does not carry its last layer as our exports do")
-    del model.graph.value_info[:]  # shapes that some tools noted, the last layer's among them
+    del model.graph.value_info[:]  # may hold the old shape of the last layer
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
 
 def summary(made: Manifest, fits: Sequence[Fit]) -> str:
-    """Lines for a person: what came from where, and how well it fits."""
+    """Return lines of text: the characters from each donor, the quality of their rows, the size of the model."""
     lines = [
         f"{fit.donor}: {fit.added} characters; rows of {fit.shared} shared ones carried with a cosine of "
         f"{fit.cosine:.3f} (fifth percentile {fit.cosine_p5:.3f})"

@@ -1,4 +1,4 @@
-"""Writes a model folder as serving wants it, of any net with the parts that ``export.Serving`` runs."""
+"""Writes the model folder of any net that ``export.Serving`` can run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.training.packing import export, quantize
 from ocrsvc.training.texts import charset
 
-KEEP_FLOAT = ("/stem/", "/gate/")  # for models whose manifest does not say
+KEEP_FLOAT = ("/stem/", "/gate/")  # default for models whose manifest has none
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the manifest says beside hashes and commit; ``height``, ``pad_value`` and ``buckets`` as serving uses them.
+    """Content of a manifest without hashes and commit; fields as in ``Manifest`` unless listed here.
 
-    ``keep_float``: parts of names of nodes that stay in float32 in the INT8 graph; ``detector``: what finds its lines
-    on pages, '' for the default; the others as in ``Manifest``.
+    ``keep_float``: parts of the names of nodes that stay in float32 in the INT8 graph; ``detector``: name of the text
+    detector for pages, '' for the default.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Description:
 
     @classmethod
     def of(cls, spec: Manifest, **changes: Any) -> Description:
-        """That of a model that is there, but for ``changes``."""
+        """Return the description of an existing model with ``changes``."""
         kept = cls(
             name=spec.name,
             architecture=spec.architecture,
@@ -70,13 +70,13 @@ class Description:
 
 
 def entry(path: Path) -> dict[str, Any]:
-    """A file's record for the manifest."""
+    """Return a file's record for the manifest."""
     content = path.read_bytes()
     return {"path": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def commit() -> str:
-    """The commit of the checkout that this code lies in, '' outside one or without git."""
+    """Return the git commit of this code, '' outside a checkout or without git."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
@@ -91,11 +91,10 @@ def write(
     lines: Sequence[NDArray[np.uint8]] = (),
     rounded: export.Net | None = None,
 ) -> None:
-    """Writes graphs, head and manifest; without ``lines`` uint8 [height,w,3] to calibrate on there is no INT8 graph.
+    """Write graphs, head and manifest, with an INT8 graph if there are ``lines`` uint8 [height,w,3] to calibrate on.
 
-    ``rounded``: what ``net`` became in learning to be rounded, of which the INT8 graph is made, with a head of its own.
-
-    Scores that the manifest had are dropped, for they belong to the old weights.
+    ``rounded``: the net after quantisation-aware training, for the INT8 graph and its own head (default: ``net``).
+    Scores of an existing manifest are dropped, because they belong to the old weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = {"fp32": folder / "model.onnx", "int8": folder / "model.int8.onnx", "head": folder / "head.npz"}

@@ -1,4 +1,4 @@
-"""Makes the model folder of a checkpoint of our CRNN, its INT8 graph calibrated on drawn lines."""
+"""Makes the model folder of a CRNN checkpoint, or quantises an existing model again."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ ORIGIN = (
 def package(
     recipe: dict[str, Any], checkpoint: Path, folder: Path, fonts: Sequence[Path], prose: Sequence[Path]
 ) -> None:
-    """Writes ``folder``; scores that the manifest had are dropped, for they belong to the old weights.
+    """Write the model folder of a checkpoint; scores of an existing manifest are dropped.
 
-    A recipe without ``calibration`` gets no INT8 graph. Of the stage that made the checkpoint the manifest keeps the
-    numbers it really had. FileNotFoundError without the checkpoint.
+    The INT8 graph is calibrated on drawn lines; a recipe without ``calibration`` gets none. The manifest records the
+    stage's hyperparameters from the checkpoint, not from the recipe. FileNotFoundError without the checkpoint.
     """
     if not checkpoint.exists():
         raise FileNotFoundError(f"no {checkpoint}; run `ocrsvc train fit` first")
@@ -45,7 +45,7 @@ def package(
     sections: dict[str, Any] = {}
     for key, section in recipe.items():
         if isinstance(section, Mapping):
-            # Stages behind the one that is packed were not run.
+            # Later stages than the packed one were not run.
             if "frozen" in section and checkpoint.parent.name in sections:
                 continue
             sections[key] = section
@@ -61,7 +61,7 @@ def package(
         recipe=sections
         | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]}
         | {"equalise": recipe.get("equalise", 0)}
-        | {"keep_float": list(recipe.get("keep_float", ()))},  # a fine-tuning quantises by it again
+        | {"keep_float": list(recipe.get("keep_float", ()))},  # fine-tuning needs it to quantise again
         keep_float=tuple(recipe.get("keep_float", ())),
         detector=recipe.get("detector", ""),
         int8_on_request=bool(recipe.get("int8_on_request", False)),
@@ -78,12 +78,12 @@ def again(
     keep_float: Sequence[str] | None = None,
     rounded: Path | None = None,
 ) -> Manifest:
-    """Writes the same weights once more, with an INT8 graph calibrated on line images uint8 [H,w,3].
+    """Write a copy of a model whose INT8 graph is calibrated on line images uint8 [H,w,3]; return its manifest.
 
-    ``keep_float``: parts of names of nodes that stay in float32, if not those that the manifest says. ``rounded``: the
-    checkpoint of a stage that held on to the model while it learnt to be rounded; INT8 is made of that. Scores and
-    calibrated confidences are dropped: they belong to the old graph. ValueError if the weights are none of ours, the
-    folder is there, or there are no images.
+    ``keep_float``: parts of the names of nodes that stay in float32 (default: as in the manifest). ``rounded``: the
+    checkpoint of a quantisation-aware stage distilled from the model, to make the INT8 graph from. Scores and
+    calibration are dropped, because they belong to the old graph. ValueError if the net is not one of ours, the folder
+    exists, or there are no images.
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already")
@@ -107,7 +107,7 @@ def again(
 def _lines(
     numbers: Mapping[str, Any], characters: str, fonts: Sequence[Path], prose: Sequence[Path]
 ) -> list[NDArray[np.uint8]]:
-    """Drawn lines uint8 [48,w,3] to calibrate on, in the first ``characters`` of the charset if ``numbers`` say so."""
+    """Return drawn lines uint8 [48,w,3] to calibrate on; ``numbers`` may limit them to the start of the charset."""
     characters = characters[: numbers.get("characters")]
     samples = fresh(characters, numbers["lines"], seed=numbers["seed"], fonts=fonts, prose=prose)
     return [fit(sample.image, HEIGHT) for sample in samples]

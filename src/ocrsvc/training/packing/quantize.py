@@ -1,8 +1,8 @@
-"""Static INT8 of an exported recogniser: QDQ, per-channel weights, calibrated on the tensors that serving makes.
+"""Static INT8 quantisation of an exported recogniser: QDQ, per-channel weights, calibrated on serving's tensors.
 
-Convolutions, their SiLU and matrix products are quantised; the LSTM, the normalisations and the softmax stay in float32
-(ONNX Runtime #12854, #6695: dynamic INT8 convolutions and element-wise INT8 cost more than they save; but SiLU between
-two INT8 convolutions is a table and a product of bytes).
+Convolutions, their SiLU and matrix products are quantised; LSTM, normalisations and softmax stay in float32. Dynamic
+INT8 convolutions and element-wise INT8 cost more than they save (ONNX Runtime #12854, #6695), except SiLU between two
+INT8 convolutions, which is a table and a product of bytes.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from ocrsvc.models.buckets import Buckets, stack
 from ocrsvc.training.nets.int8_range import PERCENTILE
 
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
-_OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone alone
-MOST_LINES = 112  # that a range is found from; every activation of each is looked at
-_COLUMNS = 2560  # of pictures that the calibrator sees at once
-# The calibrator keeps all activations of a range of batches, some 60 MB a line, until it has made histograms of them;
-# and it stacks them, so that the batches of a range would have to be of one shape.
-_ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime heeds it with every method
+_OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone only
+MOST_LINES = 112  # most lines to calibrate on; every activation of each is evaluated
+_COLUMNS = 2560  # pixels of width per calibration batch, all lines together
+# The calibrator keeps all activations of its current batches, about 60 MB a line, before it makes histograms of them,
+# and stacks them, so several batches would need one shape. Hence one batch at a time.
+_ONE_BATCH_AT_A_TIME = {"CalibStridedMinMax": 1}  # ONNX Runtime applies it to every calibration method
 
 
 class Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
-    """Feeds padded batches of lines to the calibrator, all of them or a range at a time."""
+    """Padded batches of lines for ONNX Runtime's calibrator, all or a range at a time."""
 
     def __init__(self, batches: Iterable[NDArray[np.uint8]]) -> None:
         self.batches = list(batches)
@@ -50,11 +50,11 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime 
         return len(self.batches)
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """The next inputs are the batches from ``start_index`` to before ``end_index``."""
+        """Restrict the next inputs to the batches from ``start_index`` to before ``end_index``."""
         self.rest = iter(self.batches[start_index:end_index])
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        """The next input, None at the end."""
+        """Return the next input, None at the end."""
         batch = next(self.rest, None)
         return None if batch is None else {"pixels": batch}
 
@@ -62,10 +62,9 @@ class Calibration(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime 
 def batches(
     lines: Sequence[NDArray[np.uint8]], buckets: Buckets, pad_value: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Lines uint8 [H,w,3] in batches of up to 8, each in its own bucket as in serving; few where the bucket is wide.
+    """Yield lines uint8 [H,w,3] in batches of up to 8, padded to their bucket as in serving; fewer in wide buckets.
 
-    Of more than ``MOST_LINES``, that many from everywhere among them. What is wider than the widest bucket loses its
-    end.
+    At most ``MOST_LINES`` evenly spaced lines are used. Lines wider than the widest bucket are cut.
     """
     lines = lines[:: math.ceil(len(lines) / MOST_LINES)]
     groups: dict[int, list[NDArray[np.uint8]]] = {}
@@ -87,8 +86,8 @@ def to_int8(
     pad_value: int,
     keep_float: Sequence[str] = (),
 ) -> None:
-    """Quantises ``source`` into ``target``; nodes whose names contain one of ``keep_float`` stay in float32."""
-    # The calibrator prints a line for each batch.
+    """Quantise ``source`` into ``target``; nodes whose names contain one of ``keep_float`` stay in float32."""
+    # Redirected because the calibrator prints a line for each batch.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -105,22 +104,20 @@ def to_int8(
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={
                 "CalibPercentile": PERCENTILE,
-                # The best of 7 000 logits is beyond such a percentile: clipped, it would be no better than others.
+                # The best of 7 000 logits lies beyond such a percentile: clipped, it could tie with others.
                 "OpTypesToExcludeOutputQuantization": ["MatMul", "Gemm"],
                 **_ONE_BATCH_AT_A_TIME,
             },
         )
     model = onnx.load(target)
     halve(model)
-    del model.graph.value_info[:]  # shapes that nobody reads
+    del model.graph.value_info[:]  # unused shapes
     onnx.checker.check_model(model)
     onnx.save(model, target)
 
 
 def matching(source: Path, parts: Sequence[str]) -> list[str]:
-    """The names of the quantisable nodes of a graph that stay as they are: they contain one of ``parts``, or are
-    products and sigmoids outside the convolutions.
-    """
+    """Return the nodes to leave in float32: names with one of ``parts``, and Mul and Sigmoid outside the backbone."""
     nodes = onnx.load(source, load_external_data=False).graph.node
     return [
         n.name
@@ -134,10 +131,10 @@ def matching(source: Path, parts: Sequence[str]) -> list[str]:
 
 
 def halve(model: onnx.ModelProto) -> None:
-    """Store what stays in float32 of LSTM, matrix products and convolutions as float16 behind a Cast.
+    """Store the remaining float32 weights of LSTM, matrix products and convolutions as float16 followed by a Cast.
 
-    ONNX Runtime folds the Cast, so they run in float32 all the same; rounding them to 11 bits changes nothing that can
-    be measured, and they are a third of an INT8 file.
+    ONNX Runtime folds the Cast, so they still run in float32. Rounding to 11 bits has no measurable effect, and these
+    weights are a third of an INT8 file.
     """
     wanted = {name for node in model.graph.node if node.op_type == "LSTM" for name in node.input[1:3]}
     wanted |= {node.input[1] for node in model.graph.node if node.op_type in ("MatMul", "Gemm", "Conv")}

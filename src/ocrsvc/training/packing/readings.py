@@ -1,4 +1,4 @@
-"""Labelled lines as the real engine reads them, and which of their characters are right."""
+"""Reads labelled lines with the real engine and marks which of the characters are right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One labelled line as a model reads it; ``marks`` says of each character with a peak whether it is right."""
+    """One labelled line as a model reads it; ``marks`` are pairs of each character's peak and whether it is right."""
 
     source: str
     peaks: tuple[float, ...]
@@ -33,9 +33,9 @@ class Reading:
 
 
 def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[LineText]:
-    """What the engine reads in each picture, long lines in pieces as serving does; nothing in a bare rule.
+    """Return the engine's reading of each sample, long lines in segments as in serving; '' for a line without text.
 
-    Confidences are raw peaks.
+    Confidences are uncalibrated peaks.
     """
     recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
     images = [next(iter(prepare(sample.image, None, spec)), None) for sample in samples]
@@ -58,14 +58,14 @@ def read(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> lis
 
 
 def judged(samples: Sequence[Sample], spec: Manifest, precision: Precision) -> list[Reading]:
-    """Every labelled line as it is read, in the order of the samples; those without text are left out."""
+    """Return the readings of labelled lines, in the order of the samples, without those that have no text."""
     lines = read(samples, spec, precision)
     readings = [_judge(sample, line) for sample, line in zip(samples, lines, strict=True)]
     return [reading for reading in readings if reading.peaks]
 
 
 def _judge(sample: Sample, line: LineText) -> Reading:
-    """Compare a reading with its label, both in normal form."""
+    """Compare a line with its label, both in normal form."""
     label = fold(cast(str, sample.text))
     spelt = [(each, c.confidence) for c in line.characters for each in fold(c.text)]
     marks = matches([each for each, _ in spelt], label)
@@ -79,7 +79,7 @@ def _judge(sample: Sample, line: LineText) -> Reading:
 
 
 def matches(read: Sequence[str], label: str) -> list[bool]:
-    """Of each character that was read whether an alignment of least edit distance finds it in the label."""
+    """Return for each character read whether an alignment of least edit distance matches it to the label."""
     cost = np.zeros((len(read) + 1, len(label) + 1), dtype=np.int64)
     cost[:, 0], cost[0, :] = np.arange(len(read) + 1), np.arange(len(label) + 1)
     for i, ours in enumerate(read, start=1):

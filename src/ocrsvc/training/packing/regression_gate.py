@@ -1,4 +1,4 @@
-"""The gate of a fine-tuning: two models read the same labelled lines through the real engine, the better stays."""
+"""Acceptance test of a fine-tuning: the old and the new model read the same labelled lines with the real engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ocrsvc.text import fold, spaced
 from ocrsvc.training.data.samples import Sample
 from ocrsvc.training.packing.readings import read
 
-OWN = "held out"  # the set that has to be read better than before
+OWN = "held out"  # name of the set on which the new model must be better
 
 Sets = Mapping[str, Sequence[Sample]]
 
@@ -30,7 +30,7 @@ Scores = dict[str, dict[str, Score]]  # by precision, then by set
 
 @dataclass(frozen=True)
 class Verdict:
-    """``reasons`` why the new model is not kept; none if it is."""
+    """Scores of the old and the new model, and ``reasons`` to refuse the new one; empty if it is kept."""
 
     before: Scores
     after: Scores
@@ -38,11 +38,11 @@ class Verdict:
 
     @property
     def kept(self) -> bool:
-        """Whether the new model passes."""
+        """Return whether the new model passes."""
         return not self.reasons
 
     def table(self) -> str:
-        """Before and after, a row a set and precision."""
+        """Return a table of scores before and after, one row for each set and precision."""
         rows = [("", "weights", "lines", "exact", "", "strict", "")]
         for precision, sets in self.after.items():
             for name, new in sets.items():
@@ -61,7 +61,7 @@ class Verdict:
         )
 
     def record(self) -> dict[str, Any]:
-        """Before and after for a manifest."""
+        """Return the scores before and after for a manifest."""
         return {
             name: {p: {s: asdict(score) for s, score in sets.items()} for p, sets in scores.items()}
             for name, scores in (("before", self.before), ("after", self.after))
@@ -69,7 +69,7 @@ class Verdict:
 
 
 def score(spec: Manifest, sets: Sets) -> Scores:
-    """Scores of every set with every precision that the model has."""
+    """Return the scores of every set with every precision of the model."""
     samples = [sample for group in sets.values() for sample in group]
     found: Scores = {}
     for precision in ("fp32", "int8"):
@@ -93,10 +93,10 @@ def _score(pairs: Sequence[tuple[str, str]]) -> Score:
 
 
 def judge(before: Scores, after: Scores, most_lost: float) -> Verdict:
-    """Whether the model of ``after`` replaces that of ``before``, with each of its precisions.
+    """Decide whether the model of ``after`` replaces that of ``before``, in each of its precisions.
 
-    On the set ``OWN`` more lines have to be right to the letter (strict), and no fewer in normal form; on all others
-    neither share may fall by more than ``most_lost``. A precision that the old model lacks is compared with its other.
+    On the set ``OWN``, ``strict`` must rise and ``exact`` must not fall; on all others, neither may fall by more than
+    ``most_lost``. A precision that the old model lacks is compared with the one that it has.
     """
     old = {precision: before.get(precision) or next(iter(before.values())) for precision in after}
     reasons = []

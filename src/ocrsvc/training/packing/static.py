@@ -1,4 +1,4 @@
-"""A model folder whose graphs have fixed shapes, one a bucket, for runtimes that compile them (Ascend's CANN)."""
+"""Makes a model folder with one graph of fixed shape per bucket, for runtimes that compile graphs (Ascend's CANN)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ocrsvc.models.static_shapes import file_key
 
 
 def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
-    """Writes ``folder``: the fp32 graph of ``spec``, and for each bucket one of ``rows`` lines of its width.
+    """Write ``folder``: the fp32 graph of ``spec``, and for each bucket a graph for ``rows`` lines of its width.
 
-    The graph of any shape stays, for its hash names the weights in answers and calibrations. ValueError if the folder
-    is there, the model has no fp32 weights, or ``rows`` is below 1.
+    The graph of dynamic shape stays, because its hash identifies the weights in answers and calibrations. ValueError if
+    the folder exists, the model has no fp32 weights, or ``rows`` is below 1.
     """
     if rows < 1:
         raise ValueError(f"a graph cannot have {rows} lines")
@@ -43,10 +43,9 @@ def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
 
 
 def fixed(graph: bytes, rows: int, width: int) -> bytes:
-    """The graph for ``rows`` lines of ``width`` pixels alone.
+    """Return the graph specialised for ``rows`` lines of ``width`` pixels.
 
-    ONNX Runtime computes what depends on shapes only and joins what is standard ONNX; nothing is left that asks for a
-    shape.
+    ONNX Runtime folds what depends only on shapes; its basic optimisations keep to standard operators.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
@@ -60,6 +59,6 @@ def fixed(graph: bytes, rows: int, width: int) -> bytes:
         model = onnx.load(path)
     used = {node.domain for node in model.graph.node}
     for opset in [each for each in model.opset_import if each.domain not in used]:
-        model.opset_import.remove(opset)  # ONNX Runtime names all that it knows, which other loaders do not
+        model.opset_import.remove(opset)  # ONNX Runtime lists its own domains, which other loaders reject
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

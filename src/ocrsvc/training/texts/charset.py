@@ -1,13 +1,13 @@
-"""The characters that our recognisers can write, in class order, and the scripts that they belong to.
+"""The charset of our recognisers in class order, and the scripts of its characters.
 
-First come the 7 158 characters of the first models: ASCII, CJK punctuation, units and symbols, GB 2312, levels 1 and 2
-of the Table of General Standard Chinese Characters, and the space. Behind them stands what ``ocrsvc train charset``
-added: level 3 of that table (names, places), Traditional Chinese (Big5 level 1, the Traditional forms of GB 2312 in
-mainland, Taiwan and Hong Kong spelling, written Cantonese), kana and further signs, as far as PP-OCRv6 small has them.
-New characters are only ever appended, so that class numbers keep their meaning. Class 0 is the CTC blank.
+The 7 158 characters of the first models come first: ASCII, CJK punctuation, units and symbols, GB 2312, levels 1 and 2
+of the Table of General Standard Chinese Characters, and the space. ``ocrsvc train charset`` appended level 3 of that
+table (names, places), Traditional Chinese (Big5 level 1, the Traditional forms of GB 2312 in mainland, Taiwan and Hong
+Kong spelling, written Cantonese), kana and further signs, as far as PP-OCRv6 small has them. New characters are only
+appended, so that class numbers keep their meaning. Class 0 is the CTC blank.
 
-Full-width ASCII is *not* a class: labels are folded to half width (see ``canonical``), except for the punctuation whose
-width carries meaning in Chinese text.
+Full-width ASCII is not part of the charset: ``canonical`` folds it to half width, except for punctuation whose width
+matters in Chinese text.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ FURTHER_SYMBOLS = (
     "∑∏∫∮∂∈∉∅∩∪⊂⊃⊆⊇∀∃∝∟∠⊥∴∵≅≌≒≡≦≧≪≫⊕⊙εζξτψχΓΘΛΞΨÅ¢¤₩₹₽¶†‡〒〓♪"
 )
 CANTONESE = "嘅咗啲嚟佢冇咁嘢噉啱嘥瞓搵掟孖冚奀嗮踎脷氹邨埗啫"
-_LEVELS = 6500, 8105  # last characters of levels 2 and 3 of the Table of General Standard Chinese Characters
+_LEVELS = 6500, 8105  # last number of levels 2 and 3 of the Table of General Standard Chinese Characters
 
-# Look-alikes that a label may use for one printed sign; the canonical form is the one that we write.
+# Look-alikes in labels, and the canonical form that our models write.
 _FOLD = {
     **{chr(code): chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F) if chr(code) not in "，；：？！（）～"},
     "\u3000": " ",
@@ -68,14 +68,14 @@ _FOLD = {
 
 
 def canonical(text: str) -> str:
-    """``text`` with every look-alike replaced by the form that our models write; runs of spaces become one."""
+    """Return ``text`` with look-alikes replaced by the form that our models write and runs of spaces merged."""
     return " ".join("".join(_FOLD.get(character, character) for character in text).split())
 
 
 def build(unihan: Path = UNIHAN_MAPPINGS, known: Iterable[str] | None = None) -> str:
-    """The charset from its sources: Python's codecs, Unihan's ``kTGH`` (Debian package unicode-data), OpenCC.
+    """Return the charset built from Python's codecs, Unihan's ``kTGH`` (Debian package unicode-data) and OpenCC.
 
-    ``known``: the characters that the donor of new rows can write (default: PP-OCRv6 small); others are not added.
+    ``known``: the characters of the donor of new rows (default: PP-OCRv6 small); others are not appended.
     """
     signs = [c for c in ASCII + CJK_PUNCTUATION + SYMBOLS if _FOLD.get(c, c) == c]
     first = "".join(dict.fromkeys([*signs, *_gb2312(), *_standard(unihan, _LEVELS[0])])) + " "
@@ -89,7 +89,7 @@ def build(unihan: Path = UNIHAN_MAPPINGS, known: Iterable[str] | None = None) ->
 
 
 def scripts(charset: str) -> dict[str, str]:
-    """The characters of ``charset`` by script, as ``charset=`` names them: ``hans``, ``hant``, ``kana``, ``signs``.
+    """Return the characters of ``charset`` by script, named as in ``charset=``: hans, hant, kana, signs.
 
     Most Chinese characters are both in ``hans`` and in ``hant``.
     """
@@ -109,7 +109,7 @@ def _gb2312() -> list[str]:
 
 
 def _standard(unihan: Path, last: int) -> list[str]:
-    """The Table of General Standard Chinese Characters up to number ``last``, in Unicode's order."""
+    """Return the Table of General Standard Chinese Characters up to number ``last``, in Unicode order."""
     found = []
     with bz2.open(unihan, "rt", encoding="utf-8") as lines:
         for line in lines:
@@ -120,7 +120,7 @@ def _standard(unihan: Path, last: int) -> list[str]:
 
 
 def _traditional() -> list[str]:
-    """Big5 level 1, the Traditional forms of GB 2312 wherever they are in use, and written Cantonese."""
+    """Return Big5 level 1, the Traditional forms of GB 2312 in all three spellings, and written Cantonese."""
     import opencc
 
     level_1 = _decoded("big5", range(0xA4, 0xC7), [*range(0x40, 0x7F), *range(0xA1, 0xFF)])
@@ -137,7 +137,7 @@ def _kana() -> list[str]:
 
 
 def _decoded(codec: str, leads: Iterable[int], trails: Iterable[int]) -> Iterator[str]:
-    """The characters of a two-byte code, in its order; gaps are left out."""
+    """Yield the characters of a two-byte code, in its order; gaps are left out."""
     cells = list(trails)
     for lead in leads:
         for trail in cells:
@@ -148,12 +148,12 @@ def _decoded(codec: str, leads: Iterable[int], trails: Iterable[int]) -> Iterato
 
 
 def load() -> str:
-    """The committed charset: class ``i`` is character ``i - 1`` of the string, class 0 the CTC blank."""
+    """Return the committed charset: class ``i`` is character ``i - 1`` of the string, class 0 the CTC blank."""
     return CHARSET_FILE.read_text(encoding="utf-8").rstrip("\n")
 
 
 def digest(charset: str) -> str:
-    """SHA-256 of the charset's UTF-8 bytes, as manifests carry it."""
+    """Return the SHA-256 of the charset's UTF-8 bytes, as manifests store it."""
     return hashlib.sha256(charset.encode("utf-8")).hexdigest()
 
 

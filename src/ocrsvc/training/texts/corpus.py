@@ -1,7 +1,7 @@
-"""Texts of lines to draw: running Chinese and English, mixed lines, fields, receipts, plates, signs, rare characters.
+"""Random texts for drawn lines: Chinese, English and mixed prose, fields, receipts, plates, signs, rare characters.
 
-Sources are packages: jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual and the
-Chinese manuals of Debian where they are installed. Each call of ``Corpus.line`` draws one kind by its share.
+Sources are jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual, and prose in folders
+that the caller names. Each call of ``Corpus.line`` draws one kind by its share.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _FIELDS = (
 
 
 def running_text(folders: Sequence[Path]) -> list[str]:
-    """Lines of prose with Chinese in them from gzipped manual pages and HTML files below ``folders``."""
+    """Return lines that contain Chinese from the gzipped manual pages and HTML files below ``folders``."""
     lines: list[str] = []
     for file in itertools.chain.from_iterable(sorted(folder.rglob("*")) for folder in folders):
         if not file.is_file():
@@ -68,10 +68,10 @@ def running_text(folders: Sequence[Path]) -> list[str]:
 
 
 class Corpus:
-    """Texts in the characters of ``charset``; deterministic for a seed.
+    """Generator of texts in the characters of ``charset``; deterministic for a seed.
 
-    ``shares``: how many times as often as usual a kind is drawn, by its name in ``kinds``. ValueError names one that
-    is unknown, or that the charset cannot write.
+    ``shares``: factors on how often a kind is drawn, by its name in ``kinds``. ValueError names a kind that is unknown
+    or that the charset cannot write.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Corpus:
         self.traditional = Traditional(self.rng, seed, simplified, self.allowed)
         self.kana = Kana(self.rng, seed, self.allowed)
         self.signs = Signs(self.rng, self.chinese_label, self.allowed)
-        # A charset without these scripts would see what is left of their lines.
+        # Without these scripts in the charset, only fragments of their lines would remain.
         if self.allowed.issuperset("圖書館"):
             kinds["traditional"] = (self.traditional.line, 50)
         if self.allowed.issuperset("ひらカナ"):
@@ -148,25 +148,25 @@ class Corpus:
         )
 
     def line(self) -> str:
-        """One line of 1 to about 95 characters, canonical, all of them in the charset."""
+        """Draw one line of 1 to 95 characters, canonical, all of them in the charset."""
         while True:
             (kind,) = self.rng.choices(list(self.kinds.values()), cum_weights=self._cumulative)
             if text := self.written(kind()):
                 return text
 
     def written(self, text: str) -> str:
-        """``text`` as a label: canonical, without characters that the charset lacks, at most 95 long."""
+        """Return ``text`` as a label: canonical, without characters outside the charset, at most 95 characters."""
         return canonical("".join(c for c in canonical(text) if c in self.allowed)[:95])
 
     def lines(self, count: int) -> Iterator[str]:
-        """``count`` lines."""
+        """Yield ``count`` lines."""
         return (self.line() for _ in range(count))
 
     def _length(self, mean: float = 11.0, most: int = 32) -> int:
         return max(1, min(most, round(self.rng.lognormvariate(0, 0.65) * mean)))
 
     def chinese_prose(self) -> str:
-        """A stretch of real running text (technical manuals), or of Faker's where none is installed."""
+        """Draw a stretch of real running text, or of Faker's if there is no prose."""
         if not self.prose:
             return str(self.faker_zh.text(60))[: self._length(14)]
         text = self.rng.choice(self.prose)
@@ -174,7 +174,7 @@ class Corpus:
         return text[start : start + self._length(13)]
 
     def chinese_words(self) -> str:
-        """Words by frequency, with the punctuation of running text."""
+        """Draw words by frequency, with the punctuation of running text."""
         length, text = self._length(10), ""
         while len(text) < length:
             text += self.words.draw(self.rng)
@@ -183,11 +183,11 @@ class Corpus:
         return text
 
     def chinese_label(self) -> str:
-        """One to three words: signs, headings, table cells."""
+        """Draw one to three words, as on signs, in headings and in table cells."""
         return "".join(self.words.draw(self.rng) for _ in range(self.rng.choice((1, 1, 2, 2, 3))))
 
     def mixed(self) -> str:
-        """Chinese with English words, numbers or units, with and without spaces at the joints."""
+        """Draw Chinese with English words, numbers or units, with or without spaces between them."""
         parts = []
         for _ in range(self.rng.randint(2, 5)):
             draw = self.rng.random()
@@ -205,7 +205,7 @@ class Corpus:
         return self.rng.choice((word, word, word.capitalize(), word.capitalize(), word.upper()))
 
     def english_prose(self) -> str:
-        """Words of running English with its punctuation; from a manual or from word frequencies."""
+        """Draw running English with punctuation, from Python's manual or by word frequency."""
         count = self.rng.randint(7, 15) if self.rng.random() < 0.25 else self.rng.randint(2, 7)
         if self.rng.random() < 0.45:
             start = self.rng.randrange(len(self.manual) - count)
@@ -222,12 +222,12 @@ class Corpus:
         if self.rng.random() < 0.15:
             words.insert(self.rng.randrange(len(words) + 1), self.figures.number())
         text = " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
-        if self.rng.random() < 0.5:  # typeset text has curly quotes, typed text straight ones
+        if self.rng.random() < 0.5:  # typeset text has curly quotes
             text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
         return text
 
     def english_title(self) -> str:
-        """Headings, names, addresses, companies in title case or capitals."""
+        """Draw a heading, name, address or company in title case or capitals."""
         draw = self.rng.random()
         if draw < 0.5:
             words = [self.english.draw(self.rng) for _ in range(self.rng.randint(1, 5))]
@@ -240,14 +240,14 @@ class Corpus:
         return text.upper() if self.rng.random() < 0.4 else text
 
     def english_word(self) -> str:
-        """One word as on signs and in tables."""
+        """Draw one word, as on signs and in tables."""
         word = self._case(self.english.draw(self.rng))
         if self.rng.random() < 0.15:
             word += self.rng.choice((".", ",", ":", "!", "?", "'s", "&", "®"))
         return word
 
     def chinese_field(self) -> str:
-        """Fields of Chinese forms and invoices: names, addresses, companies, ids, dates, sums."""
+        """Draw a field of a Chinese form or invoice: name, address, company, id, date, sum."""
         rng, zh = self.rng, self.faker_zh
         key = rng.choice(_FIELDS)
         value = rng.choice(
@@ -270,11 +270,11 @@ class Corpus:
         )
 
     def rare(self) -> str:
-        """Characters drawn evenly from the whole charset, so that rare ones are seen as often as common ones."""
+        """Draw Chinese characters uniformly from the charset, so that rare ones are as frequent as common ones."""
         return "".join(self.rng.choice(self.han) for _ in range(self.rng.randint(1, 9)))
 
     def confusable(self) -> str:
-        """Look-alikes beside each other and inside words."""
+        """Draw look-alikes beside each other and beside words."""
         parts = [self.rng.choice(self.rng.choice(_CONFUSABLE)) for _ in range(self.rng.randint(2, 8))]
         if self.rng.random() < 0.5:
             parts.insert(self.rng.randrange(len(parts)), self.words.draw(self.rng))

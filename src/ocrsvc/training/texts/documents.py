@@ -1,7 +1,7 @@
-"""Texts of scanned documents: clauses of the law, forms, tables of figures, and quotations in both scripts.
+"""Random texts of scanned documents: legal clauses, forms, financial tables, and quotations in both scripts.
 
-Quotation marks come as typeset text has them (“ ” ‘ ’) and as typed text has them (" '); what is drawn is what the
-label says, so that width and shape of punctuation are learnt from here.
+Quotation marks are curly as in typeset text (“ ” ‘ ’) or straight as in typed text (" '). Label and drawing agree,
+so models learn width and shape of punctuation from these lines.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RARE_PAIRS = (("「", "」"), ("『", "』"), ("【", "】"), ("〔", "〕"), (
 
 
 class Documents:
-    """Draws from ``rng``; ``chinese`` and ``english`` are words by frequency."""
+    """Generator of texts of documents; ``chinese`` and ``english`` are words by frequency."""
 
     def __init__(
         self, rng: random.Random, english: Weighted, chinese: Weighted, figures: Figures, faker: Faker
@@ -52,7 +52,7 @@ class Documents:
         return [self.english.draw(self.rng) for _ in range(self.rng.randint(least, most))]
 
     def _section(self) -> str:
-        """A section number, a list mark or a citation."""
+        """Draw a section number, a list mark or a citation."""
         rng = self.rng
         return rng.choice(
             (
@@ -74,7 +74,7 @@ class Documents:
         )
 
     def legal(self) -> str:
-        """A line of a law, a contract or an opinion: headings in capitals, numbered clauses, running text."""
+        """Draw a line of a law, a contract or a judgment: a heading in capitals, a numbered clause, running text."""
         rng = self.rng
         draw = rng.random()
         if draw < 0.25:
@@ -92,14 +92,14 @@ class Documents:
         if rng.random() < 0.25:
             words[-1] += rng.choice(".,;:")
         text = " ".join(words)
-        if rng.random() < 0.35:  # justified text ends in a part of a word
+        if rng.random() < 0.35:  # hyphenated at the end of the line
             text += " " + self.english.draw(rng)[: rng.randint(2, 5)] + "-"
         if rng.random() < 0.12:
             text = text.upper()
         return text.replace("'", "’") if rng.random() < 0.7 else text
 
     def form(self) -> str:
-        """A field of an English form: its name, its value, or several of them in a row."""
+        """Draw a field of an English form: its name, its value, both, or several names in a row."""
         rng, faker = self.rng, self.faker
         key = rng.choice(_KEYS)
         value = rng.choice(
@@ -131,7 +131,7 @@ class Documents:
         )
 
     def table(self) -> str:
-        """A cell or a row of a financial table."""
+        """Draw a cell or a row of a financial table."""
         rng = self.rng
 
         def cell() -> str:
@@ -149,7 +149,7 @@ class Documents:
         return label if draw < 0.85 else " ".join([label, *(cell() for _ in range(rng.randint(1, 4)))])
 
     def quoted(self) -> str:
-        """English with quotations, apostrophes and dashes, all of them curly or all of them straight."""
+        """Draw English with quotations, apostrophes and dashes; the marks are all curly or all straight."""
         rng = self.rng
         words = self._some(2, 7)
         start = rng.randrange(len(words))
@@ -157,7 +157,7 @@ class Documents:
         mark = rng.choice(("“”", "“”", "‘’"))
         words[start] = mark[0] + words[start]
         words[end] += rng.choice(("", "", ",", ".", "?")) + mark[1] + rng.choice(("", "", ",", ".", ";"))
-        if rng.random() < 0.3:  # a quotation that goes on in the next line, or comes from the last
+        if rng.random() < 0.3:  # the quotation continues on the next line, or began on the previous one
             at = rng.choice((start, end))
             words[at] = words[at].strip("“”‘’")
         for i in range(len(words)):
@@ -172,7 +172,7 @@ class Documents:
         return text
 
     def chinese_quoted(self) -> str:
-        """Chinese with quotations, titles and dashes; full-width signs as in print, half-width as typed."""
+        """Draw Chinese with quotations, titles and dashes; signs are full-width as in print or half-width as typed."""
         rng = self.rng
 
         def words(least: int, most: int) -> str:
@@ -188,7 +188,7 @@ class Documents:
         text = before + text + after
         if rng.random() < 0.15:
             text += rng.choice(("——", "……", "…", "—", "·", "～")) + words(1, 2)
-        if rng.random() < 0.12:  # typed with half-width signs, at times a space after them
+        if rng.random() < 0.12:  # typed with half-width signs, at times followed by a space
             wide, narrow = "，：；？！（）。", ",:;?!()."
             text = text.translate(str.maketrans(wide, narrow))
             if rng.random() < 0.4:

@@ -1,4 +1,4 @@
-"""Texts that are mostly figures: numbers, dates, sums of money, receipts, part numbers, number plates, cards."""
+"""Random texts of figures: numbers, dates, sums of money, receipts, part numbers, number plates, cards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ocrsvc.training.texts.words import Weighted
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _CAPITALS = "零壹贰叁肆伍陆柒捌玖"
 _PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
-_PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"  # neither I nor O
+_PLATE = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"  # plates use neither I nor O
 _TILL = ("TOTAL", "Total", "CASH", "Change", "Sub Total", "GST 6%", "Rounding", "Qty")
 
 
@@ -18,7 +18,7 @@ _ISSUERS = ("62", "62", "6222", "6217", "4", "4", "5", "5", "34", "37", "35", "9
 
 
 def check_digit(body: str) -> str:
-    """The digit that completes a card number, by the algorithm of Luhn (ISO/IEC 7812-1)."""
+    """Return the check digit of a card number by the Luhn algorithm (ISO/IEC 7812-1)."""
     total = 0
     for place, digit in enumerate(map(int, reversed(body))):
         doubled = 2 * digit if place % 2 == 0 else digit
@@ -27,7 +27,7 @@ def check_digit(body: str) -> str:
 
 
 def capitals(amount: int) -> str:
-    """A whole number below 10^12 in the capital numerals of Chinese invoices: 100 500 is 壹拾万零伍佰."""
+    """Return a whole number below 10^12 in the capital numerals of Chinese invoices: 100 500 is 壹拾万零伍佰."""
     digits, text = str(amount), ""
     for i, digit in enumerate(digits):
         place = len(digits) - 1 - i
@@ -42,14 +42,14 @@ def capitals(amount: int) -> str:
 
 
 class Figures:
-    """Draws from ``rng``; ``english`` are the words that stand beside figures."""
+    """Generator of texts with figures; ``english`` are the words beside them."""
 
     def __init__(self, rng: random.Random, english: Weighted) -> None:
         self.rng = rng
         self.english = english
 
     def number(self) -> str:
-        """One number: a count, a sum with thousands separators, a share, a range."""
+        """Draw one number: a count, a sum with thousands separators, a percentage, a range."""
         rng = self.rng
         return rng.choice(
             (
@@ -63,7 +63,7 @@ class Figures:
         )
 
     def numbers(self) -> str:
-        """Numbers, dates, times, phones, ranges."""
+        """Draw a number, date, time, phone number or range."""
         rng = self.rng
         return rng.choice(
             (
@@ -85,7 +85,7 @@ class Figures:
         )
 
     def receipt(self) -> str:
-        """A line of a till receipt."""
+        """Draw a line of a till receipt."""
         rng = self.rng
         amount = f"{rng.randint(0, 999)}.{rng.randint(0, 99):02d}"
         name = " ".join(self.english.draw(rng).upper() for _ in range(rng.randint(1, 3)))
@@ -112,13 +112,13 @@ class Figures:
         )
 
     def capital_amount(self) -> str:
-        """A sum of money in the capital numerals of Chinese invoices (大写金额)."""
+        """Draw a sum of money in the capital numerals of Chinese invoices (大写金额)."""
         text = capitals(self.rng.randint(1, 10 ** self.rng.randint(1, 8)))
         tenth, hundredth = self.rng.choice(_CAPITALS[1:]), self.rng.choice(_CAPITALS[1:])
         return text + self.rng.choice(("元整", "圆整", f"元{tenth}角{hundredth}分"))
 
     def part_number(self) -> str:
-        """Part numbers, cable labels, versions, paths, addresses of the net."""
+        """Draw a part number, cable label, version, or an address of a site, a mailbox or a host."""
         rng = self.rng
         return rng.choice(
             (
@@ -141,12 +141,12 @@ class Figures:
         return "".join(self.rng.choices(_LETTERS + "0123456789" * 2, k=self.rng.randint(1, 6)))
 
     def plate(self) -> str:
-        """A Chinese registration number, as it is registered: without the stud that the plate shows."""
+        """Draw a Chinese registration number, without the dot that the plate shows."""
         tail = "".join(self.rng.choices(_PLATE, k=self.rng.choice((5, 5, 5, 6))))
         return self.rng.choice(_PROVINCES) + self.rng.choice(_PLATE[:24]) + tail
 
     def card(self) -> str:
-        """A bank card number with its check digit in its groups, or some of them; look-alikes come more often."""
+        """Draw a bank card number with its check digit, or some of its groups; look-alike digits are more frequent."""
         rng = self.rng
         layout = rng.choice(_LAYOUTS)
         start = rng.choice(_ISSUERS)
@@ -156,7 +156,7 @@ class Figures:
         for length in layout:
             groups.append(number[:length])
             number = number[length:]
-        if rng.random() < 0.6:  # what a detector finds of it
+        if rng.random() < 0.6:  # a detector often finds only some of the groups
             first = rng.randrange(len(groups))
             groups = groups[first : first + rng.choice((1, 1, 1, 2, 3))]
             if rng.random() < 0.25:

@@ -1,4 +1,4 @@
-"""Texts with kana: Japanese words by how often they are used (wordfreq), names, addresses and companies (Faker)."""
+"""Random Japanese texts: words by frequency (wordfreq), names, addresses and companies (Faker)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from faker import Faker
 
 from ocrsvc.training.texts.words import Weighted
 
-_MOST = 20_000  # words
+_MOST = 20_000  # most frequent words
 
 
 class Kana:
-    """Draws from ``rng``; only words in ``allowed`` characters are taken, some of which have no kana in them."""
+    """Generator of Japanese texts from words in ``allowed`` characters; some words have no kana."""
 
     def __init__(self, rng: random.Random, seed: int, allowed: Set[str]) -> None:
         self.rng = rng
@@ -26,7 +26,7 @@ class Kana:
         self.faker.seed_instance(seed)
 
     def line(self) -> str:
-        """A few words in a row, as in running text, or a field of a form."""
+        """Draw a few words in a row, as in running text, or a field of a form."""
         rng = self.rng
         if rng.random() < 0.8:
             words = [self.words.draw(rng) for _ in range(rng.randint(1, 6))]

@@ -1,4 +1,4 @@
-"""Texts in which signs carry the meaning: ticked boxes, lists, marks of state, exponents, units, numerals, arrows."""
+"""Random texts with signs: ticked boxes, lists, status marks, exponents, units, numerals, arrows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REFERENCES = "附录 附件 第 类型 阶段 级别 表 图 方案 型号 Type
 
 
 class Signs:
-    """Draws from ``rng``; ``label``: gives a short text to stand beside a sign, ``allowed``: what may be written."""
+    """Generator of texts with signs; ``label`` draws a short text, ``allowed`` are the characters to use."""
 
     def __init__(self, rng: random.Random, label: Callable[[], str], allowed: Set[str]) -> None:
         self.rng = rng
@@ -47,7 +47,7 @@ class Signs:
         )
 
     def line(self) -> str:
-        """A line of one of these kinds."""
+        """Draw a line of one of these kinds."""
         return self.rng.choice(self.kinds)()
 
     def _one(self, characters: str) -> str:
@@ -58,7 +58,7 @@ class Signs:
         return "".join(self.rng.choices("0123456789", k=self.rng.randint(least, most)))
 
     def beside(self) -> str:
-        """Any of the signs beside a text, drawn evenly, so that rare ones are seen as often as common ones."""
+        """Draw a sign beside a text; signs are uniform, so that rare ones are as frequent as common ones."""
         rng, sign, number = self.rng, self.rng.choice(self.every), self._digits(1, 2)
         label = self.label()[:6] if rng.random() < 0.7 else rng.choice(_REFERENCES)
         forms = (
@@ -73,7 +73,7 @@ class Signs:
         return rng.choice(forms)
 
     def boxes(self) -> str:
-        """Boxes to tick, some of them ticked: ☑ 同意 ☐ 不同意."""
+        """Draw boxes, some of them ticked: ☑ 同意 ☐ 不同意."""
         rng = self.rng
         ticked, empty = rng.choice(
             (("☑", "☐"), ("☑", "☐"), ("☑", "□"), ("☒", "☐"), ("■", "□"), ("√", "□"), ("✓", "☐"))
@@ -83,21 +83,21 @@ class Signs:
         return rng.choice((" ", "  ")).join(items)
 
     def bullet(self) -> str:
-        """A mark before an item, or between two."""
+        """Draw a bullet before an item, or between two items."""
         rng, mark = self.rng, self._one(_BULLETS)
         return rng.choice(
             (f"{mark}{self.label()}", f"{mark} {self.label()}", f"{self.label()}{mark}{self.label()}")
         )
 
     def listed(self) -> str:
-        """Circled numbers before items."""
+        """Draw circled numbers before items."""
         rng, first = self.rng, self.rng.randint(0, 9)
         numbers = rng.choice((_CIRCLED, _CIRCLED, _CIRCLED, _FILLED))
         items = [n + self.label()[:8] for n in numbers[first : first + rng.randint(1, 4)]]
         return rng.choice(("", " ", "；")).join(items)
 
     def roman(self) -> str:
-        """附录Ⅱ, Ⅲ类, (ⅳ) and the like."""
+        """Draw a text with a Roman numeral: 附录Ⅱ, Ⅲ类, (ⅳ)."""
         rng = self.rng
         number = self._one(rng.choice((_ROMAN, _ROMAN, _SMALL_ROMAN)))
         forms = (
@@ -111,7 +111,7 @@ class Signs:
         return rng.choice(forms)
 
     def power(self) -> str:
-        """Exponents, indices and formulas."""
+        """Draw a text with exponents, indices or a formula."""
         rng = self.rng
         raised = rng.choice(("", "", "⁻")) + "".join(self._one(_RAISED) for _ in range(rng.choice((1, 1, 2))))
         forms = (
@@ -126,7 +126,7 @@ class Signs:
         return rng.choice(forms)
 
     def unit(self) -> str:
-        """Figures with units: 3‰, 77°F, ±0.5℃."""
+        """Draw a figure with a unit: 3‰, 77°F, ±0.5℃."""
         rng = self.rng
         number = rng.choice(
             (self._digits(), f"{self._digits(1, 3)}.{self._digits(1, 2)}", f"±{self._digits(1, 2)}")
@@ -141,7 +141,7 @@ class Signs:
         return rng.choice(forms)
 
     def year(self) -> str:
-        """二〇二四年六月."""
+        """Draw a year, month or date in Chinese numerals: 二〇二四年六月."""
         rng = self.rng
         year = rng.choice(("一九", "二〇", "二〇")) + "".join(rng.choices(_YEAR, k=2))
         month = rng.choice(("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二"))
@@ -150,7 +150,7 @@ class Signs:
         )
 
     def arrows(self) -> str:
-        """Ways and changes: A→B, ↑12%."""
+        """Draw a text with an arrow: A→B, ↑12%."""
         rng, arrow = self.rng, self._one(_ARROWS)
         forms = (
             f"{self.label()}{arrow}{self.label()}",
@@ -162,7 +162,7 @@ class Signs:
         return rng.choice(forms)
 
     def relation(self) -> str:
-        """Mathematics of a line: x≥5, ∑, ∵ … ∴."""
+        """Draw a line of mathematics: x≥5, ∑, ∵ … ∴."""
         rng, sign, greek = self.rng, self._one(_RELATIONS), self._one(_GREEK)
         forms = (
             f"{rng.choice('xyzabn')}{sign}{self._digits()}",
@@ -176,7 +176,7 @@ class Signs:
         return rng.choice(forms)
 
     def row(self) -> str:
-        """Signs alone, in a row or by themselves: ①②③, ★★★☆☆, Ⅳ."""
+        """Draw signs alone, one or several in a row: ①②③, ★★★☆☆, Ⅳ."""
         rng = self.rng
         run = rng.choice((_CIRCLED, _ROMAN, _FILLED, _SMALL_ROMAN))
         first, count = rng.randrange(8), rng.randint(1, 10)
@@ -190,7 +190,7 @@ class Signs:
         return rng.choice(forms)
 
     def state(self) -> str:
-        """A state, a direction or a verdict by its sign: ▲上涨 2.5%, ×不合格."""
+        """Draw a status with its sign: ▲上涨 2.5%, ×不合格."""
         rng = self.rng
         mark = self._one("●○▲▼△▽◆◎√×✓✘☆★♀♂↑↓")
         word = rng.choice(

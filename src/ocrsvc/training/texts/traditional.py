@@ -1,6 +1,4 @@
-"""Texts in Traditional Chinese: those of the corpus as Taiwan or Hong Kong spells them (OpenCC), and names, addresses
-and companies of Taiwan (Faker).
-"""
+"""Random texts in Traditional Chinese: texts of the corpus converted by OpenCC, and fields from Faker (zh_TW)."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from faker import Faker
 
 from ocrsvc.training.texts.charset import CANTONESE
 
-# Phrases of Taiwan (軟體 for 软件) as well as bare characters (軟件); Hong Kong; OpenCC's own standard.
+# Taiwan by character (软件 -> 軟件) and by phrase (軟體); Hong Kong; OpenCC's own standard.
 _SPELLINGS = ("s2tw", "s2tw", "s2twp", "s2hk", "s2hk", "s2t")
 _FIELDS = (
     "姓名 地址 電話 統一編號 發票號碼 日期 金額 總計 備註 單價 數量 營業人 買受人 開戶銀行 帳號 身分證字號 "
@@ -21,7 +19,7 @@ _FIELDS = (
 
 
 class Traditional:
-    """Draws from ``rng``; ``simplified``: kinds of texts to put into Traditional, ``allowed``: what may be written."""
+    """Generator of Traditional texts; ``simplified`` draw texts to convert, ``allowed`` are the characters to use."""
 
     def __init__(
         self, rng: random.Random, seed: int, simplified: Sequence[Callable[[], str]], allowed: Set[str]
@@ -34,7 +32,7 @@ class Traditional:
         self.cantonese = [c for c in CANTONESE if c in allowed]
 
     def line(self) -> str:
-        """A line of one of these kinds."""
+        """Draw a converted text, or a field of a form with or without its name."""
         rng, draw = self.rng, self.rng.random()
         if draw < 0.78:
             text = rng.choice(self.simplified)()

@@ -1,7 +1,7 @@
-"""What dictionaries say about characters beside each other: the tables of ``recognition.bigrams`` and ``lexicon``.
+"""Builds the tables of ``recognition.bigrams`` and ``recognition.lexicon`` from dictionaries.
 
-Chinese words and how often they are used are those of jieba's dictionary (MIT), their Traditional spellings those of
-OpenCC (Apache-2.0), English words those of a list with a word a line, for instance SCOWL's (Debian's ``wamerican``).
+Chinese words and their counts come from jieba's dictionary (MIT), their Traditional spellings from OpenCC
+(Apache-2.0), English words from a list with one word a line, such as SCOWL's (Debian's ``wamerican``).
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from ocrsvc.training.texts.words import dictionary
 _SPELLINGS = ("s2t", "s2tw", "s2hk")
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _LATIN = re.compile(rf"[a-z]{{{SHORTEST},}}")
-_SMOOTHING = 0.1  # of what chance would have, added to every count
-_FEWEST = 3  # times that a pair has to be counted
-_LEAST_NATS = 1.0  # what says less is left out: 30 % of the pairs, and no line read differently
+_SMOOTHING = 0.1  # added to every count, as a share of the count expected by chance
+_FEWEST = 3  # least count of a pair
+_LEAST_NATS = 1.0  # weaker pairs are left out: 30 % of all, and no line was read differently
 
 
 def pairs(allowed: Set[str]) -> dict[str, float]:
-    """Pointwise mutual information in nats of pairs of ``allowed`` characters; only those that speak for the pair.
+    """Return the pointwise mutual information in nats of pairs of ``allowed`` characters, if it is well above 0.
 
-    A pair in Traditional spelling has the nats of the Simplified one, so that no pair speaks for one script against the
-    other.
+    A pair in Traditional spelling has the nats of the Simplified one, so that no pair favours one script.
     """
     simplified = _simplified()
     found = dict(simplified)
@@ -47,7 +46,7 @@ def pairs(allowed: Set[str]) -> dict[str, float]:
 
 
 def _simplified() -> dict[str, float]:
-    """Of the dictionary's words as they stand there."""
+    """Return the mutual information of the pairs in the dictionary's own spelling."""
     single: Counter[str] = Counter()
     counted: Counter[str] = Counter()
     for word, count in dictionary():
@@ -70,5 +69,5 @@ def _simplified() -> dict[str, float]:
 
 
 def words(lines: Iterable[str]) -> list[str]:
-    """The words that are long enough to be told from chance, in small letters and in order."""
+    """Return the words of at least ``SHORTEST`` letters, in lower case, sorted."""
     return sorted({word for line in lines if _LATIN.fullmatch(word := line.strip().lower())})

@@ -1,4 +1,4 @@
-"""Words with how often they are used: Chinese of jieba's dictionary, English of wordfreq."""
+"""Words by frequency: Chinese from jieba's dictionary, English from wordfreq."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import wordfreq
 
 
 class Weighted:
-    """Draws items by their counts."""
+    """Items with drawing probabilities proportional to ``counts``."""
 
     def __init__(self, items: Sequence[str], counts: Sequence[float]) -> None:
         self.items = items
         self.sums = list(itertools.accumulate(counts))
 
     def draw(self, rng: random.Random) -> str:
-        """One item."""
+        """Draw one item."""
         return self.items[bisect.bisect(self.sums, rng.random() * self.sums[-1])]
 
 
 def dictionary() -> Iterator[tuple[str, int]]:
-    """The words of jieba's dictionary and how often each is used."""
+    """Yield the words of jieba's dictionary with their counts."""
     with jieba.get_dict_file() as file:
         for row in file:
             word, count = row.decode("utf-8").split(" ")[:2]
@@ -32,7 +32,7 @@ def dictionary() -> Iterator[tuple[str, int]]:
 
 
 def chinese(allowed: Set[str]) -> Weighted:
-    """The words of jieba's dictionary that are written in ``allowed`` characters; frequent ones a little damped."""
+    """Return the dictionary's words in ``allowed`` characters, weighted by count to the power of 0.75."""
     words: list[str] = []
     counts: list[float] = []
     for word, count in dictionary():
@@ -43,6 +43,6 @@ def chinese(allowed: Set[str]) -> Weighted:
 
 
 def english(count: int = 60_000) -> Weighted:
-    """The most frequent English words in ASCII, by rank (Zipf with the head damped)."""
+    """Return the most frequent English words in ASCII, weighted by rank (Zipf with a damped head)."""
     words = [word for word in wordfreq.top_n_list("en", count) if word.isascii()]
     return Weighted(words, [(rank + 20) ** -0.8 for rank in range(len(words))])
