@@ -69,7 +69,7 @@ class Processes:
         self._kill_at: float | None = None
 
     def run(self) -> int:
-        """Run until all have ended; return 0 if a signal ended them and none failed, else the first failure's status."""
+        """Run until all have ended; return 0 if a signal ended them and none failed, else the first failing status."""
         previous = {each: signal.signal(each, self._told) for each in _SIGNALS}
         status = 0
         try:
