@@ -13,26 +13,15 @@ import cv2
 import numpy as np
 import pytest
 from drawings import DrawnPage, load_font
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from ocrsvc.errors import CorruptModel
 from ocrsvc.machine import cpu
 from ocrsvc.models.manifest import load
 from ocrsvc.models.registry import default_models_dir
-from ocrsvc.pages.detector import (
-    Detector,
-    PostProcess,
-    Tile,
-    boxes_of,
-    clockwise,
-    merge,
-    polygons,
-    tiles,
-    warm_sizes,
-)
-
-Boxes = NDArray[np.float32]
+from ocrsvc.pages.boxes import Boxes, PostProcess, boxes_of, clockwise, merge
+from ocrsvc.pages.detector import Detector, polygons
+from ocrsvc.pages.tiles import Tile, tiles, warm_sizes
 
 
 @pytest.fixture(scope="module", params=["small", "tiny"])

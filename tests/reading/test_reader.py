@@ -317,7 +317,7 @@ async def test_cancelling_a_reading_takes_its_lines_back(
         time.sleep(0.05)
         return run(*arguments)
 
-    monkeypatch.setattr(reader.batcher._runner, "_run", slow)
+    monkeypatch.setattr(reader.batcher._workers._runner, "_run", slow)
     data = tiff(*(tiny_model.draw("AB" * (1 + i % 5)) for i in range(40)))
     task = asyncio.create_task(reader.read(data, LINE))
     await begun.wait()
@@ -337,7 +337,7 @@ async def test_a_late_reading_fails_in_time(reader: Reader, monkeypatch: pytest.
         assert may_finish.wait(30)
         return run(*arguments)
 
-    monkeypatch.setattr(reader.batcher._runner, "_run", slow)
+    monkeypatch.setattr(reader.batcher._workers._runner, "_run", slow)
     with pytest.raises(DeadlineExceeded):
         await reader.read(png(tiny_model.draw("1")), ReadOptions(mode="line", deadline_seconds=0.1))
     may_finish.set()
@@ -352,7 +352,7 @@ async def test_a_full_queue_refuses_at_the_door(settings: Settings, monkeypatch:
         time.sleep(0.2)
         return run(*arguments)
 
-    monkeypatch.setattr(made.batcher._runner, "_run", slow)
+    monkeypatch.setattr(made.batcher._workers._runner, "_run", slow)
     results = await asyncio.gather(
         *(made.read(png(tiny_model.draw("AB" * 7)), LINE) for _ in range(60)), return_exceptions=True
     )

@@ -9,8 +9,8 @@ from ocrsvc.errors import UndecodableImage
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document, ModelId
 from ocrsvc.service.batches import BatchReading
+from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import RequestRecord
-from ocrsvc.service.uploads import Picture
 
 
 class Reader:

@@ -16,10 +16,10 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from ocrsvc.errors import RequestTimeout, ShuttingDown
-from ocrsvc.service import body, problems, uploads
+from ocrsvc.service import body, json_body, problems, uploads
+from ocrsvc.service.pictures import UploadLimits
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import RequestLimit
-from ocrsvc.service.uploads import Limits
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 OTHER = b"GIF89a" + b"\0" * 40
@@ -41,13 +41,13 @@ class Intake:
 
         @self.app.post("/one")
         async def one(request: Request) -> Any:
-            return await self.take(request, uploads.ONE, Limits(LIMIT, LIMIT, 1))
+            return await self.take(request, uploads.ONE, UploadLimits(LIMIT, LIMIT, 1))
 
         @self.app.post("/many")
         async def many(request: Request) -> Any:
-            return await self.take(request, uploads.MANY, Limits(LIMIT, BATCH_LIMIT, 3))
+            return await self.take(request, uploads.MANY, UploadLimits(LIMIT, BATCH_LIMIT, 3))
 
-    async def take(self, request: Request, names: tuple[str, ...], limits: Limits) -> Any:
+    async def take(self, request: Request, names: tuple[str, ...], limits: UploadLimits) -> Any:
         with self.request_limit.enter() as received:
             upload = await uploads.receive(
                 request, names=names, limits=limits, received=received, pool=self.pool
@@ -112,12 +112,14 @@ async def test_json(intake: Intake, name: str, text: str) -> None:
 
 
 async def test_large_json_goes_through_the_pool(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_SMALL_BYTES", 16)
+    monkeypatch.setattr(uploads, "SMALL_BYTES", 16)
+    monkeypatch.setattr(json_body, "SMALL_BYTES", 16)
     assert first(await intake.post(json={"image": BASE64})) == PNG
 
 
 async def test_a_large_json_with_any_characters(intake: Intake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "_SMALL_BYTES", 16)
+    monkeypatch.setattr(uploads, "SMALL_BYTES", 16)
+    monkeypatch.setattr(json_body, "SMALL_BYTES", 16)
     body = json.dumps({"image": BASE64, "mode": "line", "note": "发票🧾" * 90}, ensure_ascii=False)
     response = await intake.post(content=body.encode(), headers=JSON)
     assert first(response) == PNG

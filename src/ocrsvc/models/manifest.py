@@ -77,7 +77,7 @@ class Manifest:
     """One model. ``charset[i - 1]`` is class i of a recogniser, class 0 the blank; detectors have none.
 
     ``calibration``: as ``ocrsvc train calibrate`` writes it, else empty. ``detector``: name of a recogniser's default
-    text detector, '' for the registry's. ``postprocess``: parameters of a detector (detector.PostProcess).
+    text detector, '' for the registry's. ``postprocess``: parameters of a detector (pages/boxes.PostProcess).
     ``int8_on_request``: ``auto`` never chooses int8, because it costs too much accuracy. ``bigram_weight``: weight of
     bigram nats against nats of the picture (bigrams.py); ``lexicon_nats``: log-probability bonus (nats) for a
     dictionary word (lexicon.py); 0 turns either off.

@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import cast
 
 from ocrsvc.pages import enhance, layout
+from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.decoder import Decoder
-from ocrsvc.pages.detector import Tile, polygons
+from ocrsvc.pages.detector import polygons
 from ocrsvc.pages.source import PageImage, Pixels
+from ocrsvc.pages.tiles import Tile
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
 from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
-from ocrsvc.reading.sessions import Boxes, Sessions, detector_lane
+from ocrsvc.reading.sessions import Sessions, detector_lane
 from ocrsvc.results import Page, Polygon
 from ocrsvc.settings import Settings
 

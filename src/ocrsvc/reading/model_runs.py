@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.source import Pixels
 from ocrsvc.reading.reading import Reading
-from ocrsvc.reading.sessions import Answer, Boxes
+from ocrsvc.reading.sessions import Answer
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane

@@ -6,20 +6,20 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.providers import choose
 from ocrsvc.models.registry import Registry
-from ocrsvc.pages.detector import Detector, warm_sizes
+from ocrsvc.pages.boxes import Boxes
+from ocrsvc.pages.detector import Detector
 from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.tiles import warm_sizes
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
 
-Boxes = NDArray[np.float32]  # [N,4,2], corners of the boxes on one tile
 Answer = LineText | Boxes
 
 _PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs

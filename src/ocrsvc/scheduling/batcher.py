@@ -37,6 +37,7 @@ from ocrsvc.scheduling.observer import Counters, Fanout, Observer, outcome_of, r
 from ocrsvc.scheduling.queue_limit import QueueLimit
 from ocrsvc.scheduling.runner import Runner, fail
 from ocrsvc.scheduling.waiting import Batch, Waiting
+from ocrsvc.scheduling.workers import Workers
 
 __all__ = ["Batcher", "Flow", "Lane", "Load"]
 
@@ -96,7 +97,7 @@ class Batcher(Generic[Payload, Result]):
         self._t_max = t_max_ms / 1000
         self._executor = executor or ThreadPoolExecutor(workers + 1, thread_name_prefix="recognise")
         self._owns_executor = executor is None
-        self._runner = Runner(
+        runner = Runner(
             run,
             executor=self._executor,
             cost=self.cost,
@@ -104,6 +105,7 @@ class Batcher(Generic[Payload, Result]):
             measure=measure,
             timer=timer,
         )
+        self._workers = Workers(workers, runner, self._observer, freed=self._dispatch, ended=self._ended)
         self._queue_limit = QueueLimit(workers=workers, max_queue_seconds=max_queue_seconds)
         self._inbox: asyncio.Queue[list[Item[Payload, Result]] | _Signal | BaseException] = asyncio.Queue()
         self._clock = FairClock()
@@ -111,10 +113,6 @@ class Batcher(Generic[Payload, Result]):
             self.cost, self._clock, max_batch=max_batch, t_max=self._t_max, max_wait=max_wait_ms / 1000
         )
         self._outstanding: set[Item[Payload, Result]] = set()
-        self._running: dict[asyncio.Task[None], float] = {}
-        self._idle = workers
-        self._long_runs = 0  # of the workers, begun for a line that is not of a short reading
-        self._spare_free = True
         self._window: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -138,11 +136,11 @@ class Batcher(Generic[Payload, Result]):
         return Load(
             queued=self._waiting.counts(),
             outstanding=len(self._outstanding),
-            busy=self.workers - self._idle,
+            busy=self.workers - self._workers.idle,
             workers=self.workers,
             eta_seconds=self.eta_seconds,
             oldest_queued_seconds=now - min(waiting, default=now),
-            longest_run_seconds=now - min(self._running.values(), default=now),
+            longest_run_seconds=now - min(self._workers.running.values(), default=now),
         )
 
     async def start(self) -> None:
@@ -242,7 +240,7 @@ class Batcher(Generic[Payload, Result]):
             fail(item.future, kind(detail))
 
     async def _loop(self) -> None:
-        while self._open or self._outstanding or self._running:
+        while self._open or self._outstanding or self._workers.running:
             events = [await self._inbox.get()]
             while not self._inbox.empty():
                 events.append(self._inbox.get_nowait())
@@ -260,20 +258,17 @@ class Batcher(Generic[Payload, Result]):
                 self._waiting.push(item, now)
 
     def _dispatch(self) -> None:
-        while self._idle and (batch := self._pick()):
+        while self._workers.idle and (batch := self._pick()):
             first, seconds = batch.items[0], self.cost.seconds(batch.lane, len(batch.items))
             self._clock.serve(first.tag, seconds, short=first.short)
-            self._idle -= 1
-            self._long_runs += not first.short
-            self._launch(batch, partial(self._free, first.short))
-        if self._spare_free and self._long_runs and not self._idle and (batch := self._waiting.take_short()):
-            self._spare_free = False
-            self._launch(batch, self._free_spare)
+            self._workers.run(batch)
+        if self._workers.spare_wanted and (batch := self._waiting.take_short()):
+            self._workers.run_spare(batch)
 
     def _pick(self) -> Batch[Payload, Result] | None:
         """The next run for an idle worker; None if no line waits, or all still wait for company."""
         loop = asyncio.get_running_loop()
-        batch = self._waiting.take(self._idle, loop.time(), patient=self._open)
+        batch = self._waiting.take(self._workers.idle, loop.time(), patient=self._open)
         if self._window is not None:
             self._window.cancel()
         self._window = None
@@ -281,28 +276,8 @@ class Batcher(Generic[Payload, Result]):
             self._window = loop.call_at(self._waiting.ripe_at, self._inbox.put_nowait, _Signal.WINDOW)
         return batch
 
-    # --- running ---
-
-    def _launch(self, batch: Batch[Payload, Result], free: Callable[[], None]) -> None:
-        now = asyncio.get_running_loop().time()
-        waited = now - min(item.arrived for item in batch.items)
-        self._observer.released(batch.release, len(batch.items), waited)
-        task = asyncio.create_task(self._runner.execute(batch.lane, batch.items, free))
-        self._running[task] = now
-        task.add_done_callback(self._ended)
-
-    def _free(self, short: bool) -> None:
-        self._idle += 1
-        self._long_runs -= not short
-        self._dispatch()
-
-    def _free_spare(self) -> None:
-        self._spare_free = True
-        self._dispatch()
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._running[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _ended(self, error: BaseException | None) -> None:
+        if error is not None:
             self._inbox.put_nowait(error)
         self._inbox.put_nowait(_Signal.ENDED)
 
@@ -324,13 +299,15 @@ class Batcher(Generic[Payload, Result]):
             await asyncio.wait({self._task}, timeout=grace_seconds)
         for item in self._outstanding:
             fail(item.future, ShuttingDown("The service stopped before this line was read."))
-        if self._running:
-            await asyncio.wait(set(self._running), timeout=_JOIN_SECONDS)
-        if self._running:
-            _log.error("%d runs of the engine did not end; their threads are left behind", len(self._running))
+        if self._workers.running:
+            await asyncio.wait(set(self._workers.running), timeout=_JOIN_SECONDS)
+        if self._workers.running:
+            _log.error(
+                "%d runs of the engine did not end; their threads are left behind", len(self._workers.running)
+            )
         if self._owns_executor:
-            self._executor.shutdown(wait=not self._running, cancel_futures=True)
+            self._executor.shutdown(wait=not self._workers.running, cancel_futures=True)
         if self._task is not None:
-            if self._running:
+            if self._workers.running:
                 self._task.cancel()
             await asyncio.wait({self._task})

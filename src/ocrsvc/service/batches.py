@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 from ocrsvc.errors import Saturated
 from ocrsvc.formats import Rendering, json_format
 from ocrsvc.results import Document
+from ocrsvc.service.pictures import Picture
 from ocrsvc.service.problems import describe
 from ocrsvc.service.record import RequestRecord
-from ocrsvc.service.uploads import Picture
 
 logger = logging.getLogger("ocrsvc.service")
 

@@ -10,8 +10,8 @@ from starlette.requests import Request
 
 from ocrsvc.service import parameters, uploads
 from ocrsvc.service.parameters import Parameters
+from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.state import service_of
-from ocrsvc.service.uploads import Limits, Picture
 
 
 class Incoming(NamedTuple):
@@ -22,7 +22,9 @@ class Incoming(NamedTuple):
 
 
 @asynccontextmanager
-async def incoming(request: Request, *, names: Sequence[str], limits: Limits) -> AsyncIterator[Incoming]:
+async def incoming(
+    request: Request, *, names: Sequence[str], limits: UploadLimits
+) -> AsyncIterator[Incoming]:
     """Receive a request; it counts against the request limit, and its files are kept, until the block ends.
 
     ``names`` are the form fields and JSON members that may hold pictures. Raises Unavailable before the models are

@@ -19,9 +19,9 @@ from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploa
 from ocrsvc.service.batches import BatchReading, BatchResponse
 from ocrsvc.service.connection import unless_given_up, unless_gone
 from ocrsvc.service.incoming import incoming
+from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
-from ocrsvc.service.uploads import Picture
 
 
 class Direct(APIRoute):

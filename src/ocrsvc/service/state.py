@@ -22,8 +22,8 @@ from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
 from ocrsvc.service.metrics import Metrics
+from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.request_limit import RequestLimit
-from ocrsvc.service.uploads import Limits, Picture
 from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc.service")
@@ -66,14 +66,14 @@ class Service:
         return self._reader is not None and self._reader.alive
 
     @property
-    def one_file(self) -> Limits:
+    def one_file(self) -> UploadLimits:
         """What a request with one picture may bring."""
-        return Limits(self.settings.max_body_bytes, self.settings.max_body_bytes, 1)
+        return UploadLimits(self.settings.max_body_bytes, self.settings.max_body_bytes, 1)
 
     @property
-    def many_files(self) -> Limits:
+    def many_files(self) -> UploadLimits:
         """What a request with many pictures may bring."""
-        return Limits(
+        return UploadLimits(
             self.settings.max_body_bytes, self.settings.max_batch_bytes, self.settings.max_batch_files
         )
 

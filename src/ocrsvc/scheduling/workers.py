@@ -1,0 +1,78 @@
+"""The threads that run batches: which are idle, what runs now, and the spare one for short readings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Generic
+
+from ocrsvc.scheduling.lanes import Payload, Result
+from ocrsvc.scheduling.observer import Observer
+from ocrsvc.scheduling.runner import Runner
+from ocrsvc.scheduling.waiting import Batch
+
+
+class Workers(Generic[Payload, Result]):
+    """``count`` workers and a spare one. All methods belong to one event loop.
+
+    ``freed`` is called when a worker has become idle, before the answers of its batch are given. ``ended`` is called
+    when a run is over, with the error if the runner itself failed, else None.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        runner: Runner[Payload, Result],
+        observer: Observer,
+        *,
+        freed: Callable[[], None],
+        ended: Callable[[BaseException | None], None],
+    ) -> None:
+        self.count = count
+        self.idle = count
+        self.running: dict[asyncio.Task[None], float] = {}  # begin of each run, in the loop's time
+        self._runner = runner
+        self._observer = observer
+        self._freed = freed
+        self._ended = ended
+        self._long_runs = 0  # on workers, of readings that are not short
+        self._spare_idle = True
+
+    @property
+    def spare_wanted(self) -> bool:
+        """Whether the spare thread is idle while all workers are busy, at least one of them with a longer reading."""
+        return self._spare_idle and self._long_runs > 0 and not self.idle
+
+    def run(self, batch: Batch[Payload, Result]) -> None:
+        """Run the batch on an idle worker."""
+        short = batch.items[0].short
+        self.idle -= 1
+        self._long_runs += not short
+        self._launch(batch, partial(self._free, short))
+
+    def run_spare(self, batch: Batch[Payload, Result]) -> None:
+        """Run the batch on the spare thread."""
+        self._spare_idle = False
+        self._launch(batch, self._free_spare)
+
+    def _launch(self, batch: Batch[Payload, Result], free: Callable[[], None]) -> None:
+        now = asyncio.get_running_loop().time()
+        waited = now - min(item.arrived for item in batch.items)
+        self._observer.released(batch.release, len(batch.items), waited)
+        task = asyncio.create_task(self._runner.execute(batch.lane, batch.items, free))
+        self.running[task] = now
+        task.add_done_callback(self._done)
+
+    def _free(self, short: bool) -> None:
+        self.idle += 1
+        self._long_runs -= not short
+        self._freed()
+
+    def _free_spare(self) -> None:
+        self._spare_idle = True
+        self._freed()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self.running[task]
+        self._ended(None if task.cancelled() else task.exception())

@@ -1,0 +1,86 @@
+"""JSON bodies: base64 members become pictures, the other members parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from ocrsvc.errors import EmptyInput, InvalidParameter, InvalidRequest, reason
+from ocrsvc.service.pictures import (
+    SMALL_BYTES,
+    Picture,
+    Upload,
+    UploadLimits,
+    check_count,
+    file_name,
+    too_many,
+    valid_text,
+)
+
+_MAX_VALUES = 1000  # that have nothing to do with pictures
+
+
+def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
+    """Return the pictures and the other members of a JSON object.
+
+    Raises InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter.
+    """
+    # An object takes 64 bytes for the three that it is written with; base64 has none of these characters.
+    values = sum(map(content.count, (b"{", b"[", b",")))
+    if values > (most := _MAX_VALUES + 4 * limits.files):
+        raise InvalidRequest(f"The JSON has more than {most} commas, braces and brackets: send fewer values.")
+    try:
+        # The standard library decodes all of a body to text first: four bytes a character where one is an emoji.
+        message = json.loads(content) if len(content) <= SMALL_BYTES else from_json(content)
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"The JSON is not UTF-8: wrong byte at position {error.start}.") from error
+    except RecursionError as error:
+        raise InvalidRequest("The JSON is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not JSON: {reason(error)}.") from error
+    if not isinstance(message, dict):
+        raise InvalidRequest(
+            f'The JSON must be an object such as {{"{names[0]}": ...}}, not {_kind(message)}.'
+        )
+    name = next((name for name in names if message.get(name) is not None), None)
+    if name is None:
+        raise InvalidRequest(f"The JSON has no member {names[0]!r}, which must hold the picture in base64.")
+    value = message[name]
+    entries = value if isinstance(value, list) else [value]
+    if isinstance(value, list) and limits.files == 1 and len(entries) != 1:
+        raise too_many(1)
+    if not entries:
+        raise EmptyInput(f"The list {name!r} is empty.")
+    check_count(len(entries), limits.files)
+    pictures = tuple(_entry(entry, name, index) for index, entry in enumerate(entries))
+    return Upload(
+        pictures,
+        {key: _text(key, each) for key, each in message.items() if key not in names and each is not None},
+    )
+
+
+def _entry(entry: Any, name: str, index: int) -> Picture:
+    """Return one picture of a JSON body: base64 text, or ``{"file": name, "image": base64}``."""
+    if isinstance(entry, str):
+        return Picture(f"{name}-{index}", entry)
+    if isinstance(entry, dict) and isinstance(entry.get("image"), str):
+        return Picture(file_name(str(entry.get("file") or "")) or f"{name}-{index}", entry["image"])
+    raise InvalidRequest(
+        f"{name!r}, item {index}: a picture must be base64 text or a data URI, not {_kind(entry)}."
+    )
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return valid_text(name, str(value))
+    raise InvalidParameter(f"{name[:40]!r} must be text, a number or a boolean, not {_kind(value)}.")
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "text", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number")
