@@ -75,38 +75,21 @@ def claims_of(
     way = [name for name, _ in batched if "thread" in name][-1]  # one session on all cores, as theirs
     batches = sorted(batch for name, batch in batched if name == way)
     gains = {batch: ratio(batched[way, batch], batched[way, batches[0]]) for batch in batches}
-    best = max(batches, key=lambda batch: gains[batch]["median"])
+    last, best = batches[-1], max(batches, key=lambda batch: gains[batch]["median"])
 
     def of(over: str, under: str) -> Spread | None:
         return ratio(rates[over], rates[under]) if over in rates and under in rates else None
 
+    how = f"batch {last} over batch {batches[0]}, {way}; best is batch {best}: {gains[best]['median']:.2f}"
+    found = [claim("12x by batching", 12.0, gains[last], how)]
     basic = ratio(rates["ORT_ENABLE_ALL"], rates["ORT_ENABLE_BASIC"])["median"]
-    return [
-        claim(
-            "12x by batching",
-            12.0,
-            gains[batches[-1]],
-            f"batch {batches[-1]} over batch {batches[0]}, {way}; best is batch {best}: {gains[best]['median']:.2f}",
-        ),
-        claim(
-            "ORT_ENABLE_ALL -18 %",
-            1 / 0.82,
-            of("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"),
-            f"over ORT_DISABLE_ALL, 1 thread, one line; over ORT_ENABLE_BASIC: {basic:.2f}; it is ORT's default",
-        ),
-        claim(
-            "ORT 1.8x PyTorch",
-            1.8,
-            of("ORT fp32", "PyTorch fp32"),
-            "fp32, 1 thread, one line, PyTorch eager in inference mode",
-        ),
-        claim(
-            "ORT_PARALLEL 14/14 threads helps",
-            _HELPS,
-            of("ORT_PARALLEL 14/14", "ORT_SEQUENTIAL"),
-            f"over ORT_SEQUENTIAL with a thread for each of {cores} cores, one line; a twentieth counts as help",
-        ),
-    ]
+    how = f"over ORT_DISABLE_ALL, 1 thread, one line; over ORT_ENABLE_BASIC: {basic:.2f}; it is ORT's default"
+    found.append(claim("ORT_ENABLE_ALL -18 %", 1 / 0.82, of("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"), how))
+    how = "fp32, 1 thread, one line, PyTorch eager in inference mode"
+    found.append(claim("ORT 1.8x PyTorch", 1.8, of("ORT fp32", "PyTorch fp32"), how))
+    how = f"over ORT_SEQUENTIAL with a thread for each of {cores} cores, one line; a twentieth counts as help"
+    parallel = of("ORT_PARALLEL 14/14", "ORT_SEQUENTIAL")
+    return [*found, claim("ORT_PARALLEL 14/14 threads helps", _HELPS, parallel, how)]
 
 
 def claim(name: str, promised: float, measured: Spread | None, how: str) -> dict[str, Any]:
@@ -115,10 +98,5 @@ def claim(name: str, promised: float, measured: Spread | None, how: str) -> dict
     if measured is not None:
         kept = measured["median"] - 1 >= _ENOUGH * (promised - 1)
         verdict = "confirmed" if kept else "refuted"
-    return {
-        "claim": name,
-        "promised": round(promised, 3),
-        "measured": measured,
-        "verdict": verdict,
-        "how": how,
-    }
+    figures = {"promised": round(promised, 3), "measured": measured}
+    return {"claim": name, **figures, "verdict": verdict, "how": how}

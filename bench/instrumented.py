@@ -82,25 +82,26 @@ def main() -> None:
 
     timers.watch("decode", decoding, "open_quick", watch_pages)
     profiler = Profiler(frozenset({timers.code})) if options.profile else None
-
-    def tell(*_: object) -> None:
-        hook = sys.getprofile()
-        sys.setprofile(None)  # what follows is not the server's
-        said = {
-            "cpu_seconds": time.process_time(),
-            "timers": dict(timers.seconds),
-            "profile": profiler.totals() if profiler else {},
-        }
-        partial = options.out.with_suffix(".partial")
-        partial.write_text(json.dumps(said), encoding="utf-8")
-        os.replace(partial, options.out)
-        sys.setprofile(hook)
-
-    signal.signal(signal.SIGUSR1, tell)
+    signal.signal(signal.SIGUSR1, lambda *_: tell(options.out, timers, profiler))
     importlib.import_module("ocrsvc.service.server")  # under the profiler it would take many times as long
     if profiler is not None:
         profiler.install()
     raise SystemExit(cli.main(["serve"]))
+
+
+def tell(out: Path, timers: Timers, profiler: Profiler | None) -> None:
+    """Write to ``out`` what was measured so far."""
+    hook = sys.getprofile()
+    sys.setprofile(None)  # what follows is not the server's
+    said = {
+        "cpu_seconds": time.process_time(),
+        "timers": dict(timers.seconds),
+        "profile": profiler.totals() if profiler else {},
+    }
+    partial = out.with_suffix(".partial")
+    partial.write_text(json.dumps(said), encoding="utf-8")
+    os.replace(partial, out)
+    sys.setprofile(hook)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,8 @@ def parts(document: Mapping[str, Any]) -> list[harness.Part]:
         for reference in REFERENCES:
             row += harness.cells(engine["ratio"].get(reference), 2)
         rows.append(row)
-    return [f"{document['lines']} lines, {document['workers']} workers", rows]
+    rounds = document["options"]["rounds"]
+    return [f"{document['lines']} lines, {rounds} rounds, {document['workers']} workers", rows]
 
 
 if __name__ == "__main__":

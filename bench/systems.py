@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -46,15 +47,6 @@ class System:
         if not self.package or importlib.util.find_spec(self.package.partition("[")[0]) is not None:
             return None
         return f"not installed: pip install '{self.package}'"
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What the model alone can do with the best batch size: lines/s and CPU time a line."""
-
-    lines_per_second: float
-    cpu_ms_per_line: float
-    rows: str
 
 
 def listed(model: str, precision: str, workers: int, max_batch: int, wait_ms: int) -> dict[str, System]:
@@ -122,14 +114,15 @@ class Raw:
             self._batches["40 ms" if rows is None else f"{rows}"] = arrays
             self._read(arrays)  # the first run of a shape allocates
 
-    def measure(self, seconds: float) -> Limit:
+    def measure(self, seconds: float) -> dict[str, Any]:
         """Read all lines again and again for this long in all, and return the figures of the best size."""
         found = []
         for rows, batches in self._batches.items():
             runs, wall, cpu = repeat(partial(self._read, batches), seconds / len(self._batches))
             lines = runs * self._lines
-            found.append(Limit(lines / wall, 1000 * cpu / lines, rows))
-        return max(found, key=lambda limit: limit.lines_per_second)
+            figures = {"lines_per_second": lines / wall, "cpu_ms_per_line": 1000 * cpu / lines}
+            found.append(figures | {"rows": rows})
+        return max(found, key=lambda limit: limit["lines_per_second"])
 
     def _read(self, batches: Sequence[NDArray[np.uint8]]) -> None:
         waiting = iter(batches)

@@ -102,7 +102,7 @@ def race(
 
         def turn(name: str, _: int) -> Any:
             if name == LIMIT:
-                return vars(raw.measure(options.seconds))
+                return raw.measure(options.seconds)
             with systems[name].start(built[name][0]) as server:
                 return one_turn(server, saved[name], options, cores)
 

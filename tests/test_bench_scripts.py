@@ -78,7 +78,7 @@ def test_lines_are_raced_against_the_references(
     summed = lines.summary({**plans, slow: plans[fast]}, rates)
     assert summed[fast]["ratio"][fast] == {"median": 1.0, "p10": 1.0, "p90": 1.0}
     assert summed[slow]["ratio"][fast]["median"] == 0.25
-    document = {"lines": len(crops), "workers": 2, "engines": summed}
+    document = {"options": {"rounds": 3}, "lines": len(crops), "workers": 2, "engines": summed}
     rows = harness.render(lines.parts(document), markdown=True).splitlines()[2:]
     assert rows[2].startswith(f"| {fast}")
     assert rows[3].startswith("| slow")
