@@ -1,8 +1,7 @@
-"""The cells of the table of batches: one shape read again and again in one way, all in turns."""
+"""The cells of the table of batches. A cell reads one shape again and again in one way."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import events
+import harness
 import numpy as np
 import onnxruntime as ort
-from lines import order, spread
+from machine import repeat
 
 from ocrsvc.models.manifest import Manifest
 
@@ -26,16 +26,19 @@ _OUTPUTS = ["indices", "probabilities"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of the table: ``run`` reads ``lines`` lines with ``threads`` threads in all."""
+    """One place of the table: a call of ``run`` reads ``lines`` lines in batches of ``batch``."""
 
     way: str
     batch: int
     lines: int
     run: Run
 
+    def __str__(self) -> str:
+        return f"{self.way}, batch {self.batch}"
+
 
 def session(spec: Manifest, precision: str, **settings: Any) -> ort.InferenceSession:
-    """A session of this model with these SessionOptions and ORT's defaults for all others."""
+    """Return a session of this model with these SessionOptions and ORT's defaults for all others."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     for name, value in settings.items():
@@ -44,12 +47,12 @@ def session(spec: Manifest, precision: str, **settings: Any) -> ort.InferenceSes
 
 
 def pixels(spec: Manifest, batch: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Random lines."""
+    """Return a batch of random lines. The time of a run does not depend on the pixels."""
     return np.random.default_rng(0).integers(0, 256, (batch, spec.input.height, width, 3), dtype=np.uint8)
 
 
 def runner(opened: ort.InferenceSession, spec: Manifest, batch: int, width: int) -> Run:
-    """Reads one batch."""
+    """Return a function that reads one batch."""
     feed = {"pixels": pixels(spec, batch, width)}
     return lambda: opened.run(_OUTPUTS, feed)
 
@@ -62,7 +65,7 @@ def table_cells(
     width: int,
     pool: ThreadPoolExecutor,
 ) -> list[Cell]:
-    """Every batch by every way to use the cores."""
+    """Return a cell for every batch in every way to use the cores."""
     one = session(spec, precision, intra_op_num_threads=1)
     cells = []
     for count in threads:
@@ -77,43 +80,39 @@ def table_cells(
 
 
 def _at_once(pool: ThreadPoolExecutor, count: int, read: Run) -> Run:
-    """``count`` threads read the same batch at the same time."""
+    """Return a function in which ``count`` threads read the same batch at the same time."""
     return lambda: [each.result() for each in [pool.submit(read) for _ in range(count)]]
 
 
 def measure(cells: Sequence[Cell], rounds: int, seconds: float, cores: int) -> list[dict[str, Any]]:
-    """All cells in turns: latency of a run, lines/s and share of the cores of each; then events, once each."""
+    """Return latency, lines/s, share of the cores and cache misses of each cell. The cells take turns."""
     for cell in cells:
+        cell.run()  # the first runs allocate
         cell.run()
+
+    def turn(cell: Cell, _: int) -> dict[str, float]:
+        rest()
         cell.run()
-    seen: dict[int, list[tuple[float, float, float]]] = {number: [] for number in range(len(cells))}
-    for turn in range(rounds):
-        for name in order([str(number) for number in seen], turn):
-            cell = cells[int(name)]
-            rest()
-            cell.run()
-            runs, wall, cpu = _timed(cell.run, seconds)
-            seen[int(name)].append((1000 * wall / runs, runs * cell.lines / wall, 100 * cpu / wall / cores))
-        print(f"round {turn + 1} of {rounds}", end="\r", file=sys.stderr)
+        runs, wall, cpu = repeat(cell.run, seconds)
+        rate, share = runs * cell.lines / wall, 100 * cpu / wall / cores
+        return {"latency_ms": 1000 * wall / runs, "lines_per_second": rate, "cpu_percent": share}
+
+    turns = harness.take_turns(cells, rounds, turn)
     rows = []
-    for number, cell in enumerate(cells):
-        latency, rate, share = zip(*seen[number], strict=True)
-        rows.append(
-            {
-                "way": cell.way,
-                "batch": cell.batch,
-                "latency_ms": spread(latency),
-                "lines_per_second": spread(rate),
-                "cpu_percent": spread(share)["median"],
-                "rounds": [round(each, 2) for each in rate],
-                "cache_misses_per_line": _misses(cell, seconds),
-            }
-        )
+    for cell in cells:
+        row = {"way": cell.way, "batch": cell.batch, **harness.summary([each[cell] for each in turns])}
+        row["cpu_percent"] = row["cpu_percent"]["median"]
+        row["rounds"] = [round(each[cell]["lines_per_second"], 2) for each in turns]
+        row["cache_misses_per_line"] = _misses(cell, seconds)
+        rows.append(row)
     return rows
 
 
 def rest() -> None:
-    """Wait until this process stands still: ORT's threads spin on for a while after a run, on the next cell's cores."""
+    """Wait until this process stands still.
+
+    ORT's threads spin for a while after a run and would take the cores of the next cell.
+    """
     until = time.monotonic() + _REST_SECONDS
     while time.monotonic() < until:
         before = time.process_time()
@@ -122,21 +121,12 @@ def rest() -> None:
             return
 
 
-def _timed(run: Run, seconds: float) -> tuple[int, float, float]:
-    """Runs in at least this time, and their wall and CPU seconds."""
-    runs, cpu, begun = 0, time.process_time(), time.perf_counter()
-    while not runs or time.perf_counter() - begun < seconds:
-        run()
-        runs += 1
-    return runs, time.perf_counter() - begun, time.process_time() - cpu
-
-
 def _misses(cell: Cell, seconds: float) -> int | None:
     runs = 0
 
     def work() -> None:
         nonlocal runs
-        runs, _, _ = _timed(cell.run, seconds)
+        runs, _, _ = repeat(cell.run, seconds)
 
     counted = events.count(EVENT, work)
     return None if counted is None else round(counted / (runs * cell.lines))

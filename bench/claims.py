@@ -9,7 +9,7 @@ from typing import Any
 
 import onnxruntime as ort
 from cells import Cell, pixels, runner, session
-from lines import spread
+from harness import Spread, ratio
 
 from ocrsvc.models.manifest import Manifest
 
@@ -19,18 +19,16 @@ _HELPS = 1.05  # what the claim that something "helps" is taken to promise
 
 
 def claim_cells(spec: Manifest, precision: str, threads: int, width: int) -> list[Cell]:
-    """What the claims compare, one line at a time: optimisation levels, execution modes, PyTorch."""
-    levels, modes = ort.GraphOptimizationLevel, ort.ExecutionMode
-    made = {
-        "ORT_DISABLE_ALL": {"graph_optimization_level": levels.ORT_DISABLE_ALL, "intra_op_num_threads": 1},
-        "ORT_ENABLE_BASIC": {"graph_optimization_level": levels.ORT_ENABLE_BASIC, "intra_op_num_threads": 1},
-        "ORT_ENABLE_ALL": {"graph_optimization_level": levels.ORT_ENABLE_ALL, "intra_op_num_threads": 1},
-        "ORT_SEQUENTIAL": {"intra_op_num_threads": threads},
-        "ORT_PARALLEL 14/14": {
-            "execution_mode": modes.ORT_PARALLEL,
-            "intra_op_num_threads": _BLOG_THREADS,
-            "inter_op_num_threads": _BLOG_THREADS,
-        },
+    """Return what the claims compare, one line at a time: optimisation levels, execution modes, PyTorch."""
+    made: dict[str, dict[str, Any]] = {}
+    for name in ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC", "ORT_ENABLE_ALL"):
+        level = getattr(ort.GraphOptimizationLevel, name)
+        made[name] = {"graph_optimization_level": level, "intra_op_num_threads": 1}
+    made["ORT_SEQUENTIAL"] = {"intra_op_num_threads": threads}
+    made["ORT_PARALLEL 14/14"] = {
+        "execution_mode": ort.ExecutionMode.ORT_PARALLEL,
+        "intra_op_num_threads": _BLOG_THREADS,
+        "inter_op_num_threads": _BLOG_THREADS,
     }
     cells = [
         Cell(name, 1, 1, runner(session(spec, precision, **settings), spec, 1, width))
@@ -40,8 +38,10 @@ def claim_cells(spec: Manifest, precision: str, threads: int, width: int) -> lis
 
 
 def torch_cells(spec: Manifest, width: int) -> list[Cell]:
-    """The same weights in fp32 in ORT and in PyTorch (eager, inference mode), one thread each; nothing without
-    PyTorch or for a model that is none of our nets."""
+    """Return the same weights in fp32 in ORT and in PyTorch (eager, inference mode), with one thread each.
+
+    Return nothing without PyTorch or for a model that is none of our nets.
+    """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
         print("PyTorch is not compared: not installed (pip install 'ocrsvc[train]')", file=sys.stderr)
         return []
@@ -69,61 +69,34 @@ def torch_cells(spec: Manifest, width: int) -> list[Cell]:
 def claims_of(
     rows: Sequence[Mapping[str, Any]], timed: Sequence[Mapping[str, Any]], cores: int
 ) -> list[dict[str, Any]]:
-    """Each claim, the gain in lines/s that it promises and the ratio measured, over the rounds."""
+    """Return each claim with the gain in lines/s that it promises and the ratio measured over the rounds."""
     rates = {row["way"]: row["rounds"] for row in timed}
     batched = {(row["way"], row["batch"]): row["rounds"] for row in rows}
     way = [name for name, _ in batched if "thread" in name][-1]  # one session on all cores, as theirs
     batches = sorted(batch for name, batch in batched if name == way)
     gains = {batch: ratio(batched[way, batch], batched[way, batches[0]]) for batch in batches}
-    best = max(batches, key=lambda batch: gains[batch]["median"])
+    last, best = batches[-1], max(batches, key=lambda batch: gains[batch]["median"])
 
-    def of(over: str, under: str) -> dict[str, float] | None:
+    def of(over: str, under: str) -> Spread | None:
         return ratio(rates[over], rates[under]) if over in rates and under in rates else None
 
+    how = f"batch {last} over batch {batches[0]}, {way}; best is batch {best}: {gains[best]['median']:.2f}"
+    found = [claim("12x by batching", 12.0, gains[last], how)]
     basic = ratio(rates["ORT_ENABLE_ALL"], rates["ORT_ENABLE_BASIC"])["median"]
-    return [
-        claim(
-            "12x by batching",
-            12.0,
-            gains[batches[-1]],
-            f"batch {batches[-1]} over batch {batches[0]}, {way}; best is batch {best}: {gains[best]['median']:.2f}",
-        ),
-        claim(
-            "ORT_ENABLE_ALL -18 %",
-            1 / 0.82,
-            of("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"),
-            f"over ORT_DISABLE_ALL, 1 thread, one line; over ORT_ENABLE_BASIC: {basic:.2f}; it is ORT's default",
-        ),
-        claim(
-            "ORT 1.8x PyTorch",
-            1.8,
-            of("ORT fp32", "PyTorch fp32"),
-            "fp32, 1 thread, one line, PyTorch eager in inference mode",
-        ),
-        claim(
-            "ORT_PARALLEL 14/14 threads helps",
-            _HELPS,
-            of("ORT_PARALLEL 14/14", "ORT_SEQUENTIAL"),
-            f"over ORT_SEQUENTIAL with a thread for each of {cores} cores, one line; a twentieth counts as help",
-        ),
-    ]
+    how = f"over ORT_DISABLE_ALL, 1 thread, one line; over ORT_ENABLE_BASIC: {basic:.2f}; it is ORT's default"
+    found.append(claim("ORT_ENABLE_ALL -18 %", 1 / 0.82, of("ORT_ENABLE_ALL", "ORT_DISABLE_ALL"), how))
+    how = "fp32, 1 thread, one line, PyTorch eager in inference mode"
+    found.append(claim("ORT 1.8x PyTorch", 1.8, of("ORT fp32", "PyTorch fp32"), how))
+    how = f"over ORT_SEQUENTIAL with a thread for each of {cores} cores, one line; a twentieth counts as help"
+    parallel = of("ORT_PARALLEL 14/14", "ORT_SEQUENTIAL")
+    return [*found, claim("ORT_PARALLEL 14/14 threads helps", _HELPS, parallel, how)]
 
 
-def ratio(over: Sequence[float], under: Sequence[float]) -> dict[str, float]:
-    """The ratio of each round, over all rounds."""
-    return spread([a / b for a, b in zip(over, under, strict=True)])
-
-
-def claim(name: str, promised: float, measured: dict[str, float] | None, how: str) -> dict[str, Any]:
-    """A claim with its verdict by the median."""
+def claim(name: str, promised: float, measured: Spread | None, how: str) -> dict[str, Any]:
+    """Return a claim with its verdict by the median."""
     verdict = "not measured"
     if measured is not None:
         kept = measured["median"] - 1 >= _ENOUGH * (promised - 1)
         verdict = "confirmed" if kept else "refuted"
-    return {
-        "claim": name,
-        "promised": round(promised, 3),
-        "measured": measured,
-        "verdict": verdict,
-        "how": how,
-    }
+    figures = {"promised": round(promised, 3), "measured": measured}
+    return {"claim": name, **figures, "verdict": verdict, "how": how}

@@ -1,8 +1,7 @@
-"""Slices of lines that are drawn for the occasion, with a fixed seed: vertical, rare characters, handwriting, and
-scanned print of one script each.
+"""Slices of lines that are drawn with a fixed seed: vertical, rare characters, handwriting, and print of one script.
 
-``ocrsvc.training`` draws them (extra ``train``); its faces are those of the machine. Handwriting needs faces that
-no Debian package has: name the folder that ``ocrsvc train fonts --npm`` unpacked.
+``ocrsvc.training`` draws them (extra ``train``) with the faces of the machine. Handwriting needs faces that no Debian
+package has: name the folder that ``ocrsvc train fonts --npm`` unpacked.
 """
 
 from __future__ import annotations
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from ocrsvc.training.drawing.synth import Synthesiser
     from ocrsvc.training.texts.corpus import Corpus
 
+Drawn = tuple[str, Picture] | None  # a text and its picture; None if the text does not suit
+Draw = Callable[["Corpus", "Synthesiser"], Drawn]
+
 SEED = 20_261_121
 _HANDWRITING = ("ma-shan-zheng", "liu-jian-mao-cao", "long-cang", "zhi-mang-xing")
 _NEEDS = ("fontTools", "jieba", "wordfreq", "faker")
@@ -38,7 +40,7 @@ _MOST_TRIES = 20  # a line that no face can draw is drawn again with another tex
 
 
 def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
-    """``count`` lines of each slice; fewer slices, and a word on standard error, where something is missing."""
+    """Return ``count`` lines of each slice. Where something is missing, say so and leave slices out."""
     absent = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if absent:
         _tell(f"no drawn lines, for want of {', '.join(absent)}: pip install 'ocrsvc[train]'")
@@ -54,21 +56,17 @@ def lines(count: int, fonts: Sequence[Path] = ()) -> list[Line]:
         return []
     corpus = Corpus(charset.load(), SEED)
     found: list[Line] = []
-    for name, draw in _SLICES.items():
-        chosen = _faces(name, library)
+    for name, (_, draw) in _SLICES.items():
+        chosen = _faces(library) if name == "handwriting" else library
         if chosen is None:
-            _tell(
-                "no drawn handwriting: --fonts FOLDER names the faces that `ocrsvc train fonts --npm` unpacks"
-            )
-            continue
-        found += list(_lines(name, count, draw, corpus, chosen))
+            _tell("no drawn handwriting: name a folder by --fonts (`ocrsvc train fonts --npm`)")
+        else:
+            found += _lines(name, count, draw, corpus, chosen)
     return found
 
 
-def _faces(name: str, library: Library) -> Library | None:
-    """The faces of a slice; None if there are none."""
-    if name != "handwriting":
-        return library
+def _faces(library: Library) -> Library | None:
+    """Return the faces of handwriting, or None if there are none."""
     cjk = tuple(face for face in library.cjk if any(part in face.path.stem for part in _HANDWRITING))
     return replace(library, cjk=cjk) if cjk else None
 
@@ -76,7 +74,7 @@ def _faces(name: str, library: Library) -> Library | None:
 def _lines(
     name: str,
     count: int,
-    draw: Callable[[Corpus, Synthesiser], tuple[str, Picture] | None],
+    draw: Draw,
     corpus: Corpus,
     library: Library,
 ) -> Iterator[Line]:
@@ -93,19 +91,20 @@ def _lines(
         yield Line(Sample(f"drawn-{name}", key, Path(key), {"text": text}), picture)
 
 
-def _rare(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
-    text = corpus.rare()
+def _rare(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
+    return _drawn(synthesiser, corpus.rare())
+
+
+def _handwriting(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
+    return _drawn(synthesiser, corpus.chinese_label())
+
+
+def _drawn(synthesiser: Synthesiser, text: str) -> Drawn:
     picture = synthesiser.draw(text)
     return None if picture is None else (text, picture)
 
 
-def _handwriting(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
-    text = corpus.chinese_label()
-    picture = synthesiser.draw(text)
-    return None if picture is None else (text, picture)
-
-
-def _simplified(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+def _simplified(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
     kinds = (
         corpus.chinese_prose,
         corpus.chinese_words,
@@ -116,23 +115,26 @@ def _simplified(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture]
     return _printed(corpus, synthesiser, synthesiser.rng.choice(kinds)(), "")
 
 
-def _traditional(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
-    """A line with at least one character that Simplified Chinese lacks."""
+def _traditional(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
+    """Draw a line with at least one character that Simplified Chinese lacks."""
     scripts = named()
     only = "".join(set(scripts["hant"]) - set(scripts["hans"]))
     return _printed(corpus, synthesiser, corpus.traditional.line(), only)
 
 
-def _kana(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+def _kana(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
     return _printed(corpus, synthesiser, corpus.kana.line(), named()["kana"])
 
 
-def _signs(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
+def _signs(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
     return _printed(corpus, synthesiser, corpus.signs.line(), named()["signs"])
 
 
-def _printed(corpus: Corpus, synthesiser: Synthesiser, text: str, needed: str) -> tuple[str, Picture] | None:
-    """The text in dark ink on light paper, scanned and kept as JPEG; None without one of the ``needed`` characters."""
+def _printed(corpus: Corpus, synthesiser: Synthesiser, text: str, needed: str) -> Drawn:
+    """Draw the text in dark ink on light paper, as if scanned and kept as JPEG.
+
+    Return None if the text has none of the ``needed`` characters or no face can draw it.
+    """
     from ocrsvc.training.drawing.glyphs import Glyphs
 
     rng, noise = synthesiser.rng, synthesiser.noise
@@ -146,26 +148,23 @@ def _printed(corpus: Corpus, synthesiser: Synthesiser, text: str, needed: str) -
     alpha = cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT, value=(0,))
     gray = rng.uniform(215, 255) * (1 - alpha) + rng.uniform(0, 80) * alpha
     scale = rng.randint(*_PRINT_PIXELS) / gray.shape[0]
-    gray = cv2.resize(
-        gray,
-        (max(8, round(gray.shape[1] * scale)), round(gray.shape[0] * scale)),
-        interpolation=cv2.INTER_AREA,
-    )
-    gray = cv2.GaussianBlur(gray, (0, 0), rng.uniform(0.2, 0.8)) + noise.normal(
-        0, rng.uniform(0, 5), gray.shape
-    )
+    size = (max(8, round(gray.shape[1] * scale)), round(gray.shape[0] * scale))
+    gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+    gray = cv2.GaussianBlur(gray, (0, 0), rng.uniform(0.2, 0.8))
+    gray = gray + noise.normal(0, rng.uniform(0, 5), gray.shape)
     picture = cv2.cvtColor(np.clip(gray, 0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR)
     packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, rng.randint(70, 95)])[1]
     return text, np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] | None:
-    """A column of characters, turned as the crops of tall boxes are, and seen through the same camera."""
+def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
+    """Draw a column of characters, turned as the crops of tall boxes are, and seen through the same camera."""
     text = corpus.chinese_label()
-    face = next((each for each in _shuffled(synthesiser) if each.covers(text)), None)
+    rng, faces = synthesiser.rng, list(synthesiser.library.cjk)
+    rng.shuffle(faces)
+    face = next((each for each in faces if each.covers(text)), None)
     if face is None or len(text) < 2:
         return None
-    rng = synthesiser.rng
     page = _column(text, face, rng.randint(*_COLUMN_SIZES), rng.uniform(1.0, 1.25))
     height, width = page.shape[:2]
     corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
@@ -175,14 +174,8 @@ def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> tuple[str, Picture] |
     return text, synthesiser.camera.shoot(synthesiser.camera.warp(crop.pixels.astype(np.float32)))
 
 
-def _shuffled(synthesiser: Synthesiser) -> list[Face]:
-    faces = list(synthesiser.library.cjk)
-    synthesiser.rng.shuffle(faces)
-    return faces
-
-
 def _column(text: str, face: Face, size_pixels: int, leading: float) -> Picture:
-    """The characters below each other, dark on light, with a margin of a detector's size."""
+    """Return the characters below each other, dark on light, with a margin as a detector leaves it."""
     margin = round(size_pixels * 0.15)
     step = size_pixels * leading
     canvas = Image.new("L", (size_pixels + 2 * margin, round(step * len(text)) + 2 * margin), 235)
@@ -193,14 +186,14 @@ def _column(text: str, face: Face, size_pixels: int, leading: float) -> Picture:
     return np.asarray(cv2.cvtColor(np.asarray(canvas, np.uint8), cv2.COLOR_GRAY2BGR), np.uint8)
 
 
-_SLICES: Mapping[str, Callable[[Corpus, Synthesiser], tuple[str, Picture] | None]] = {
-    "vertical": _vertical,
-    "rare": _rare,
-    "handwriting": _handwriting,
-    "simplified": _simplified,
-    "traditional": _traditional,
-    "kana": _kana,
-    "signs": _signs,
+_SLICES: Mapping[str, tuple[str, Draw]] = {
+    "vertical": ("columns of Chinese, turned as the detector's crops are", _vertical),
+    "rare": ("characters drawn evenly from the whole charset", _rare),
+    "handwriting": ("Chinese in brush and handwriting faces", _handwriting),
+    "simplified": ("scanned print in Simplified Chinese", _simplified),
+    "traditional": ("scanned print in Traditional Chinese", _traditional),
+    "kana": ("scanned print in Japanese", _kana),
+    "signs": ("scanned print with signs that carry the meaning", _signs),
 }
 
 
@@ -209,13 +202,7 @@ def _of(source: str) -> Callable[[Line], bool]:
 
 
 DRAWN: Mapping[str, Slice] = {
-    "vertical": Slice("drawn: columns of Chinese, turned as the detector's crops are", _of("drawn-vertical")),
-    "rare": Slice("drawn: characters drawn evenly from the whole charset", _of("drawn-rare")),
-    "handwriting": Slice("drawn: Chinese in brush and handwriting faces", _of("drawn-handwriting")),
-    "simplified": Slice("drawn: scanned print in Simplified Chinese", _of("drawn-simplified")),
-    "traditional": Slice("drawn: scanned print in Traditional Chinese", _of("drawn-traditional")),
-    "kana": Slice("drawn: scanned print in Japanese", _of("drawn-kana")),
-    "signs": Slice("drawn: scanned print with signs that carry the meaning", _of("drawn-signs")),
+    name: Slice(f"drawn: {about}", _of(f"drawn-{name}")) for name, (about, _) in _SLICES.items()
 }
 
 

@@ -1,42 +1,43 @@
-"""What preprocessing does to accuracy: every step of enhance.py, and fixed against natural widths, on real lines.
+"""What preprocessing does to accuracy on real lines: each step of the service, and fixed against natural widths.
 
-    python bench/enhance.py DATA_DIR --limit 60 --model crnn --markdown docs/preprocessing.md
+    python bench/enhance.py DATA_DIR --limit 60 --model crnn --into docs/preprocessing.md
 
-DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/. Prints the mean over sources of exact and ned, and of
-exact for each source; with --markdown the table between the marks in that file is replaced.
+The table shows exact and ned as means over the sources, and exact for each source. With --into it replaces the table
+between the marks in that file.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import cv2
+import harness
 import numpy as np
+import pictures
+from peers.own import manifest
 
 from ocrsvc.diagnosis import evaluation
 from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
-from ocrsvc.models.registry import Registry
-from ocrsvc.pages import decoding, enhance
-from ocrsvc.pages.source import Limits, Pixels
+from ocrsvc.pages import enhance
+from ocrsvc.pages.source import Pixels
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.recognition.segments import cut, join
-from ocrsvc.settings import Settings
 
 FIXED_WIDTH = 320  # what most CRNN services scale every line to
 BEGIN, END = "<!-- table: bench/enhance.py -->", "<!-- end of table -->"
+Scores = Mapping[str, Mapping[str, float]]  # by source, then by metric
 
 
 def steps(*names: str) -> Callable[[Pixels, int], Pixels]:
+    """Return a function that applies these steps and scales to the height."""
     return lambda image, height: fit(enhance.apply(image, names), height)
 
 
 def squeezed(image: Pixels, height: int) -> Pixels:
+    """Scale to the fixed width, whatever becomes of the aspect."""
     return np.asarray(cv2.resize(image, (FIXED_WIDTH, height)), dtype=np.uint8)
 
 
@@ -63,38 +64,28 @@ VARIANTS: dict[str, Callable[[Pixels, int], Pixels]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--limit", type=int, default=60, help="lines of each source, always the same ones")
-    parser.add_argument("--model", default="crnn")
-    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    parser = harness.parser(__doc__, "enhance", data=True, limit=60, model=True)
+    parser.add_argument("--into", type=Path, metavar="FILE", help="replace the table of this document")
     options = parser.parse_args()
-    decoding.quieten()
-    cv2.setNumThreads(1)
-    recogniser = Recogniser(Registry(Settings()).spec(options.model), cpu=cpu.inspect())
+    document = harness.head(options)
+    recogniser = Recogniser(manifest(options.model), cpu=cpu.inspect())
     found = evaluation.samples(options.data, options.limit)
-    pictures = [next(decoding.decode(s.path.read_bytes(), Limits())).pixels for s in found]
-    rows = []
+    crops = pictures.load(found)
+    scores: dict[str, Scores] = {}
     for name, prepare in VARIANTS.items():
-        begun = time.perf_counter()
-        texts = read(recogniser, [prepare(picture, recogniser.spec.input.height) for picture in pictures])
-        scores = evaluation.score("lines", found, {s.key: text for s, text in zip(found, texts, strict=True)})
-        rows.append((name, {row.source: dict(row.values) for row in scores}))
-        print(f"{name}: {rows[-1][1]['MEAN']} {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-    table = markdown(rows)
-    print(table)
-    if options.markdown:
-        text = options.markdown.read_text(encoding="utf-8")
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
-        head = f"Model `{options.model}` ({recogniser.id.digest[:19]}), {len(found)} lines, {date.today().isoformat()}."
-        options.markdown.write_text(f"{before}{BEGIN}\n{head}\n\n{table}\n{END}{after}", encoding="utf-8")
+        harness.tell(name)
+        texts = read(recogniser, [prepare(crop, recogniser.spec.input.height) for crop in crops])
+        said = {sample.key: text for sample, text in zip(found, texts, strict=True)}
+        scores[name] = {row.source: dict(row.values) for row in evaluation.score("lines", found, said)}
+    rows = table(scores)
+    about = f"Model `{options.model}` ({recogniser.id.digest[:19]}), {len(found)} lines, {date.today().isoformat()}."
+    harness.finish(options, document | {"lines": len(found), "variants": scores}, [about, rows])
+    if options.into:
+        replace(options.into, harness.render([about, rows], markdown=True))
 
 
 def read(recogniser: Recogniser, lines: Sequence[Pixels]) -> list[str]:
-    """The text of each line image, long ones in parts."""
+    """Return the text of each line image. Long ones are read in parts."""
     spec = recogniser.spec
     texts = []
     for line in lines:
@@ -105,23 +96,28 @@ def read(recogniser: Recogniser, lines: Sequence[Pixels]) -> list[str]:
     return texts
 
 
-def markdown(rows: Sequence[tuple[str, dict[str, dict[str, float]]]]) -> str:
-    """The rows as a table, the best of each column in bold."""
-    sources = [source for source in rows[0][1] if source != "MEAN"]
+def table(scores: Mapping[str, Scores]) -> harness.Rows:
+    """Return a row for each variant, with the best of each column in bold."""
+    sources = [source for source in next(iter(scores.values())) if source != "MEAN"]
     columns = [("MEAN", "exact"), ("MEAN", "ned"), *((source, "exact") for source in sources)]
-    best = {column: max(values[column[0]][column[1]] for _, values in rows) for column in columns}
-    lines = [
-        f"| step | exact | ned | {' | '.join(sources)} |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for name, values in rows:
-        cells = []
+    best = {
+        (source, metric): max(each[source][metric] for each in scores.values()) for source, metric in columns
+    }
+    rows = [["step", "exact", "ned", *sources]]
+    for name, each in scores.items():
+        row = [name]
         for source, metric in columns:
-            value = values[source][metric]
-            text = f"{value:.3f}"
-            cells.append(f"**{text}**" if value >= best[source, metric] - 5e-4 else text)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            value = each[source][metric]
+            row.append(f"**{value:.3f}**" if value >= best[source, metric] - 5e-4 else f"{value:.3f}")
+        rows.append(row)
+    return rows
+
+
+def replace(path: Path, text: str) -> None:
+    """Put the text between the marks of a document."""
+    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Counts an event of the processor, such as cache misses, while this process does something: by ``perf stat``."""
+"""Events of the processor, such as cache misses, that ``perf stat`` counts while this process works."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _FIELDS = 3  # of a line of `perf stat -x,`: the count, its unit, the event, and
 
 
 def count(event: str, work: Callable[[], object]) -> int | None:
-    """How often ``event`` happened in all threads of this process while ``work`` ran; None where perf, its rights or
-    the event are missing (in most virtual machines caches cannot be seen)."""
+    """Return how often ``event`` happened in all threads of this process while ``work`` ran.
+
+    Return None where perf, its rights or the event are missing. Most virtual machines hide events of caches.
+    """
     program = shutil.which("perf")
     if program is None:
         return None
@@ -26,11 +28,8 @@ def count(event: str, work: Callable[[], object]) -> int | None:
         os.mkfifo(answer)
         watched = [program, "stat", "-x,", "-e", event, "-p", str(os.getpid())]
         told = ["-D", "-1", "--control", f"fifo:{order},{answer}", "-o", str(out)]
-        perf = subprocess.Popen(
-            [*watched, *told],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        nowhere = subprocess.DEVNULL
+        perf = subprocess.Popen([*watched, *told], stdout=nowhere, stderr=nowhere)
         try:
             done = _between(perf, order, answer, work)
         finally:
@@ -41,7 +40,7 @@ def count(event: str, work: Callable[[], object]) -> int | None:
 
 
 def _between(perf: subprocess.Popen[bytes], order: Path, answer: Path, work: Callable[[], object]) -> bool:
-    """Do the work while perf counts; False, and nothing done, if perf has ended because it may not or cannot."""
+    """Do the work while perf counts. Return False, and do nothing, if perf has ended: it may not count, or cannot."""
     # Opened for both directions: otherwise this would wait for ever for a perf that has ended.
     with order.open("r+b", buffering=0) as orders, answer.open("r+b", buffering=0) as answers:
         for command, then in (("enable", work), ("disable", None)):
@@ -57,7 +56,7 @@ def _between(perf: subprocess.Popen[bytes], order: Path, answer: Path, work: Cal
 
 
 def parse(output: str, event: str) -> int | None:
-    """The count in the output of ``perf stat -x,``; None if the event is not supported or was not counted."""
+    """Return the count in the output of ``perf stat -x,``, or None if the event was not counted."""
     for line in output.splitlines():
         fields = line.split(",")
         if len(fields) >= _FIELDS and fields[2].split(":")[0] == event and fields[0].isdigit():

@@ -1,6 +1,6 @@
-"""``ocrsvc serve`` with timers around ONNX Runtime and picture decoding, and with ``--profile`` with a profiler.
+"""``ocrsvc serve`` with timers around ONNX Runtime and picture decoding, and with a profiler if ``--profile`` is given.
 
-Configured by OCRSVC_* variables. At SIGUSR1 it writes to the file OUT, as JSON, the CPU seconds of the process so far,
+Variables OCRSVC_* configure it. At SIGUSR1 it writes to the file OUT, as JSON, the CPU seconds of the process so far,
 those of each timer, and the profile.
 """
 
@@ -29,7 +29,7 @@ from ocrsvc.pages.source import Source
 
 
 class Timers:
-    """CPU seconds of the calling thread below the functions that are watched, by the name given to them."""
+    """CPU seconds that threads spend in the functions that are watched, by the name given to them."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -37,7 +37,7 @@ class Timers:
         self._watched: set[tuple[object, str]] = set()
 
     def watch(self, name: str, owner: Any, attribute: str, then: Callable[[Any], None] | None = None) -> None:
-        """Time the function ``owner.attribute`` from now on; ``then`` sees what it returns."""
+        """Time the function ``owner.attribute`` from now on. ``then`` gets what it returns."""
         if (owner, attribute) in self._watched:
             return
         self._watched.add((owner, attribute))
@@ -46,7 +46,7 @@ class Timers:
 
     @property
     def code(self) -> CodeType:
-        """The function that stands in for those watched."""
+        """Return the code of the function that stands in for those watched."""
         code: CodeType = self._timed("", len, None).__code__
         return code
 
@@ -76,33 +76,32 @@ def main() -> None:
     timers.watch("onnxruntime", ort.InferenceSession, "run")
 
     def watch_pages(source: Source | None) -> None:
-        """Whatever reads this kind of picture, if a thread does: its class is known once there is one."""
+        """Watch whatever reads this kind of picture. Its class is known once there is one."""
         if source is not None:
             timers.watch("decode", type(source), "page")
 
     timers.watch("decode", decoding, "open_quick", watch_pages)
     profiler = Profiler(frozenset({timers.code})) if options.profile else None
-
-    def tell(*_: object) -> None:
-        hook = sys.getprofile()
-        sys.setprofile(None)  # what follows is not the server's
-        said = {
-            "cpu_seconds": time.process_time(),
-            "timers": dict(timers.seconds),
-            "profile": profiler.totals() if profiler else {},
-        }
-        partial = options.out.with_suffix(".partial")
-        partial.write_text(json.dumps(said), encoding="utf-8")
-        os.replace(partial, options.out)
-        sys.setprofile(hook)
-
-    signal.signal(signal.SIGUSR1, tell)
-    importlib.import_module(
-        "ocrsvc.service.server"
-    )  # what is imported under the profiler takes many times as long
+    signal.signal(signal.SIGUSR1, lambda *_: tell(options.out, timers, profiler))
+    importlib.import_module("ocrsvc.service.server")  # under the profiler it would take many times as long
     if profiler is not None:
         profiler.install()
     raise SystemExit(cli.main(["serve"]))
+
+
+def tell(out: Path, timers: Timers, profiler: Profiler | None) -> None:
+    """Write to ``out`` what was measured so far."""
+    hook = sys.getprofile()
+    sys.setprofile(None)  # what follows is not the server's
+    said = {
+        "cpu_seconds": time.process_time(),
+        "timers": dict(timers.seconds),
+        "profile": profiler.totals() if profiler else {},
+    }
+    partial = out.with_suffix(".partial")
+    partial.write_text(json.dumps(said), encoding="utf-8")
+    os.replace(partial, out)
+    sys.setprofile(hook)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Sends prepared HTTP requests to a server and says how long each took: a process of its own, cheap enough to
-share the machine with the server that it loads (uvloop, httptools, requests built before the clock starts).
+"""The load generator: sends prepared HTTP requests to a server and says how long each took.
 
-A stream sends requests either by ``clients``, each of which waits for its answer before it asks again over the same
-connection, or ``per_second`` at random times (Poisson) without regard to what is still unanswered; then the time
-counts from when the request was due, so that a slow server cannot hide behind a waiting client.
+It is a process of its own that takes little CPU time from the server on the same machine: it uses uvloop and
+httptools, and requests are built before the clock starts.
+
+A stream has ``clients`` or ``per_second``. Clients wait for their answer before they ask again over the same
+connection. Per second, requests are sent at random times (Poisson), whatever is still unanswered. Their time counts
+from when they were due, so that a slow server cannot hide behind a waiting client.
 """
 
 from __future__ import annotations
@@ -16,19 +18,20 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 import httptools
+import uvloop
 
 _PATIENCE_SECONDS = 120.0  # for answers that are still due when the time is over
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Requests of one kind; ``files`` hold them whole, see ``request``. ``count`` ends it earlier than the time."""
+    """Requests of one kind. Each of ``files`` holds a whole one. ``count`` may end the stream before the time does."""
 
     name: str
     files: Sequence[str]
@@ -40,8 +43,10 @@ class Stream:
 
 @dataclass
 class Answers:
-    """What a stream got: when each request began (time.monotonic) and how long it took; ``status`` 0 is a fault of
-    the connection."""
+    """What a stream got: when each request began (time.monotonic), how long it took, and its ``status``.
+
+    The status of a request whose connection failed is 0.
+    """
 
     began: list[float] = field(default_factory=list)
     ms: list[float] = field(default_factory=list)
@@ -49,15 +54,15 @@ class Answers:
 
     @property
     def errors(self) -> int:
-        """Requests that were not answered with 200."""
+        """Return how many requests were not answered with 200."""
         return sum(status != 200 for status in self.status)
 
     def good(self) -> list[float]:
-        """The times in ms of the requests that were answered with 200."""
+        """Return the times in ms of the requests that were answered with 200."""
         return [ms for ms, status in zip(self.ms, self.status, strict=True) if status == 200]
 
     def done(self, seconds: float, begun: float) -> int:
-        """How many were answered with 200 within ``seconds`` after ``begun``."""
+        """Return how many were answered with 200 within ``seconds`` after ``begun``."""
         ends = (start + ms / 1000 for start, ms in zip(self.began, self.ms, strict=True))
         return sum(
             end <= begun + seconds and status == 200 for end, status in zip(ends, self.status, strict=True)
@@ -66,7 +71,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run of the generator; ``cpu_seconds`` is what the generator itself took."""
+    """A run of the generator. ``cpu_seconds`` is what the generator itself took."""
 
     streams: Mapping[str, Answers]
     begun: float
@@ -76,7 +81,7 @@ class Outcome:
 
 
 def request(body: bytes, *, path: str, content_type: str = "image/jpeg") -> bytes:
-    """A whole HTTP/1.1 POST request that asks for a connection to be kept."""
+    """Return a whole HTTP/1.1 POST request, which keeps the connection."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n"
         f"Content-Length: {len(body)}\r\nAccept: */*\r\n\r\n"
@@ -85,7 +90,7 @@ def request(body: bytes, *, path: str, content_type: str = "image/jpeg") -> byte
 
 
 def save(folder: Path, requests: Sequence[bytes]) -> list[str]:
-    """Write requests to files below ``folder`` (which is made); their paths."""
+    """Write requests to files in ``folder``, which is made, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, content in enumerate(requests):
@@ -95,9 +100,16 @@ def save(folder: Path, requests: Sequence[bytes]) -> list[str]:
     return paths
 
 
+def save_pictures(folder: Path, files: Iterable[bytes], mode: str) -> list[str]:
+    """Write requests that let our service read these pictures to ``folder/mode``, and return their paths."""
+    return save(folder / mode, [request(content, path=f"/api/ocr?mode={mode}") for content in files])
+
+
 def run(port: int, streams: Sequence[Stream], seconds: float) -> Outcome:
-    """Load the server on this port of localhost from a process of its own, for ``seconds`` or until every stream
-    has sent its ``count``."""
+    """Load the server on this port of localhost for ``seconds``, or until every stream has sent its ``count``.
+
+    The generator is a process of its own. SystemExit if it fails.
+    """
     job = {"port": port, "seconds": seconds, "streams": [asdict(stream) for stream in streams]}
     done = subprocess.run(
         [sys.executable, __file__], input=json.dumps(job), capture_output=True, text=True, encoding="utf-8"
@@ -122,7 +134,7 @@ class _Connection(asyncio.Protocol):
         self.open = True
 
     def ask(self, content: bytes) -> asyncio.Future[int]:
-        """Send a request; the future gives the status of its answer, 0 if the connection broke."""
+        """Send a request. The future gives the status of its answer, 0 if the connection broke."""
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._parser = httptools.HttpResponseParser(self)
@@ -170,7 +182,7 @@ class _Sender:
         self._free: list[_Connection] = []
 
     async def send(self) -> None:
-        """All of it, answers included."""
+        """Send all requests and wait for their answers."""
         if self._stream.clients:
             await asyncio.gather(*(self._client() for _ in range(self._stream.clients)))
         else:
@@ -240,13 +252,5 @@ async def _load(job: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _run(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-    try:
-        import uvloop
-    except ImportError:  # not on Windows
-        return asyncio.run(work)
-    return uvloop.run(work)
-
-
 if __name__ == "__main__":
-    print(json.dumps(_run(_load(json.load(sys.stdin)))))
+    print(json.dumps(uvloop.run(_load(json.load(sys.stdin)))))

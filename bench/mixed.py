@@ -2,10 +2,10 @@
 
     python bench/mixed.py DATA_DIR --pages PAGES_DIR --model crnn --json out.json
 
-DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/ and gives the lines. Pages are those of PAGES_DIR with at least
---page-lines labelled boxes, else they are laid out from the lines. A short calibration finds how many lines/s and
-pages/s the server reads with all cores busy. Then four phases take turns; one-line requests come at random times
-(Poisson), and their time counts from when they were due:
+DATA_DIR gives the lines. Pages are those of PAGES_DIR with at least --page-lines labelled boxes, else they are laid
+out from the lines. A short calibration finds how many lines/s and pages/s the server reads with all cores busy. Then
+four phases take turns. One-line requests come at random times (Poisson), and their time counts from when they were
+due:
 
   idle   lines at --idle of the lines/s
   lines  lines at --utilisation, no pages
@@ -28,109 +28,93 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import harness
 import load
-import machine
 import pictures
-import report
+import plots
 import serving
-from lines import order, spread
-from systems import raw
-from throughput import percentile
+from harness import percentile, spread
 
 from ocrsvc.diagnosis import evaluation
 
 PHASES = ("idle", "lines", "mixed", "full")
 _WITH_PAGES = ("mixed", "full")  # where the lines beside a page are those that count
+_COUNTS = ("lines", "lines_beside", "pages", "errors")
 _DRAWN_PAGES = 8
 _CALIBRATING_CLIENTS = 16
 _CALIBRATING_PAGES = 2  # read at once
 
 
 def main() -> None:
-    options = parse(sys.argv[1:])
-    about = machine.describe()
+    options = parse()
+    head = harness.head(options)
     files = pictures.line_files(options.data, options.limit)
     pages, origin = page_files(options, files)
     with tempfile.TemporaryDirectory() as folder, serving.ours(model=options.model) as server:
-        lines = load.save(Path(folder) / "lines", raw("/api/ocr?mode=line")(files))
-        sheets = load.save(Path(folder) / "pages", raw("/api/ocr?mode=page")(pages))
+        lines = load.save_pictures(Path(folder), files, "line")
+        sheets = load.save_pictures(Path(folder), pages, "page")
         capacity = calibrate(server, lines, sheets, options.calibration_seconds)
-        turns: list[dict[str, Any]] = []
-        for turn in range(options.rounds):
-            done: dict[str, Any] = {}
-            for phase in order(PHASES, turn):
-                print(f"round {turn + 1} of {options.rounds}: {phase}".ljust(50), end="\r", file=sys.stderr)
-                streams = streams_of(phase, capacity, lines, sheets, options, turn)
-                before = server.cpu_seconds()
-                outcome = load.run(server.port, streams, options.seconds)
-                done[phase] = figures(outcome, server.cpu_seconds() - before, about["cores"])
-            turns.append(done)
-    document = {
-        **about,
-        "model": options.model,
-        "lines": len(files),
-        "pages": len(pages),
-        "pages_are": origin,
-        "rounds": options.rounds,
-        "seconds": options.seconds,
-        "utilisation": options.utilisation,
-        "page_share": options.page_share,
-        "capacity": capacity,
-        "phases": {phase: summary([each[phase] for each in turns]) for phase in PHASES},
-        "p99_over_idle_p50": {phase: over_idle(turns, phase) for phase in PHASES},
-        "turns": turns,
+
+        def turn(phase: str, seed: int) -> dict[str, float | None]:
+            before = server.cpu_seconds()
+            streams = streams_of(phase, capacity, lines, sheets, options, seed)
+            outcome = load.run(server.port, streams, options.seconds)
+            return figures(outcome, server.cpu_seconds() - before, head["cores"])
+
+        turns = harness.take_turns(PHASES, options.rounds, turn)
+    document = {**head, "lines": len(files), "pages": len(pages), "pages_are": origin, "capacity": capacity}
+    document["phases"] = {
+        phase: harness.summary([each[phase] for each in turns], _COUNTS) for phase in PHASES
     }
-    report.write(options.json, document)
-    print(text(document, markdown=options.markdown))
-    if options.plot:
-        draw(options.plot, document)
+    document["p99_over_idle_p50"] = {phase: over_idle(turns, phase) for phase in PHASES}
+    harness.finish(options, document | {"turns": turns}, parts(document), draw)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = report.parser(__doc__, "mixed", rounds=5, plot=True)
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = harness.parser(
+        __doc__, "mixed", data=True, limit=40, rounds=5, seconds=20, model=True, plot=True
+    )
     add = parser.add_argument
-    add("data", metavar="DATA_DIR", type=Path)
     add("--pages", type=Path, metavar="PAGES_DIR", help="labelled pages (default: laid out from the lines)")
-    add("--page-lines", type=report.positive, default=100, help="of a page, at least (default: 100)")
-    add("--limit", type=report.positive, default=40, help="lines of each source (default: 40)")
-    add("--model", default="crnn", help="a model's name or folder (default: crnn)")
-    add("--seconds", type=float, default=20.0, help="of each phase in each round (default: 20)")
-    add("--calibration-seconds", type=float, default=8.0, help="for lines, and for pages (default: 8)")
-    add("--utilisation", type=float, default=0.7, help="share of what the server can do (default: 0.7)")
-    add("--page-share", type=float, default=0.3, help="share of that which is pages, in mixed (default: 0.3)")
-    add("--idle", type=float, default=0.03, help="share of what the server can do that counts as idle")
-    return parser.parse_args(arguments)
+    add("--page-lines", type=harness.positive, default=100, help="of a page, at least (default: %(default)s)")
+    calibration = "for lines, and for pages (default: %(default)s)"
+    add("--calibration-seconds", type=float, default=8.0, help=calibration)
+    share = "share of what the server can do"
+    add("--utilisation", type=float, default=0.7, help=f"{share} (default: %(default)s)")
+    add("--page-share", type=float, default=0.3, help="pages in mixed, of that share (default: %(default)s)")
+    add("--idle", type=float, default=0.03, help=f"{share} that counts as idle (default: %(default)s)")
+    return parser.parse_args()
 
 
 def page_files(options: argparse.Namespace, files: Sequence[bytes]) -> tuple[list[bytes], str]:
-    """Pages to send, and what they are."""
+    """Return the pages to send, and what they are."""
+    least = options.page_lines
     if options.pages:
         found = evaluation.samples(options.pages)
-        large = [each for each in found if len(each.row.get("boxes", ())) >= options.page_lines]
+        large = [each.path.read_bytes() for each in found if len(each.row.get("boxes", ())) >= least]
         if large:
-            return [
-                each.path.read_bytes() for each in large
-            ], f"labelled, {options.page_lines} boxes and more"
-        print(f"no page has {options.page_lines} boxes: they are laid out", file=sys.stderr)
+            return large, f"labelled, {least} boxes and more"
+        print(f"no page has {least} boxes: they are laid out", file=sys.stderr)
     rng = random.Random(0)
     crops = pictures.decode(files)
-    made = [pictures.jpeg(pictures.page(crops, options.page_lines, rng)) for _ in range(_DRAWN_PAGES)]
-    return made, f"laid out, {options.page_lines} lines"
+    made = [pictures.jpeg(pictures.page(crops, least, rng)) for _ in range(_DRAWN_PAGES)]
+    return made, f"laid out, {least} lines"
 
 
 def calibrate(
     server: serving.Server, lines: Sequence[str], pages: Sequence[str], seconds: float
 ) -> dict[str, float]:
-    """Lines/s alone and pages/s alone with all cores busy."""
+    """Return the lines/s alone and the pages/s alone with all cores busy."""
     load.run(server.port, [load.Stream("lines", lines, clients=_CALIBRATING_CLIENTS)], seconds / 4)
-    alone = load.run(server.port, [load.Stream("lines", lines, clients=_CALIBRATING_CLIENTS)], seconds)
-    # A page takes seconds: what counts is how long these took, not how many ended in time.
-    sheets = load.run(server.port, [load.Stream("pages", pages, clients=_CALIBRATING_PAGES)], seconds)
-    good = len(sheets.streams["pages"].good())
-    found = {
-        "lines_per_second": len(alone.streams["lines"].good()) / alone.wall_seconds,
-        "pages_per_second": good / sheets.wall_seconds,
-    }
+    found = {}
+    for name, files, clients in (
+        ("lines", lines, _CALIBRATING_CLIENTS),
+        ("pages", pages, _CALIBRATING_PAGES),
+    ):
+        outcome = load.run(server.port, [load.Stream(name, files, clients=clients)], seconds)
+        # A page takes seconds: what counts is how long these took, not how many ended in time.
+        found[f"{name}_per_second"] = len(outcome.streams[name].good()) / outcome.wall_seconds
     if not all(found.values()):
         raise SystemExit("the server did not answer in the calibration: give it more --calibration-seconds")
     return found
@@ -144,7 +128,7 @@ def streams_of(
     options: argparse.Namespace,
     seed: int,
 ) -> list[load.Stream]:
-    """What is sent in a phase."""
+    """Return what is sent in a phase."""
     busy = options.idle if phase == "idle" else options.utilisation
     if phase == "mixed":
         busy *= 1 - options.page_share
@@ -158,7 +142,7 @@ def streams_of(
 
 
 def figures(outcome: load.Outcome, cpu_seconds: float, cores: int) -> dict[str, float | None]:
-    """One phase of one round; None for what did not occur."""
+    """Return the figures of one phase of one round. None stands for what did not occur."""
     lines = outcome.streams["lines"]
     pages = outcome.streams.get("pages", load.Answers())
     beside = sorted(beside_a_page(lines, pages))
@@ -178,7 +162,7 @@ def figures(outcome: load.Outcome, cpu_seconds: float, cores: int) -> dict[str, 
 
 
 def beside_a_page(lines: load.Answers, pages: load.Answers) -> list[float]:
-    """Times of the lines answered with 200 that were on their way while a page was."""
+    """Return the times of the lines answered with 200 that were on their way while a page was."""
     spans: list[list[float]] = []  # in which pages are on their way, joined, in order
     for began, ms in sorted(zip(pages.began, pages.ms, strict=True)):
         if spans and began <= spans[-1][1]:
@@ -194,20 +178,11 @@ def beside_a_page(lines: load.Answers, pages: load.Answers) -> list[float]:
     return found
 
 
-def summary(turns: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
-    """Spreads over the rounds; counts are added up, None stays None."""
-    summed: dict[str, Any] = {}
-    for name in turns[0]:
-        values = [value for turn in turns if (value := turn[name]) is not None]
-        if name in ("lines", "lines_beside", "pages", "errors"):
-            summed[name] = int(sum(values))
-        else:
-            summed[name] = spread(values) if values else None
-    return summed
+def over_idle(turns: Sequence[Mapping[str, Mapping[str, Any]]], phase: str) -> harness.Spread | None:
+    """Return the p99 of a phase over the median of idle's p50, or None if one did not occur.
 
-
-def over_idle(turns: Sequence[Mapping[str, Mapping[str, Any]]], phase: str) -> dict[str, float] | None:
-    """p99 of a phase (beside pages where it has pages) over the median of idle's p50; None if one did not occur."""
+    Where a phase has pages, the p99 is that of the lines beside them.
+    """
     quiet = [turn["idle"]["p50_ms"] for turn in turns if turn["idle"]["p50_ms"] is not None]
     if not quiet:
         return None
@@ -218,44 +193,43 @@ def over_idle(turns: Sequence[Mapping[str, Mapping[str, Any]]], phase: str) -> d
 
 
 def _ending(phase: str) -> str:
-    """Behind p50 and p99 in the name of the figure that counts in this phase."""
+    """Return what follows p50 and p99 in the name of the figure that counts in this phase."""
     return "_beside_ms" if phase in _WITH_PAGES else "_ms"
 
 
-def text(document: Mapping[str, Any], *, markdown: bool) -> str:
-    """One row a phase."""
-    capacity = document["capacity"]
-    head = (
-        f"{document['model']}, {document['rounds']} rounds of {document['seconds']:g} s; "
-        f"{report.machine_line(document)}\n"
+def parts(document: Mapping[str, Any]) -> list[harness.Part]:
+    """Return what the server can do, and a row for each phase."""
+    options, capacity = document["options"], document["capacity"]
+    about = (
+        f"{options['model']}, {options['rounds']} rounds of {options['seconds']:g} s\n"
         f"alone and busy: {capacity['lines_per_second']:.1f} lines/s, {capacity['pages_per_second']:.2f} pages/s "
         f"({document['pages']} pages, {document['pages_are']})"
     )
-    cells = "phase,lines,p50 ms,p99 ms,beside a page,p50 ms,p99 ms,x idle p50,pages,page p95 ms,CPU %,errors"
-    rows = [cells.split(",")]
+    heads = "phase,lines,p50 ms,p99 ms,beside a page,p50 ms,p99 ms,x idle p50,pages,page p95 ms,CPU %,errors"
+    rows = [heads.split(",")]
     for phase, each in document["phases"].items():
         alone = [str(each["lines"]), _ms(each["p50_ms"]), _ms(each["p99_ms"])]
         beside = [str(each["lines_beside"]), _ms(each["p50_beside_ms"]), _ms(each["p99_beside_ms"])]
         beside.append(_ms(document["p99_over_idle_p50"][phase]))
         pages = [str(each["pages"]), _ms(each["page_p95_ms"], 0)]
         rows.append([phase, *alone, *beside, *pages, _ms(each["cpu_percent"], 0), str(each["errors"])])
-    return f"{head}\n\n{report.table(rows, markdown=markdown)}"
+    return [about, rows]
 
 
 def _ms(value: Mapping[str, float] | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value['median']:.{digits}f}"
+    return harness.cells(value, digits)[0]
 
 
 def draw(path: Path, document: Mapping[str, Any]) -> None:
-    """p50 and p99 of the lines in each phase, of those beside a page where there are pages; p99 over idle's p50."""
+    """Draw p50 and p99 of the lines that count in each phase, and p99 over idle's p50."""
     times, ratios = {}, {}
     for phase, ratio in document["p99_over_idle_p50"].items():
         if ratio is not None:  # the phase and idle did occur
             each = document["phases"][phase]
             times[phase] = {share: each[f"{share}{_ending(phase)}"]["median"] for share in ("p50", "p99")}
             ratios[phase] = {"": ratio["median"]}
-    title = f"{document['model']}: one-line requests, in mixed and full those beside a page"
-    report.bars(path, [("ms", times), ("p99, x idle p50", ratios)], title=title)
+    title = f"{document['options']['model']}: one-line requests, in mixed and full those beside a page"
+    plots.bars(path, [("ms", times), ("p99, x idle p50", ratios)], title=title)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Pages read by ours and by RapidOCR, taking turns in one run, so that a busy machine slows all alike.
+"""How fast and how right ours and RapidOCR read pages. They take turns, so that a busy machine slows all alike.
 
     python bench/pages.py DATA_DIR --limit 12 --engines crnn,crnn+ppocrv6-det-tiny,crnn-fast,rapidocr --json out.json
 
-DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/. An engine is a model of ours, with ``+DETECTOR`` behind it if
-it shall be another than the model's own, or ``rapidocr``. Each runs in a process of its own, which reads a few pages
-while the others wait; times are those of reading, without start and warm-up. Predictions are written beside the JSON
-file, as OUT.ENGINE.jsonl. RapidOCR is left out where it is not installed (pip install --no-deps rapidocr).
+An engine is ``rapidocr`` or a model of ours; ``MODEL+DETECTOR`` takes another detector than the model's own. Each
+engine runs in a process of its own, which reads a few pages while the others wait. Times are those of reading,
+without start and warm-up. What each engine read is written beside the JSON file, as OUT.ENGINE.jsonl. RapidOCR is left
+out where it is not installed (pip install --no-deps rapidocr).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import harness
 import machine
-import report
+import plots
 
 from ocrsvc.diagnosis import evaluation
 from ocrsvc.reading.reader import Reader
@@ -34,99 +35,88 @@ IN_FLIGHT = 4  # pages that ours reads at once, as `ocrsvc read` does on two cor
 
 
 def main() -> None:
-    options = parse(sys.argv[1:])
+    options = parse()
     if options.worker:
         serve_rapidocr() if options.worker == RAPIDOCR else asyncio.run(serve_ours(options.worker))
         return
+    head = harness.head(options, ["rapidocr"])
     found = evaluation.samples(options.data, options.limit)
-    about = machine.describe(["rapidocr"])
     names = [name for name in options.engines if name != RAPIDOCR or importlib.util.find_spec("rapidocr")]
     if names != options.engines:
         print("rapidocr is not installed: left out (pip install --no-deps rapidocr)", file=sys.stderr)
     engines = {name: Engine(name, options.data) for name in names}
     chunks = [found[i : i + options.chunk] for i in range(0, len(found), options.chunk)]
-    for turn, chunk in enumerate(chunks):
-        for name in names if turn % 2 == 0 else reversed(names):
-            engines[name].read([sample.path for sample in chunk])
-        print(f"{min((turn + 1) * options.chunk, len(found))}/{len(found)}", end="\r", file=sys.stderr)
-    figures = {name: engine.close() for name, engine in engines.items()}
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    for name, each in figures.items():
-        rows = engines[name].rows
-        path = options.json.with_suffix(f".{name.replace('/', '_')}.jsonl")
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        texts = {sample.key: row["text"] for sample, row in zip(found, rows, strict=True)}
+    harness.take_turns(engines, len(chunks), lambda name, turn: engines[name].read(chunks[turn]))
+    figures = {name: engine.close() | score(found, engine.rows) for name, engine in engines.items()}
+    document = {**head, "pages": len(found), "engines": figures}
+    for each in figures.values():
         each["pages_per_second"] = round(len(found) / each["wall_seconds"], 2)
-        each["scores"] = {row.source: row.values for row in evaluation.score("pages", found, texts)}
-    document = {"pages": len(found), "limit": options.limit, **about, "engines": figures}
-    report.write(options.json, document)
-    print(text(document, markdown=options.markdown))
-    if options.plot:
-        draw(options.plot, document)
+    for name, engine in engines.items():
+        harness.write_lines(options.json.with_suffix(f".{name.replace('/', '_')}.jsonl"), engine.rows)
+    harness.finish(options, document, parts(document), draw)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = report.parser(__doc__, "pages", rounds=0, plot=True)
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = harness.parser(__doc__, "pages", data=True, plot=True)
     add = parser.add_argument
-    add("data", type=Path, metavar="DATA_DIR")
-    add("--limit", type=report.positive, help="pages of each source, always the same ones")
-    add("--engines", type=lambda names: names.split(","), default=["crnn", RAPIDOCR], metavar="NAME,NAME")
-    add("--chunk", type=report.positive, default=12, help="pages that one reads before the next one's turn")
+    add("--engines", type=harness.names, default=["crnn", RAPIDOCR], metavar="NAME,NAME")
+    add("--chunk", type=harness.positive, default=12, help="pages that one reads before the next one's turn")
     add("--worker", help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    return parser.parse_args()
 
 
-def text(document: Mapping[str, Any], *, markdown: bool) -> str:
-    """One row an engine; how many times RapidOCR's pages/s, where it took part."""
-    head = f"{document['pages']} pages; {report.machine_line(document)}"
+def score(found: Sequence[evaluation.Sample], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how right the pages were read, by source."""
+    texts = {sample.key: row["text"] for sample, row in zip(found, rows, strict=True)}
+    return {"scores": {row.source: row.values for row in evaluation.score("pages", found, texts)}}
+
+
+def parts(document: Mapping[str, Any]) -> list[harness.Part]:
+    """Return a row for each engine, with how many times RapidOCR's pages/s it reads."""
     rows = [["engine", "pages/s", "x RapidOCR", "wall s", "CPU s", "peak MB", "line recall", "character F1"]]
     peer = document["engines"].get(RAPIDOCR)
     for figures in document["engines"].values():
-        mean = figures["scores"]["MEAN"]
-        times = peer["wall_seconds"] / figures["wall_seconds"] if peer else float("nan")
+        wall, mean = figures["wall_seconds"], figures["scores"]["MEAN"]
         rows.append(
             [
                 figures["name"],
                 f"{figures['pages_per_second']:.2f}",
-                f"{times:.2f}",
-                f"{figures['wall_seconds']:.1f}",
+                f"{peer['wall_seconds'] / wall:.2f}" if peer else "-",
+                f"{wall:.1f}",
                 f"{figures['cpu_seconds']:.1f}",
                 f"{figures['peak_megabytes']}",
                 f"{mean['line_recall']:.4f}",
-                f"{mean.get('char_f1', float('nan')):.4f}",
+                f"{mean['char_f1']:.4f}" if "char_f1" in mean else "-",
             ]
         )
-    return f"{head}\n\n{report.table(rows, markdown=markdown)}"
+    return [f"{document['pages']} pages", rows]
 
 
 def draw(path: Path, document: Mapping[str, Any]) -> None:
-    """Pages/s and line recall of each engine."""
+    """Draw pages/s and line recall of each engine."""
     engines = document["engines"].values()
     speed = {figures["name"]: {"": figures["pages_per_second"]} for figures in engines}
     recall = {figures["name"]: {"": figures["scores"]["MEAN"]["line_recall"]} for figures in engines}
     title = f"{document['pages']} pages, {document['cores']} cores of {document['cpu']}"
-    report.bars(path, [("pages/s", speed), ("line recall", recall)], title=title)
+    plots.bars(path, [("pages/s", speed), ("line recall", recall)], title=title)
 
 
 class Engine:
-    """A worker process that reads pages when asked to."""
+    """A worker process that reads pages when asked to. ``rows`` has what it read."""
 
     def __init__(self, name: str, data: Path) -> None:
         self.rows: list[dict[str, Any]] = []
         self._wall = self._cpu = 0.0
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, str(data), "--worker", name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        command = [sys.executable, __file__, str(data), "--worker", name]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
         self._about = self._answer()
 
-    def read(self, paths: Sequence[Path]) -> None:
-        """Let it read these pages and add what that cost."""
+    def read(self, samples: Sequence[evaluation.Sample]) -> None:
+        """Let it read these pages, and add what that cost."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([str(path) for path in paths]) + "\n")
+        self._process.stdin.write(json.dumps([str(sample.path) for sample in samples]) + "\n")
         self._process.stdin.flush()
         answer = self._answer()
         self.rows += answer["rows"]
@@ -135,7 +125,7 @@ class Engine:
         self._about["peak_megabytes"] = answer["peak_megabytes"]
 
     def close(self) -> dict[str, Any]:
-        """End the process; what it did in figures."""
+        """End the process, and return what it is and what it cost."""
         assert self._process.stdin is not None
         with self._process:  # which closes its pipes
             self._process.stdin.close()
@@ -152,6 +142,7 @@ class Engine:
 
 
 async def serve_ours(engine: str) -> None:
+    """Read pages with a model of ours for the process that asks."""
     model, _, detector = engine.partition("+")
     settings = Settings(model=model, detector=detector or None, deadline_seconds=3600, max_queue_seconds=3600)
     reader = Reader(settings)
@@ -173,6 +164,7 @@ async def serve_ours(engine: str) -> None:
 
 
 def serve_rapidocr() -> None:
+    """Read pages with RapidOCR for the process that asks."""
     from rapidocr import RapidOCR
 
     engine = RapidOCR(params={"Global.log_level": "error"})
@@ -188,13 +180,13 @@ def serve_rapidocr() -> None:
 
 
 def row(path: str, lines: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    """One prediction, as the scoring scripts read them."""
+    """Return what was read of one page, as `ocrsvc read --format jsonl` names it."""
     texts = [{"text": text, "confidence": round(float(confidence), 4)} for text, confidence in lines]
     return {"file": path, "text": "\n".join(text for text, _ in lines), "lines": texts}
 
 
 def say(answer: dict[str, Any]) -> None:
-    """Answer to the process that asked, alone on its line."""
+    """Answer on a line to the process that asked."""
     print(json.dumps(answer, ensure_ascii=False), flush=True)
 
 

@@ -1,9 +1,9 @@
-"""What the benches send: one-line JPEGs of the widths of real lines, and pages made of them."""
+"""Pictures that the benches read or send: labelled ones, one-line JPEGs, and pages made of lines."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,26 +22,34 @@ _MARGIN_PIXELS = 30
 _PAPER = 245
 
 
+def load(found: Iterable[evaluation.Sample]) -> list[Picture]:
+    """Return the pictures of the samples as the service decodes them."""
+    decoding.quieten()
+    cv2.setNumThreads(1)
+    return decode(sample.path.read_bytes() for sample in found)
+
+
+def decode(files: Iterable[bytes]) -> list[Picture]:
+    """Return the pixels of each file as the service decodes them."""
+    return [next(decoding.decode(content, Limits())).pixels for content in files]
+
+
 def line_files(data: Path, limit: int, seed: int = 0) -> list[bytes]:
-    """The lines of a data set as JPEG files, shuffled: ``limit`` of each source, always the same ones. What is no
-    JPEG yet becomes one."""
-    found = evaluation.samples(data, limit)
-    files = [
-        content if sniff(content) == "JPEG" else jpeg(_decoded(content))
-        for content in (sample.path.read_bytes() for sample in found)
-    ]
+    """Return the lines of a data set as shuffled JPEG files: ``limit`` of each source, always the same ones."""
+    files = []
+    for sample in evaluation.samples(data, limit):
+        content = sample.path.read_bytes()
+        files.append(content if sniff(content) == "JPEG" else jpeg(decode([content])[0]))
     random.Random(seed).shuffle(files)
     return files
 
 
-def decode(files: Sequence[bytes]) -> list[Picture]:
-    """Their pixels as the service decodes them."""
-    return [_decoded(content) for content in files]
+def page(crops: Sequence[Picture], lines: int, rng: random.Random, width: int = 1654) -> Picture:
+    """Return a page in two columns with this many of the crops, in heights of printed text.
 
-
-def page(crops: Sequence[Picture], lines: int, rng: random.Random, width: int | None = None) -> Picture:
-    """A page in two columns with this many of the crops on it, at heights of printed text."""
-    column = (width or 1654) // 2  # A4 at 200 dpi
+    The default width is that of A4 at 200 dpi.
+    """
+    column = width // 2
     rows = -(-lines // 2)
     step = _LINE_HEIGHTS[1] + _LEADING_PIXELS
     canvas = np.full((2 * _MARGIN_PIXELS + rows * step, 2 * column, 3), _PAPER, np.uint8)
@@ -57,11 +65,7 @@ def page(crops: Sequence[Picture], lines: int, rng: random.Random, width: int | 
 
 
 def jpeg(picture: Picture) -> bytes:
-    """The picture as a JPEG file."""
+    """Return the picture as a JPEG file."""
     written, buffer = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     assert written
     return buffer.tobytes()
-
-
-def _decoded(content: bytes) -> Picture:
-    return next(decoding.decode(content, Limits())).pixels

@@ -1,9 +1,9 @@
-"""What every Python function of this process costs in CPU time, in all threads, whatever the version of Python.
+"""A profiler of CPU time by function, for all threads of this process and any version of Python.
 
-cProfile sees one thread, and from Python 3.12 on it mixes the others in; sampling sees threads where they let go of the
-interpreter's lock. So this is ``sys.setprofile`` in each thread with that thread's own CPU clock, stopped while the
-profiler itself works. What it adds to the time between two events all the same is measured once and taken off; small
-functions still look dearer than they are.
+cProfile sees one thread, and from Python 3.12 on it mixes the others in. A sampler sees threads only where they release
+the interpreter's lock. So this profiler uses ``sys.setprofile`` in each thread with that thread's own CPU clock, which
+it stops while it works. What it still adds to the time between two events is measured once and taken off. Small
+functions look dearer than they are all the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Key = CodeType | tuple[str, str]  # a Python function, or (module, name) of one 
 
 
 class Profiler:
-    """Own CPU time and calls of each function. What ``hidden`` functions do, and all below them, counts as theirs."""
+    """CPU time and calls of each function by itself. What ``hidden`` functions call counts as theirs."""
 
     def __init__(self, hidden: frozenset[CodeType] = frozenset()) -> None:
         self._hidden = hidden
@@ -37,7 +37,7 @@ class Profiler:
         sys.setprofile(self._first)
 
     def totals(self) -> dict[str, tuple[int, int]]:
-        """(nanoseconds, calls) by function, as text: ``package/file.py:line name``, ``module.name`` for C."""
+        """Return (nanoseconds, calls) by function: ``package/file.py:line name``, or ``module.name`` for C."""
         summed: dict[str, tuple[int, int]] = {}
         for thread in list(self._threads):
             for key, (spent, calls) in dict(thread).items():
@@ -50,7 +50,7 @@ class Profiler:
         sys.setprofile(self._hook())
 
     def _first(self, frame: FrameType, event: str, argument: Any) -> None:
-        """The first event of a thread: from here on it has a hook of its own."""
+        """Give the thread a hook of its own at its first event."""
         hook = self._hook()
         sys.setprofile(hook)
         hook(frame, event, argument)
@@ -94,7 +94,7 @@ class Profiler:
 
 
 def bias() -> int:
-    """Nanoseconds that a hook adds to the time between two events: what an empty function seems to take at least."""
+    """Return the nanoseconds that a hook adds to the time between two events: what an empty function seems to take."""
 
     def empty() -> None:
         pass
@@ -112,7 +112,7 @@ def bias() -> int:
 
 
 def label(key: Key) -> str:
-    """A function for people."""
+    """Return the name of a function for people."""
     if isinstance(key, tuple):
         return ".".join(key)
     parts = PurePath(key.co_filename).parts
@@ -124,7 +124,7 @@ def label(key: Key) -> str:
 
 
 def package(name: str) -> str:
-    """The package of a function as ``label`` gives it."""
+    """Return the package of a function that ``label`` has named."""
     path, _, function = name.partition(":")
     if not function:  # in C: module.name
         return name.partition(".")[0]
@@ -135,7 +135,7 @@ def package(name: str) -> str:
 def since(
     later: Mapping[str, tuple[int, int]], earlier: Mapping[str, tuple[int, int]]
 ) -> dict[str, tuple[int, int]]:
-    """What was added to the totals between two looks at them."""
+    """Return what was added to the totals between two looks at them."""
     return {
         name: (spent - earlier.get(name, (0, 0))[0], calls - earlier.get(name, (0, 0))[1])
         for name, (spent, calls) in later.items()

@@ -1,4 +1,4 @@
-"""Servers as processes of their own, ours and others': start, wait until they answer, CPU time, memory, end."""
+"""Servers, ours and others', as processes of their own: their start, CPU time, memory and end."""
 
 from __future__ import annotations
 
@@ -36,43 +36,40 @@ class Server:
     process: psutil.Process
 
     def tree(self) -> list[psutil.Process]:
-        """The process and all below it."""
+        """Return the process and all below it."""
         return [self.process, *self.process.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
-        """CPU time of the whole tree so far, user and system; of processes that live."""
-        return sum(_cpu(process) for process in self.tree())
+        """Return the CPU time so far, user and system, of all processes that live."""
+        return self._sum(lambda process: float(sum(process.cpu_times()[:2])))
 
     def rss_bytes(self) -> int:
-        """Resident memory of the whole tree; pages that processes share count in each."""
-        return sum(_rss(process) for process in self.tree())
+        """Return the resident memory of all processes. Pages that they share count in each."""
+        return int(self._sum(lambda process: float(process.memory_info().rss)))
 
-
-def _cpu(process: psutil.Process) -> float:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        times = process.cpu_times()
-        return float(times.user + times.system)
-    return 0.0
-
-
-def _rss(process: psutil.Process) -> int:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return int(process.memory_info().rss)
-    return 0
+    def _sum(self, figure: Callable[[psutil.Process], float]) -> float:
+        total = 0.0
+        for process in self.tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                total += figure(process)
+        return total
 
 
 @contextlib.contextmanager
-def ours(*, processes: int = 1, **settings: object) -> Iterator[Server]:
-    """``ocrsvc serve``, ready; ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too.
+def ours(
+    program: Sequence[str] = ("-m", "ocrsvc", "serve"), *, processes: int = 1, **settings: object
+) -> Iterator[Server]:
+    """Give our server, ready to read. ``program`` is what Python runs.
 
-    More ``processes`` than one share its port, each with its part of the cores.
+    ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too. More ``processes`` than one
+    share the port, each with its part of the cores.
     """
     port = free_port(following=processes if processes > 1 else 0)  # a port of its own for each
     chosen = {"host": "127.0.0.1", "port": port, **settings}
     environment = {
         f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items() if value is not None
     }
-    command = [sys.executable, "-m", "ocrsvc", "serve"]
+    command = [sys.executable, *program]
     if processes > 1:
         command += ["--processes-per-numa-node", str(processes)]
     with started(command, port, environment, is_ready) as server:
@@ -81,13 +78,12 @@ def ours(*, processes: int = 1, **settings: object) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def peer(module: str, arguments: Sequence[str], probe: bytes) -> Iterator[Server]:
-    """A service of bench/peers (``naive_flask`` for instance); ``probe`` is a request that it answers once ready."""
+    """Give a service of bench/peers, such as ``naive_flask``, once it answers the request ``probe`` with 200."""
     port = free_port()
     command = [sys.executable, "-m", f"peers.{module}", "--port", str(port), *arguments]
     paths = [str(BENCH), *filter(None, [os.environ.get("PYTHONPATH")])]
-    with started(
-        command, port, {"PYTHONPATH": os.pathsep.join(paths)}, lambda port: answers(port, probe)
-    ) as server:
+    environment = {"PYTHONPATH": os.pathsep.join(paths)}
+    with started(command, port, environment, lambda port: ask(port, probe)[0] == 200) as server:
         yield server
 
 
@@ -95,8 +91,10 @@ def peer(module: str, arguments: Sequence[str], probe: bytes) -> Iterator[Server
 def started(
     command: Sequence[str], port: int, environment: Mapping[str, str], probe: Probe
 ) -> Iterator[Server]:
-    """The server of this command once ``probe`` holds; SystemExit with what it printed if it ends or takes too long.
-    It gets SIGTERM at the end, and what of its tree is left then SIGKILL.
+    """Give the server of this command once ``probe`` holds.
+
+    SystemExit with what it printed if it ends early or takes too long. At the end it gets SIGTERM, and what is left
+    of its processes SIGKILL.
     """
     with tempfile.TemporaryFile() as log:
         popen = subprocess.Popen(
@@ -135,7 +133,7 @@ def _stop(popen: subprocess.Popen[bytes], server: Server) -> None:
 
 
 def free_port(following: int = 0) -> int:
-    """A port of localhost that nobody listens on, nor on the ``following`` ones after it."""
+    """Return a port of localhost that is free, as are the ``following`` ones after it."""
     while True:
         with contextlib.ExitStack() as taken:
             first = taken.enter_context(socket.socket())
@@ -148,24 +146,12 @@ def free_port(following: int = 0) -> int:
 
 
 def is_ready(port: int) -> bool:
-    """Whether /readyz says 200."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def answers(port: int, probe: bytes) -> bool:
-    """Whether this whole request is answered with 200."""
-    return ask(port, probe)[0] == 200
+    """Return whether /readyz says 200."""
+    return ask(port, b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")[0] == 200
 
 
 def ask(port: int, content: bytes) -> tuple[int, bytes]:
-    """Status and body of the answer to a whole request; (0, b"") if nobody answers."""
+    """Return status and body of the answer to a whole request, or (0, b"") if nobody answers."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_SECONDS) as connection:
             connection.sendall(content)

@@ -1,13 +1,13 @@
-"""The running server under 1 to 64 clients, each of which sends one-line JPEGs over a connection that it keeps,
-against the model alone, the service of the blog posts, and other frameworks with dynamic batching.
+"""How many one-line JPEGs the running server reads for 1 to 64 clients that keep their connections.
+
+It is compared with the model alone, the service of the blog posts, and other frameworks with dynamic batching.
 
     python bench/throughput.py DATA_DIR --model crnn --rounds 5 --json out.json --plot out.svg
 
-DATA_DIR holds SOURCE/manifest.jsonl beside SOURCE/img/, and the widths of its lines are the mix that is sent. Each
-system starts anew for its turn, is warmed, and has each number of clients for --seconds; turns alternate. The clients
-are one process on the same machine, whose share of the cores is told: on few cores it takes from the server what it
-needs itself. CPU % is of all cores. "of the limit" compares lines/s; "per CPU" compares lines for a CPU second, of
-which no client can take anything away.
+The widths of the lines in DATA_DIR are the mix that is sent. Each system starts anew for its turn, is warmed, and has
+each number of clients for --seconds. The clients are one process on the same machine, whose share of the cores is
+told: on few cores it takes from the server what it needs itself. CPU % is of all cores. "of the limit" compares
+lines/s. "per CPU" compares lines for a CPU second, of which no client can take anything away.
 """
 
 from __future__ import annotations
@@ -20,43 +20,34 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import harness
 import load
-import machine
 import pictures
-import report
+import plots
 import serving
-from lines import order, spread
 from peers.own import manifest
 from peers.service import MAX_BATCH, WAIT_MS
 from systems import Raw, System, listed
+
+from ocrsvc.machine import cpu
 
 CLIENTS = (1, 2, 4, 8, 16, 32, 64)
 OWN = ("ours", "processes")
 LIMIT = "limit"
 _WARM_CLIENTS = 8
 _PERCENTILES = (50, 95, 99)
+_PACKAGES = ("flask", "mosec", "litserve", "ray", "uvloop", "httptools", "uvicorn", "fastapi")
 
 
 def main() -> None:
-    options = parse(sys.argv[1:])
-    about = machine.describe(
-        ["flask", "mosec", "litserve", "ray", "uvloop", "httptools", "uvicorn", "fastapi"]
-    )
-    options.workers = options.workers or about["cores"]
-    options.precision = options.precision or _shipped(options.model)
+    options = parse()
+    head = harness.head(options, _PACKAGES)
     files = pictures.line_files(options.data, options.limit)
     systems, skipped = choose(options)
-    raw = Raw(options.model, options.precision, pictures.decode(files), options.workers)
-    with tempfile.TemporaryDirectory() as folder:
-        rounds = race(options, systems, files, raw, Path(folder), about["cores"])
+    rounds = race(options, systems, files, head["cores"])
     document = {
-        **about,
-        "model": options.model,
-        "precision": options.precision,
-        "workers": options.workers,
+        **head,
         "lines": len(files),
-        "rounds": options.rounds,
-        "seconds": options.seconds,
         "about": {name: system.about for name, system in systems.items()},
         "limit": summary_of_limit([each[LIMIT] for each in rounds]),
         "systems": {name: summary([each[name] for each in rounds]) for name in systems},
@@ -64,35 +55,31 @@ def main() -> None:
         "skipped": skipped,
         "turns": rounds,
     }
-    report.write(options.json, document)
-    print(text(document, markdown=options.markdown))
-    if options.plot:
-        draw(options, document)
+    harness.finish(options, document, parts(document), draw)
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = report.parser(__doc__, "throughput", rounds=5, plot=True)
+def parse() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = harness.parser(
+        __doc__, "throughput", data=True, limit=40, rounds=5, seconds=5, model=True, plot=True
+    )
     add = parser.add_argument
-    add("data", metavar="DATA_DIR", type=Path)
-    add("--limit", type=report.positive, default=40, help="lines of each source (default: 40)")
-    add("--model", default="crnn", help="a model's name or folder (default: crnn)")
     add("--precision", choices=["int8", "fp32"], help="default: as shipped, int8 where there is one")
-    add("--workers", type=report.positive, help="of every system (default: the effective cores)")
-    add("--clients", type=report.numbers, default=list(CLIENTS), metavar="1,2,...")
-    add("--seconds", type=float, default=5.0, help="of each number of clients in each round (default: 5)")
-    add("--warm-seconds", type=float, default=2.0, help="before the first of them (default: 2)")
-    add("--systems", type=lambda names: names.split(","), metavar="A,B,...", help="default: all")
-    add("--max-batch", type=report.positive, default=MAX_BATCH, help="of the frameworks")
+    cores = cpu.inspect().effective
+    add("--workers", type=harness.positive, default=cores, help="of every system (default: %(default)s)")
+    add("--clients", type=harness.numbers, default=list(CLIENTS), metavar="1,2,...")
+    add("--warm-seconds", type=float, default=2.0, help="before a system's first turn (default: %(default)s)")
+    add("--systems", type=harness.names, metavar="A,B,...", help="default: all")
+    add("--max-batch", type=harness.positive, default=MAX_BATCH, help="of the frameworks")
     add("--wait-ms", type=int, default=WAIT_MS, help="of the frameworks")
-    return parser.parse_args(arguments)
-
-
-def _shipped(model: str) -> str:
-    return "int8" if "int8" in manifest(model).precisions else "fp32"
+    options = parser.parse_args()
+    if options.precision is None:
+        options.precision = "int8" if "int8" in manifest(options.model).precisions else "fp32"
+    return options
 
 
 def choose(options: argparse.Namespace) -> tuple[dict[str, System], dict[str, str]]:
-    """The systems that are asked for and can run, and why others cannot; SystemExit for a name that is none."""
+    """Return the systems that are asked for and can run, and why others cannot. SystemExit for an unknown name."""
     known = listed(options.model, options.precision, options.workers, options.max_batch, options.wait_ms)
     wanted = options.systems or list(known)
     if strangers := [name for name in wanted if name not in known]:
@@ -105,34 +92,27 @@ def choose(options: argparse.Namespace) -> tuple[dict[str, System], dict[str, st
 
 
 def race(
-    options: argparse.Namespace,
-    systems: Mapping[str, System],
-    files: Sequence[bytes],
-    raw: Raw,
-    folder: Path,
-    cores: int,
+    options: argparse.Namespace, systems: Mapping[str, System], files: Sequence[bytes], cores: int
 ) -> list[dict[str, Any]]:
-    """All turns: what each system, and the limit, did in each round."""
+    """Return what each system, and the limit, did in each round."""
+    raw = Raw(options.model, options.precision, pictures.decode(files), options.workers)
     built = {name: system.requests(files) for name, system in systems.items()}
-    saved = {name: load.save(folder / name, requests) for name, requests in built.items()}
-    rounds: list[dict[str, Any]] = []
-    for turn in range(options.rounds):
-        done: dict[str, Any] = {}
-        for name in order([LIMIT, *systems], turn):
-            print(f"round {turn + 1} of {options.rounds}: {name}".ljust(60), end="\r", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        saved = {name: load.save(Path(folder) / name, requests) for name, requests in built.items()}
+
+        def turn(name: str, _: int) -> Any:
             if name == LIMIT:
-                done[name] = vars(raw.measure(options.seconds))
-                continue
+                return raw.measure(options.seconds)
             with systems[name].start(built[name][0]) as server:
-                done[name] = one_turn(server, saved[name], options, cores)
-        rounds.append(done)
-    return rounds
+                return one_turn(server, saved[name], options, cores)
+
+        return harness.take_turns([LIMIT, *systems], options.rounds, turn)
 
 
 def one_turn(
     server: serving.Server, files: Sequence[str], options: argparse.Namespace, cores: int
 ) -> dict[str, Any]:
-    """One system's turn: figures by number of clients."""
+    """Return the figures of one system's turn by number of clients."""
     load.run(server.port, [load.Stream("warm", files, clients=_WARM_CLIENTS)], options.warm_seconds)
     points = {}
     for clients in options.clients:
@@ -143,8 +123,10 @@ def one_turn(
 
 
 def point(outcome: load.Outcome, cpu_seconds: float, cores: int) -> dict[str, float]:
-    """Figures of one run; SystemExit if nothing was answered. Lines count if they were answered in time, CPU time is of
-    all that were answered."""
+    """Return the figures of one run. SystemExit if nothing was answered.
+
+    Lines count if they were answered in time. CPU time is that of all answers.
+    """
     answers = outcome.streams["lines"]
     good = sorted(answers.good())
     if not good:
@@ -154,94 +136,73 @@ def point(outcome: load.Outcome, cpu_seconds: float, cores: int) -> dict[str, fl
         "lines_per_second": answers.done(outcome.seconds, outcome.begun) / outcome.seconds,
         "cpu_percent": 100 * cpu_seconds / wall / cores,
         "client_cpu_percent": 100 * outcome.cpu_seconds / wall / cores,
-        "cpu_ms_per_line": 1000 * cpu_seconds / max(1, len(good)),
+        "cpu_ms_per_line": 1000 * cpu_seconds / len(good),
         "errors": float(answers.errors),
     }
-    return figures | {f"p{share}_ms": percentile(good, share) for share in _PERCENTILES}
-
-
-def percentile(ascending: Sequence[float], share: float) -> float:
-    """The value that so many percent do not exceed (nearest rank)."""
-    return ascending[max(0, -(-len(ascending) * int(share * 10) // 1000) - 1)]
+    return figures | {f"p{share}_ms": harness.percentile(good, share) for share in _PERCENTILES}
 
 
 def summary(turns: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, Any]]:
-    """Of one system by number of clients: each figure's spread over the rounds, errors added up."""
-    summed: dict[str, dict[str, Any]] = {}
-    for clients in turns[0]:
-        columns = {name: [turn[clients][name] for turn in turns] for name in turns[0][clients]}
-        errors = int(sum(columns.pop("errors")))
-        summed[clients] = {name: spread(values) for name, values in columns.items()} | {"errors": errors}
-    return summed
+    """Return the figures of one system over the rounds, by number of clients."""
+    return {clients: harness.summary([turn[clients] for turn in turns], ["errors"]) for clients in turns[0]}
 
 
 def summary_of_limit(turns: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The limit's spread over the rounds, and the batch size that was fastest most often."""
-    return {
-        "lines_per_second": spread([turn["lines_per_second"] for turn in turns]),
-        "cpu_ms_per_line": spread([turn["cpu_ms_per_line"] for turn in turns]),
-        "rows": statistics.mode(turn["rows"] for turn in turns),
-    }
+    """Return the limit over the rounds, and the batch size that was fastest most often."""
+    figures = [{name: value for name, value in turn.items() if name != "rows"} for turn in turns]
+    return harness.summary(figures) | {"rows": statistics.mode(turn["rows"] for turn in turns)}
 
 
 def ratios(rounds: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Ours, and ours as processes, over each other, round by round: the best lines/s of each, by whatever number of
-    clients."""
+    """Return how many times each other ours, and ours as processes, reads in the same round.
+
+    Each system counts with its best lines/s, by whatever number of clients.
+    """
     found = {}
     for own in (name for name in OWN if name in rounds[0]):
+        mine = [best(each[own]) for each in rounds]
+        rates = [each["lines_per_second"] for each in mine]
         for name in (name for name in rounds[0] if name not in OWN):
-            turns = [(best(each[own]), each[name]) for each in rounds]
+            others = [each[name] if name == LIMIT else best(each[name]) for each in rounds]
+            title = f"{own} of the limit" if name == LIMIT else f"{own} over {name}"
+            found[title] = harness.ratio(rates, [max(1e-9, each["lines_per_second"]) for each in others])
             if name == LIMIT:
-                rates = [a["lines_per_second"] / b["lines_per_second"] for a, b in turns]
-                costs = [b["cpu_ms_per_line"] / a["cpu_ms_per_line"] for a, b in turns]
-                found[f"{own} of the limit"] = spread(rates)
-                found[f"{own} of the limit per CPU"] = spread(costs)
-            else:
-                rates = [a["lines_per_second"] / max(1e-9, best(b)["lines_per_second"]) for a, b in turns]
-                found[f"{own} over {name}"] = spread(rates)
+                costs = [each["cpu_ms_per_line"] for each in others]
+                found[f"{title} per CPU"] = harness.ratio(costs, [each["cpu_ms_per_line"] for each in mine])
     return found
 
 
 def best(points: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
-    """The point with the most lines/s."""
+    """Return the point with the most lines/s."""
     return max(points.values(), key=lambda each: each["lines_per_second"])
 
 
-def text(document: Mapping[str, Any], *, markdown: bool) -> str:
-    """The table of all systems and the ratios."""
-    limit = document["limit"]
-    rate = limit["lines_per_second"]
-    head = (
-        f"{document['model']} {document['precision']}, {document['workers']} workers, {document['lines']} lines, "
-        f"{document['rounds']} rounds; {report.machine_line(document)}\n"
-        f"limit: {rate['median']:.1f} lines/s ({rate['p10']:.1f} - {rate['p90']:.1f}) by session.run alone, "
-        f"batches of {limit['rows']}, {limit['cpu_ms_per_line']['median']:.2f} ms CPU a line"
+def parts(document: Mapping[str, Any]) -> list[harness.Part]:
+    """Return the limit, the table of all systems, the ratios, and what was left out."""
+    options, limit = document["options"], document["limit"]
+    rate, span = harness.cells(limit["lines_per_second"], 1)
+    about = (
+        f"{options['model']} {options['precision']}, {options['workers']} workers, {document['lines']} lines, "
+        f"{options['rounds']} rounds\n"
+        f"limit: {rate} lines/s ({span}) by session.run alone, batches of {limit['rows']}, "
+        f"{limit['cpu_ms_per_line']['median']:.2f} ms CPU a line"
     )
-    head_cells = "system,clients,lines/s,p10 - p90,p50 ms,p95 ms,p99 ms,CPU %,client %,CPU ms a line,errors"
-    rows = [head_cells.split(",")]
+    heads = "system,clients,lines/s,p10 - p90,p50 ms,p95 ms,p99 ms,CPU %,client %,CPU ms a line,errors"
+    rows = [heads.split(",")]
     for name, points in document["systems"].items():
         for clients, figures in points.items():
-            median = {key: value["median"] for key, value in figures.items() if key != "errors"}
-            rate = figures["lines_per_second"]
-            rows.append(
-                [name, clients, f"{rate['median']:.1f}", f"{rate['p10']:.1f} - {rate['p90']:.1f}"]
-                + [f"{median[f'p{share}_ms']:.1f}" for share in _PERCENTILES]
-                + [f"{median['cpu_percent']:.0f}", f"{median['client_cpu_percent']:.0f}"]
-                + [f"{median['cpu_ms_per_line']:.2f}", str(figures["errors"])]
-            )
+            row = [name, clients, *harness.cells(figures["lines_per_second"], 1)]
+            row += [harness.cells(figures[f"p{share}_ms"], 1)[0] for share in _PERCENTILES]
+            row += [harness.cells(figures[key], 0)[0] for key in ("cpu_percent", "client_cpu_percent")]
+            rows.append([*row, harness.cells(figures["cpu_ms_per_line"], 2)[0], str(figures["errors"])])
     compared = [["", "ratio", "p10 - p90"]]
-    for name, value in document["ratios"].items():
-        compared.append([name, f"{value['median']:.3f}", f"{value['p10']:.3f} - {value['p90']:.3f}"])
-    parts = [head, report.table(rows, markdown=markdown)]
-    if len(compared) > 1:
-        parts.append(report.table(compared, markdown=markdown))
-    parts += [f"{name} left out, {reason}" for name, reason in document["skipped"].items()]
-    return "\n\n".join(parts)
+    compared += [[name, *harness.cells(value, 3)] for name, value in document["ratios"].items()]
+    return [about, rows, compared, *(f"{name} left out, {why}" for name, why in document["skipped"].items())]
 
 
-def draw(options: argparse.Namespace, document: Mapping[str, Any]) -> None:
-    """Lines/s and p99 by clients, the limit as a level."""
-    panels = []
+def draw(path: Path, document: Mapping[str, Any]) -> None:
+    """Draw lines/s and p99 by clients, the limit as a level."""
+    options, panels = document["options"], []
     for key, label in (("lines_per_second", "lines/s"), ("p99_ms", "p99 in ms")):
         series = {
             name: [(float(clients), figures[key]["median"]) for clients, figures in points.items()]
@@ -249,10 +210,10 @@ def draw(options: argparse.Namespace, document: Mapping[str, Any]) -> None:
         }
         if key == "lines_per_second":
             level = document["limit"][key]["median"]
-            series["session.run alone"] = [(float(clients), level) for clients in options.clients]
+            series["session.run alone"] = [(float(clients), level) for clients in options["clients"]]
         panels.append((label, "", series))
-    title = f"{document['model']} {document['precision']}, {document['cores']} cores of {document['cpu']}"
-    report.plot(options.plot, panels, x="clients", title=title, log=True)
+    title = f"{options['model']} {options['precision']}, {document['cores']} cores of {document['cpu']}"
+    plots.plot(path, panels, x="clients", title=title, log=True)
 
 
 if __name__ == "__main__":

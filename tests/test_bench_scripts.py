@@ -8,12 +8,15 @@ from collections import Counter
 from pathlib import Path
 
 import accuracy
+import harness
 import lines
 import machine
+import pictures
 import pytest
 import stripe_data
 import tiny_model
 
+from ocrsvc.diagnosis import evaluation
 from ocrsvc.models.manifest import save
 
 
@@ -65,8 +68,8 @@ def test_lines_are_raced_against_the_references(
 ) -> None:
     fast, slow = f"{model}@fp32", "slow"
     monkeypatch.setattr(lines, "REFERENCES", {fast: "itself"})
-    pictures = lines.load(lines.evaluation.samples(data))
-    plans, skipped = lines.prepare([fast, "nonsense"], pictures)
+    crops = pictures.load(evaluation.samples(data))
+    plans, skipped = lines.prepare([fast, "nonsense"], crops)
     assert list(plans) == [fast]
     assert list(skipped) == ["nonsense"]
     rates = lines.race(plans, 3)
@@ -75,8 +78,8 @@ def test_lines_are_raced_against_the_references(
     summed = lines.summary({**plans, slow: plans[fast]}, rates)
     assert summed[fast]["ratio"][fast] == {"median": 1.0, "p10": 1.0, "p90": 1.0}
     assert summed[slow]["ratio"][fast]["median"] == 0.25
-    document = {**machine.describe(), "lines": len(pictures), "rounds": 3, "workers": 2, "engines": summed}
-    rows = lines.table(document, markdown=True).splitlines()[2:]
+    document = {"options": {"rounds": 3}, "lines": len(crops), "workers": 2, "engines": summed}
+    rows = harness.render(lines.parts(document), markdown=True).splitlines()[2:]
     assert rows[2].startswith(f"| {fast}")
     assert rows[3].startswith("| slow")
     assert "0.25 " in rows[3]
@@ -84,7 +87,7 @@ def test_lines_are_raced_against_the_references(
 
 @pytest.mark.parametrize("names", ["ab", "abc", "abcd"])
 def test_everybody_reads_once_a_round_and_is_first_as_often_as_last(names: str) -> None:
-    rounds = [lines.order(list(names), turn) for turn in range(2 * len(names))]
+    rounds = [harness.order(list(names), turn) for turn in range(2 * len(names))]
     assert all(sorted(each) == list(names) for each in rounds)
     assert Counter(each[0] for each in rounds) == dict.fromkeys(names, 2)
     assert Counter(each[-1] for each in rounds) == dict.fromkeys(names, 2)
@@ -98,7 +101,7 @@ def test_everybody_reads_once_a_round_and_is_first_as_often_as_last(names: str) 
     ],
 )
 def test_spread(values: list[float], expected: dict[str, float]) -> None:
-    assert lines.spread(values) == expected
+    assert harness.spread(values) == expected
 
 
 def test_the_machine_is_described_without_git_too(tmp_path: Path) -> None:

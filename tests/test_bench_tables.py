@@ -15,14 +15,15 @@ import cells
 import claims
 import enhance
 import events
+import harness
 import load
 import memory
 import mixed
 import numpy as np
 import overhead
+import plots
 import profiler
 import pytest
-import report
 import throughput
 import tiny_model
 from peers.own import manifest
@@ -43,7 +44,7 @@ def test_the_table_of_batches_from_end_to_end(
     monkeypatch.setattr(sys, "argv", ["batch_table.py", *arguments])
     batch_table.main()
     printed = capsys.readouterr().out
-    assert "| 2 workers          | 4     |" in printed
+    assert "| 2 workers | 4 |" in printed
     assert "perf cannot say" in printed
     document = json.loads(out.read_text("utf-8"))
     cells = [(row["way"], row["batch"]) for row in document["rows"]]
@@ -125,7 +126,7 @@ def test_what_perf_writes(line: str, expected: int | None) -> None:
     [([1.0], 99, 1.0), ([1.0, 2.0], 50, 1.0), ([float(i) for i in range(1, 101)], 99, 99.0)],
 )
 def test_percentiles_are_of_nearest_rank(values: Sequence[float], share: int, expected: float) -> None:
-    assert throughput.percentile(values, share) == expected
+    assert harness.percentile(values, share) == expected
 
 
 def test_ours_is_compared_round_by_round_at_the_best_number_of_clients() -> None:
@@ -216,7 +217,7 @@ def test_functions_are_added_up_by_package() -> None:
 
 def test_a_plot_is_drawn(tmp_path: Path) -> None:
     series = {"server": [(1.0, 2.0), (4.0, 3.0)]}
-    report.plot(tmp_path / "a" / "out.svg", [("lines/s", "", series)], x="clients", title="a title", log=True)
+    plots.plot(tmp_path / "a" / "out.svg", [("lines/s", "", series)], x="clients", title="a title", log=True)
     drawn = (tmp_path / "a" / "out.svg").read_text("utf-8")
     assert "<svg" in drawn
     assert ">clients</text>" in drawn
@@ -224,7 +225,7 @@ def test_a_plot_is_drawn(tmp_path: Path) -> None:
 
 def test_bars_are_drawn_with_their_values(tmp_path: Path) -> None:
     groups = {"idle": {"p50": 17.5, "p99": 96.3}, "full": {"p50": 245.0, "p99": 1299.0}}
-    report.bars(tmp_path / "out.svg", [("ms", groups), ("times", {"one": {"": 7.0}})], title="a title")
+    plots.bars(tmp_path / "out.svg", [("ms", groups), ("times", {"one": {"": 7.0}})], title="a title")
     drawn = (tmp_path / "out.svg").read_text("utf-8")
     for word in ("idle", "full", "p50", "p99", "ms", "17.5", "1299", "one", "7"):
         assert f">{word}</text>" in drawn
@@ -247,7 +248,7 @@ def test_a_cell_waits_for_threads_that_still_spin() -> None:
 def test_a_plot_without_matplotlib_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(SystemExit, match="pip install matplotlib"):
-        report.plot(tmp_path / "out.svg", [], x="", title="")
+        plots.plot(tmp_path / "out.svg", [], x="", title="")
 
 
 @pytest.mark.parametrize("shape", [(48, 100), (24, 400), (96, 50), (1, 1), (500, 1)])

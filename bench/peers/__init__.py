@@ -1,8 +1,8 @@
 """Recognisers of lines to measure against each other, ours and others', behind one interface.
 
-Names: a model of ours or the path of its folder, with ``@int8`` or ``@fp32`` behind it for one precision;
-``ppocrv6-small`` as our registry converts and buckets it, ``ppocrv6-small@320`` as its makers run it; the other
-names of ``DEFAULT``; a PP-OCR name with ``@buckets`` behind it is padded as our service pads.
+A name is that of a model of ours or the path of its folder, with ``@int8`` or ``@fp32`` behind it for one precision,
+or another name of ``DEFAULT``. ``ppocrv6-small`` runs as our registry converts and buckets it, ``ppocrv6-small@320``
+as its makers run it. With ``@buckets`` behind it a PP-OCR name is padded as our service pads.
 """
 
 from __future__ import annotations
@@ -14,20 +14,8 @@ from typing import Any
 
 from peers.own import Own, manifest
 from peers.ppocr import WHEELS, PpOcr
-from peers.recogniser import Absent, Picture, Prepared, Recogniser
+from peers.recogniser import Absent, Recogniser
 from peers.tesseract import Tesseract
-
-__all__ = [
-    "DEFAULT",
-    "DISTRIBUTIONS",
-    "Absent",
-    "Picture",
-    "Prepared",
-    "Recogniser",
-    "add_models",
-    "expand",
-    "open_peer",
-]
 
 DEFAULT = (
     "crnn",
@@ -44,7 +32,7 @@ DISTRIBUTIONS = tuple(dict.fromkeys(wheel.weights.distribution for wheel in WHEE
 
 
 def expand(names: Iterable[str]) -> list[str]:
-    """The names with a model of ours in each of its precisions, int8 first; unknown ones stay as they are."""
+    """Return the names with a model of ours in each of its precisions, int8 first. Unknown names stay."""
     expanded = []
     for name in names:
         if name in WHEELS or name == "tesseract" or "@" in Path(name).name:
@@ -58,7 +46,7 @@ def expand(names: Iterable[str]) -> list[str]:
 
 
 def open_peer(name: str) -> Recogniser[Any, Any]:
-    """The recogniser of this name; Absent, with what to install, if it is not here."""
+    """Return the recogniser of this name. Raise Absent, with what to install, if it is not here."""
     if name == "tesseract":
         return Tesseract()
     if name in WHEELS:
@@ -73,7 +61,7 @@ def open_peer(name: str) -> Recogniser[Any, Any]:
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
-    """The option ``--models A,B,...``: a list of names, all of ``DEFAULT`` without it."""
+    """Add the option ``--models A,B,...``: a list of names, by default all of ``DEFAULT``."""
     parser.add_argument(
         "--models",
         type=lambda text: [name for name in text.split(",") if name],

@@ -7,7 +7,7 @@ Only pieces of one width share a batch, which is capped in rows and in time as t
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -15,17 +15,19 @@ from typing import Any
 from ocrsvc.settings import Settings
 from peers.recogniser import Picture, Prepared, Recogniser
 
+Owner = tuple[int, int]  # a line and a part of it
+
 _TRIALS = 3  # timed runs of the batch that says what a pixel costs; the quickest counts
 _TRIAL_PIXELS = 1280  # of width in that batch
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pieces read together; ``owners`` says for each which line and which piece of it it is."""
+    """Pieces of one width that are read together. ``owners`` says which line and which part of it each is."""
 
     width: int
     pieces: tuple[Any, ...]
-    owners: tuple[tuple[int, int], ...]
+    owners: tuple[Owner, ...]
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,18 @@ class Plan:
     batches: tuple[Batch, ...]
 
     def read(self, pool: ThreadPoolExecutor) -> tuple[list[str], float]:
-        """The text of each line, and the seconds from the first batch to the last decoded one."""
+        """Return the text of each line, and the seconds from the first batch to the last decoded one."""
         begun = time.perf_counter()
         answers = list(pool.map(lambda batch: self.recogniser.run(batch.width, batch.pieces), self.batches))
         seconds = time.perf_counter() - begun
-        readings: list[list[Any]] = [[None] * len(line.pieces) for line in self.lines]
-        for batch, answer in zip(self.batches, answers, strict=True):
-            for (line, piece), reading in zip(batch.owners, answer, strict=True):
-                readings[line][piece] = reading
-        texts = [self.recogniser.text(line, said) for line, said in zip(self.lines, readings, strict=True)]
-        return texts, seconds
+        owners = (batch.owners for batch in self.batches)
+        return joined(self.recogniser, self.lines, zip(owners, answers, strict=True)), seconds
 
 
 def plan(recogniser: Recogniser[Any, Any], pictures: Sequence[Picture]) -> Plan:
-    """Prepare the pictures and put them into batches; runs the recogniser a few times to learn what it costs."""
+    """Prepare the pictures and put them into batches. Run the recogniser a few times to learn what it costs."""
     lines = tuple(recogniser.prepare(picture) for picture in pictures)
-    waiting: dict[int, list[tuple[int, int]]] = {}
-    for number, line in enumerate(lines):
-        for part, piece in enumerate(line.pieces):
-            waiting.setdefault(recogniser.width(piece), []).append((number, part))
+    waiting = by_width(recogniser, lines)
     pixel_seconds = 0.0
     if recogniser.fixed_rows is None and waiting:
         pixel_seconds = seconds_per_pixel(recogniser, lines, waiting)
@@ -68,8 +63,30 @@ def plan(recogniser: Recogniser[Any, Any], pictures: Sequence[Picture]) -> Plan:
     return Plan(recogniser, lines, tuple(batches))
 
 
+def by_width(recogniser: Recogniser[Any, Any], lines: Sequence[Prepared[Any]]) -> dict[int, list[Owner]]:
+    """Return the owners of all pieces by the width at which they are read."""
+    waiting: dict[int, list[Owner]] = {}
+    for number, line in enumerate(lines):
+        for part, piece in enumerate(line.pieces):
+            waiting.setdefault(recogniser.width(piece), []).append((number, part))
+    return waiting
+
+
+def joined(
+    recogniser: Recogniser[Any, Any],
+    lines: Sequence[Prepared[Any]],
+    answers: Iterable[tuple[Sequence[Owner], Sequence[Any]]],
+) -> list[str]:
+    """Return the text of each line from the owners and the readings of all batches."""
+    said: list[list[Any]] = [[None] * len(line.pieces) for line in lines]
+    for owners, readings in answers:
+        for (line, part), reading in zip(owners, readings, strict=True):
+            said[line][part] = reading
+    return [recogniser.text(line, readings) for line, readings in zip(lines, said, strict=True)]
+
+
 def rows(recogniser: Recogniser[Any, Any], width: int, pixel_seconds: float) -> int:
-    """How many pieces of this width share a batch: what serving allows by number and by estimated time."""
+    """Return how many pieces of this width share a batch: what serving allows by number and estimated time."""
     if recogniser.fixed_rows is not None:
         return recogniser.fixed_rows
     allowed = Settings.model_fields["max_batch"].default
@@ -78,11 +95,9 @@ def rows(recogniser: Recogniser[Any, Any], width: int, pixel_seconds: float) -> 
 
 
 def seconds_per_pixel(
-    recogniser: Recogniser[Any, Any],
-    lines: Sequence[Prepared[Any]],
-    waiting: dict[int, list[tuple[int, int]]],
+    recogniser: Recogniser[Any, Any], lines: Sequence[Prepared[Any]], waiting: dict[int, list[Owner]]
 ) -> float:
-    """What a pixel of width costs on one thread, by the width that most pieces have."""
+    """Return what a pixel of width costs on one thread, measured at the width that most pieces have."""
     width = max(waiting, key=lambda each: len(waiting[each]))
     line, part = waiting[width][0]
     pieces = [lines[line].pieces[part]] * max(1, _TRIAL_PIXELS // width)

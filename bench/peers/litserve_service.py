@@ -28,23 +28,23 @@ class Reader(litserve.LitAPI):
         self._reading = Reading(self._service.model, self._service.precision)
 
     def decode_request(self, request: dict[str, Any]) -> Line:
-        """The request's picture, decoded and scaled."""
+        """Return the picture of the request, decoded and scaled."""
         return self._reading.fit(base64.b64decode(request["image"]))
 
     def batch(self, inputs: list[Line]) -> list[Line]:
-        """Lines of several widths stay apart."""
+        """Return the lines as they are: those of several widths stay apart."""
         return inputs
 
     def predict(self, x: list[Line]) -> list[str]:
-        """A batch of lines, or one where LitServe is told not to batch."""
+        """Read a batch of lines."""
         return self._reading.read(x)
 
     def unbatch(self, output: list[str]) -> list[str]:
-        """A text for each request."""
+        """Return a text for each request."""
         return output
 
     def encode_response(self, output: str) -> dict[str, str]:
-        """The answer."""
+        """Return the answer as JSON."""
         return {"text": output}
 
 

@@ -30,11 +30,11 @@ class Reader(mosec.Worker):
         self._reading = Reading(service.model, service.precision)
 
     def deserialize(self, data: bytes) -> Line:
-        """The request's body, decoded and scaled."""
+        """Return the picture of the request, decoded and scaled."""
         return self._reading.fit(data)
 
     def forward(self, data: list[Line]) -> list[dict[str, str]]:
-        """A batch of lines."""
+        """Read a batch of lines."""
         return [{"text": text} for text in self._reading.read(data)]
 
 

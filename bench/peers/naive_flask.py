@@ -1,10 +1,9 @@
-"""The service of the blog posts, written down as they have it: Flask, one picture a request, every line resized to one
-size, an InferenceSession with ORT's defaults, a loop over the characters.
+"""The service of the blog posts: Flask, one picture a request, every line resized to one size, a loop over characters.
 
     PYTHONPATH=bench python -m peers.naive_flask --port 8001 --model crnn
 
-Theirs is 32 x 320, ours has the height that the model was trained for, 48 x 320. Flask's own server runs it, with a
-thread for each request.
+Their size is 32 x 320. Here it is 48 x 320, because the model was trained for that height. The InferenceSession has
+ORT's defaults. Flask's own server runs it, with a thread for each request.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ WIDTH = 320  # pixels, of every line
 
 
 def create_app(model: str, precision: str = "fp32") -> Flask:
-    """POST /ocr with a picture as the body or as the form field ``image`` gives ``{"text", "confidence"}``."""
+    """Return the service. POST /ocr with a picture, as body or form field ``image``, gives text and confidence."""
     spec = manifest(model)
     session = ort.InferenceSession(spec.files[precision].read())
     app = Flask(__name__)
@@ -44,7 +43,7 @@ def create_app(model: str, precision: str = "fp32") -> Flask:
 
 
 def decode(best: NDArray[np.int32], peaks: NDArray[np.float32], charset: str) -> tuple[str, float]:
-    """Text and mean probability of the best class of each step: repeats merged, blanks dropped."""
+    """Return the text of the best class of each step, repeats merged and blanks dropped, and its mean probability."""
     text, sure, previous = "", [], 0
     for index, peak in zip(best, peaks, strict=True):
         if index not in (0, previous):

@@ -22,11 +22,11 @@ _PRECISIONS: dict[str, Precision] = {"int8": "int8", "fp32": "fp32"}
 
 
 def manifest(name: str) -> Manifest:
-    """The model of our registry with this name, or in the folder of this path; Absent if there is none."""
+    """Return the model in this folder, or of this name in our registry. Raise Absent if there is none."""
+    if (Path(name) / "manifest.json").is_file():
+        return load(Path(name))
     try:
-        return (
-            load(Path(name)) if (Path(name) / "manifest.json").is_file() else Registry(Settings()).spec(name)
-        )
+        return Registry(Settings()).spec(name)
     except UnknownModel as error:
         raise Absent(str(error)) from error
 

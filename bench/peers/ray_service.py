@@ -20,7 +20,7 @@ from peers.service import Service, parse
 
 
 def application(service: Service) -> Any:
-    """The deployment, bound to its arguments."""
+    """Return the deployment, bound to its arguments."""
 
     class Reader:
         """A replica: decodes and reads in its own process."""
@@ -30,7 +30,7 @@ def application(service: Service) -> Any:
 
         @serve.batch(max_batch_size=service.max_batch, batch_wait_timeout_s=service.wait_ms / 1000)
         async def read(self, lines: list[Line]) -> list[str]:
-            """A batch of lines. It blocks the replica's loop: there is no other core for it to use meanwhile."""
+            """Read a batch of lines. This blocks the replica's loop, which has no other core to use meanwhile."""
             return self._reading.read(lines)
 
         async def __call__(self, request: Request) -> dict[str, str]:

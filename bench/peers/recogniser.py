@@ -15,7 +15,7 @@ Reading = TypeVar("Reading")  # what it says of a piece
 
 
 class Absent(Exception):
-    """This recogniser is not installed; the message says what brings it."""
+    """A recogniser that is not installed. The message says what brings it."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Recogniser(Protocol[Piece, Reading]):
 
     @property
     def name(self) -> str:
-        """As it is asked for on the command line."""
+        """Return the name as the command line has it."""
 
     @property
     def about(self) -> str:
-        """What it is, for people: version, precision, size."""
+        """Return what it is, for people: version, precision, size."""
 
     @property
     def fixed_rows(self) -> int | None:
-        """Rows of a batch, or None where they are capped by time, as in serving."""
+        """Return the rows of a batch, or None where time limits them, as in serving."""
 
     def prepare(self, picture: Picture) -> Prepared[Piece]:
         """Cut and scale a line; nothing of this is timed."""
 
     def width(self, piece: Piece) -> int:
-        """The width in pixels at which this piece is read: a function of the piece alone."""
+        """Return the width in pixels at which this piece is read, which depends on nothing else."""
 
     def run(self, width: int, pieces: Sequence[Piece]) -> list[Reading]:
-        """Read pieces of one width in one batch, decoding included; answers in their order."""
+        """Read pieces of one width in one batch, decoding included, and return readings in their order."""
 
     def text(self, prepared: Prepared[Piece], readings: Sequence[Reading]) -> str:
-        """The text of a line from the readings of its pieces."""
+        """Return the text of a line from the readings of its pieces."""

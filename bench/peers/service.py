@@ -14,8 +14,10 @@ WAIT_MS = 5
 
 @dataclass(frozen=True)
 class Service:
-    """How to serve: ``workers`` processes with one thread each, batches of at most ``max_batch`` lines that wait at
-    most ``wait_ms`` for company."""
+    """How to serve: ``workers`` processes with one thread each.
+
+    A batch has at most ``max_batch`` lines, which wait at most ``wait_ms`` for each other.
+    """
 
     port: int
     model: str
@@ -26,7 +28,7 @@ class Service:
 
 
 def parse(about: str | None, arguments: Sequence[str] | None = None) -> Service:
-    """The service that the command line asks for."""
+    """Return the service that the command line asks for."""
     parser = argparse.ArgumentParser(description=about)
     add = parser.add_argument
     add("--port", type=int, required=True)

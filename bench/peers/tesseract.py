@@ -30,7 +30,7 @@ _HAN_GAP = re.compile(
 
 
 class Tesseract:
-    """The installed Tesseract; Absent, with the packages to install, if it or a language is missing."""
+    """The installed Tesseract. Absent, with the packages to install, if it or a language is missing."""
 
     name = "tesseract"
     fixed_rows = 32
@@ -49,7 +49,7 @@ class Tesseract:
         self._count = 0
 
     def prepare(self, picture: Picture) -> Prepared[Path]:
-        """The line as a file, scaled to the height that the others see, with a border in the colour of its edge."""
+        """Write the line to a file, scaled to the height that others see, with a border in the colour of its edge."""
         height, width = picture.shape[:2]
         scaled = cv2.resize(
             picture, (max(1, round(width * _HEIGHT / height)), _HEIGHT), interpolation=cv2.INTER_CUBIC
@@ -95,7 +95,10 @@ class Tesseract:
 
 
 def pages(table: str, count: int) -> list[str]:
-    """The text of each of ``count`` pictures in Tesseract's table of words (``tsv``; columns 2 and 12: page, word)."""
+    """Return the text of each of ``count`` pictures in Tesseract's table of words (``tsv``).
+
+    Columns 2 and 12 are the picture and the word.
+    """
     words: list[list[str]] = [[] for _ in range(count)]
     for row in table.splitlines()[1:]:
         columns = row.split("\t")

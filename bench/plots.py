@@ -1,12 +1,10 @@
-"""What every bench writes: a JSON file, a table for people, where asked for a plot."""
+"""Plots of the benches, drawn with matplotlib: lines over an axis, and bars with their values."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,64 +16,12 @@ Groups = Mapping[str, Mapping[str, float]]  # by group: value by name
 _PANEL_INCHES = (5.2, 3.6)
 
 
-def parser(about: str | None, name: str, *, rounds: int, plot: bool = False) -> argparse.ArgumentParser:
-    """A parser with the options that all benches share; ``rounds`` 0 is for one that has no rounds."""
-    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    if rounds:
-        made.add_argument(
-            "--rounds", type=positive, default=rounds, help=f"turns that each has (default: {rounds})"
-        )
-    made.add_argument("--json", type=Path, default=Path(f"bench/results/{name}.json"), metavar="FILE")
-    made.add_argument("--markdown", action="store_true", help="tables for a document")
-    if plot:
-        made.add_argument(
-            "--plot", type=Path, metavar="FILE", help="also draw it: .svg or .png (pip install matplotlib)"
-        )
-    return made
-
-
-def positive(text: str) -> int:
-    """A whole number from 1, for argparse."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
-    return number
-
-
-def numbers(text: str) -> list[int]:
-    """Whole numbers from 1 with commas between them, for argparse."""
-    return [positive(part) for part in text.split(",")]
-
-
-def write(path: Path, document: Mapping[str, Any]) -> None:
-    """Write the document as JSON and make the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
-
-
-def table(rows: Sequence[Sequence[str]], *, markdown: bool = False) -> str:
-    """Rows as columns of equal width; the first row is the head."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows]
-    if not markdown:
-        return "\n".join("  ".join(line).rstrip() for line in lines)
-    drawn = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([drawn[0], "|---" * len(widths) + "|", *drawn[1:]])
-
-
-def machine_line(document: Mapping[str, Any]) -> str:
-    """On what it was measured, in one line."""
-    return (
-        f"{document['cores']} cores of {document['cpu']}, load {document['load_average']}, "
-        f"onnxruntime {document['onnxruntime']}, commit {document['commit']}"
-    )
-
-
 def plot(
     path: Path, panels: Sequence[tuple[str, str, Series]], *, x: str, title: str, log: bool = False
 ) -> None:
-    """Draw panels (label of y, what else to say of it, series) side by side over one ``x``; the format is the
-    suffix's. ``log`` makes x logarithmic to base 2, with a mark at each of its values. SystemExit without matplotlib.
+    """Draw panels (label of y, title, series) side by side over one ``x``, in the format of the suffix.
+
+    ``log`` makes x logarithmic to base 2, with a mark at each value. SystemExit if matplotlib is missing.
     """
     figure, all_axes = _panels(len(panels), title)
     for axes, (label, about, series) in zip(all_axes, panels, strict=True):
@@ -93,8 +39,9 @@ def plot(
 
 
 def bars(path: Path, panels: Sequence[tuple[str, Groups]], *, title: str) -> None:
-    """Draw panels (label of the value, groups) of lying bars side by side, each value written at its end; all groups of
-    a panel have the same series. SystemExit without matplotlib.
+    """Draw panels (label of the value, groups) of lying bars side by side, each with its value at its end.
+
+    All groups of a panel have the same series. SystemExit if matplotlib is missing.
     """
     figure, all_axes = _panels(len(panels), title)
     for axes, (label, groups) in zip(all_axes, panels, strict=True):
