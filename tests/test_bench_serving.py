@@ -244,7 +244,7 @@ def test_overhead_of_the_real_server(
     assert all(value > 0 for value in spent.values())
     assert spent["cpu"] == pytest.approx(spent["decode"] + spent["onnxruntime"] + spent["rest"], abs=0.01)
     calls = {name.rpartition(" ")[2]: each["calls"] for name, each in document["functions"].items()}
-    assert 0.4 < calls["decode"] < 1.5, "CTC decoding: batches of one or two lines"
+    assert 0.4 < calls["collapse"] < 1.5, "CTC decoding: batches of one or two lines"
     assert "ocrsvc" in document["packages"]
     assert "the rest" in capsys.readouterr().out
 
