@@ -14,6 +14,7 @@ import pytest
 import stripe_data
 import tiny_model
 
+from ocrsvc.diagnosis import evaluation
 from ocrsvc.models.manifest import save
 
 
@@ -65,7 +66,7 @@ def test_lines_are_raced_against_the_references(
 ) -> None:
     fast, slow = f"{model}@fp32", "slow"
     monkeypatch.setattr(lines, "REFERENCES", {fast: "itself"})
-    pictures = lines.load(lines.evaluation.samples(data))
+    pictures = lines.load(evaluation.samples(data))
     plans, skipped = lines.prepare([fast, "nonsense"], pictures)
     assert list(plans) == [fast]
     assert list(skipped) == ["nonsense"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from ocrsvc.diagnosis.choice import MIN_ROUNDS, Decision, decide
 LEAST = 0.03
 
 
-def choose(*rates: list[float], least: float = LEAST) -> int:
+def choose(*rates: Sequence[float], least: float = LEAST) -> int:
     return decide(rates, [least] * len(rates)).chosen
 
 

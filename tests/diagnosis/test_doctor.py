@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,8 +24,8 @@ CPU = Cpu("x86_64", "Test", affinity=4, quota=None, effective=4, flags=frozenset
 DETECTOR = "ppocrv6-det-small"
 
 
-def by_name(checks: object) -> dict[str, doctor.Check]:
-    return {check.name: check for check in checks}  # type: ignore[attr-defined]
+def by_name(checks: Iterable[doctor.Check]) -> dict[str, doctor.Check]:
+    return {check.name: check for check in checks}
 
 
 @pytest.fixture
@@ -147,7 +149,7 @@ def test_tuned_choices_show_what_was_measured(tmp_path: Path, monkeypatch: pytes
         ),
     )
 
-    def found(**flags: object) -> dict[str, doctor.Check]:
+    def found(**flags: Any) -> dict[str, doctor.Check]:
         sourced = configuration.load_tuned(**flags)
         return by_name(doctor.choices(sourced, Registry(sourced.settings), CPU))
 

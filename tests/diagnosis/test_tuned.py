@@ -105,7 +105,8 @@ def corruptions() -> list[bytes]:
     stranger = json.loads(json.dumps(good))
     stranger["steps"][0]["candidates"][1]["values"] = {"host": "0.0.0.0"}  # noqa: S104 - must not get through
     beyond = {**good, "steps": [{**good["steps"][0], "chosen": 9}]}
-    parts = [json.dumps(each).encode() for each in (stranger, beyond, {**good, "key": {}}, [], None)]
+    wrong: list[object] = [stranger, beyond, {**good, "key": {}}, [], None]
+    parts = [json.dumps(each).encode() for each in wrong]
     return [b"", b"{", b"\xff\xfe\x00", tuned.dump(record(key(), *FASTER))[:-40], *parts]
 
 

@@ -18,6 +18,7 @@ from ocrsvc.errors import CorruptModel
 from ocrsvc.machine.cpu import Cpu, inspect
 from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, load
 from ocrsvc.models.registry import default_models_dir
+from ocrsvc.models.static_shapes import FixedSessions
 from ocrsvc.reading.reader import open_reader
 from ocrsvc.results import LineText
 from ocrsvc.settings import Settings
@@ -216,6 +217,7 @@ async def test_the_reader_opens_its_models_as_they_were_measured(tmp_path: Path)
         await reader.start(warm=False)
         recogniser, detector = reader.sessions.recognisers["tiny"], reader.sessions.detector
         for session in (recogniser._session, detector._session):
+            assert not isinstance(session, FixedSessions)
             options = session.get_session_options()
             assert (options.intra_op_num_threads, options.enable_cpu_mem_arena) == (2, False)
         assert (reader.batcher.workers, reader.batcher._t_max) == (1, 0.08)
