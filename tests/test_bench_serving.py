@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import load
 import memory
 import mixed
@@ -136,7 +138,7 @@ def test_a_server_that_ends_early_is_told_with_what_it_said() -> None:
 def test_pages_are_laid_out_from_lines(data: Path) -> None:
     crops = pictures.decode(pictures.line_files(data, 3))
     assert len(crops) == 5
-    page = pictures.page(crops, 7, memory.random.Random(0), 800)
+    page = pictures.page(crops, 7, random.Random(0), 800)
     assert page.shape[1] == 800
     assert page.shape[0] > 4 * 34
 
@@ -252,7 +254,7 @@ def test_overhead_of_the_real_server(
 def test_what_the_frameworks_run_reads_lines_of_several_widths(model: Path) -> None:
     reading = Reading(str(model), "fp32")
     texts = ["12", "0123456789ABXY", "AB", "中文"]
-    lines = [reading.fit(pictures.cv2.imencode(".png", tiny_model.draw(text))[1].tobytes()) for text in texts]
+    lines = [reading.fit(cv2.imencode(".png", tiny_model.draw(text))[1].tobytes()) for text in texts]
     assert reading.read(lines) == texts
 
 

@@ -89,7 +89,9 @@ def test_pytorch_and_onnxruntime_run_the_same_weights() -> None:
     if not (default_models_dir() / "crnn-fast" / "manifest.json").is_file():
         pytest.skip("no crnn-fast here")
     ort_cell, torch_cell = claims.torch_cells(manifest("crnn-fast"), 96)
-    (indices, probabilities), answer = ort_cell.run(), torch_cell.run()  # type: ignore[misc]
+    said: Any = ort_cell.run()
+    answer: Any = torch_cell.run()
+    indices, probabilities = said
     assert (indices[:, :, 0] == answer[0][:, :, 0].numpy()).all()
     np.testing.assert_allclose(probabilities[:, :, 0], answer[1][:, :, 0].numpy(), atol=1e-4)
 
@@ -159,7 +161,7 @@ def test_lines_beside_a_page_are_those_that_overlap_one() -> None:
 
 
 def test_the_wait_beside_pages_is_told_in_idle_times() -> None:
-    turns = [
+    turns: list[dict[str, dict[str, Any]]] = [
         {"idle": {"p50_ms": 4.0}, "mixed": {"p99_ms": 9.0, "p99_beside_ms": 20.0}},
         {"idle": {"p50_ms": 6.0}, "mixed": {"p99_ms": 9.0, "p99_beside_ms": None}},
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -68,8 +69,8 @@ def write(folder: Path, name: str = "tiny") -> Manifest:
     return save(folder / name, manifest(name), {"fp32": "model.onnx", "head": "head.npz"})
 
 
-def _graph(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
-    constants = {
+def _graph(weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]]) -> bytes:
+    constants: dict[str, NDArray[Any]] = {
         "weight": weight.T.astype(np.float32),
         "bias": bias.astype(np.float32),
         "shape": np.array([0, -1, STRIDE], dtype=np.int64),
@@ -103,4 +104,4 @@ def _graph(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())

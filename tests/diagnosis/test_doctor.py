@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,8 @@ CPU = Cpu("x86_64", "Test", affinity=4, quota=None, effective=4, flags=frozenset
 DETECTOR = "ppocrv6-det-small"
 
 
-def by_name(checks: object) -> dict[str, doctor.Check]:
-    return {check.name: check for check in checks}  # type: ignore[attr-defined]
+def by_name(checks: Iterable[doctor.Check]) -> dict[str, doctor.Check]:
+    return {check.name: check for check in checks}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from running_server import RunningServer, StartServer, launch
@@ -30,7 +31,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     with contextlib.ExitStack() as stack:
         counter = iter(range(100))
 
-        def start(**settings: object) -> RunningServer:
+        def start(**settings: Any) -> RunningServer:
             folder = tmp_path / f"server-{next(counter)}"
             folder.mkdir()
             return stack.enter_context(launch(folder, **settings))

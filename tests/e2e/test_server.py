@@ -544,7 +544,7 @@ def metric_until(url: str, name: str, condition: Callable[[float], bool], second
 
 def test_it_listens_before_it_is_ready_and_stops_cleanly(start_server: StartServer, line: bytes) -> None:
     server = start_server()
-    seen = []
+    seen: list[int] = []
     until = time.monotonic() + 50
     while time.monotonic() < until and (not seen or seen[-1] != 200):
         assert httpx.get(f"{server.url}/livez").status_code == 200

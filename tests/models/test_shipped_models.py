@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -107,7 +108,8 @@ def test_neighbours_tell_look_alikes_apart_in_small_print(recogniser: Recogniser
         for word, image in drawn
     ]
     crops = [fit(np.asarray(image, np.uint8), 48) for _, image in small]
-    alone = Recogniser(recogniser.spec, cpu=cpu.inspect(), precision=recogniser.precision, context=False)
+    precision = cast(Precision, recogniser.precision)
+    alone = Recogniser(recogniser.spec, cpu=cpu.inspect(), precision=precision, context=False)
     without, read = ([line.text for line in each.run(WIDTH, crops)] for each in (alone, recogniser))
     right = [
         [text == word for text, (word, _) in zip(texts, small, strict=True)] for texts in (without, read)

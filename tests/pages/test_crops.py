@@ -48,7 +48,7 @@ def test_a_turned_line_becomes_horizontal(angle: float) -> None:
     page = np.full((300, 300, 3), 255, np.uint8)
     page[130:170, 90:210] = card()
     matrix = cv2.getRotationMatrix2D((150, 150), angle, 1)
-    turned = cv2.warpAffine(page, matrix, (300, 300), borderValue=(255, 255, 255))
+    turned = np.asarray(cv2.warpAffine(page, matrix, (300, 300), borderValue=(255, 255, 255)), np.uint8)
     corners = np.array([(90, 130), (210, 130), (210, 170), (90, 170)]) @ matrix[:, :2].T + matrix[:, 2]
     polygon: Polygon = tuple((float(x), float(y)) for x, y in corners)  # type: ignore[assignment]
     crop = cut(turned, polygon)
@@ -61,7 +61,8 @@ def test_a_turned_line_becomes_horizontal(angle: float) -> None:
 def test_perspective_is_undone() -> None:
     corners = np.array([(30, 40), (260, 20), (250, 120), (40, 90)], np.float32)
     source = np.array([(0, 0), (120, 0), (120, 40), (0, 40)], np.float32)
-    page = cv2.warpPerspective(card(), cv2.getPerspectiveTransform(source, corners), (300, 200))
+    matrix = cv2.getPerspectiveTransform(source, corners)
+    page = np.asarray(cv2.warpPerspective(card(), matrix, (300, 200)), np.uint8)
     polygon: Polygon = tuple((float(x), float(y)) for x, y in corners)  # type: ignore[assignment]
     crop = cut(page, polygon)
     assert crop is not None

@@ -111,10 +111,11 @@ def test_exif_orientation_is_undone(kind: str, orientation: int) -> None:
     stored = corners() if orientation == 1 else corners().transpose(undo[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    options: dict[str, Any] = {"JPEG": {"quality": 95, "subsampling": 0}, "WebP": {"lossless": True}}.get(
-        kind, {}
-    )
-    page = only(encoded(stored, kind, exif=exif, **options))
+    options: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "WebP": {"lossless": True},
+    }
+    page = only(encoded(stored, kind, exif=exif, **options.get(kind, {})))
     assert page.pixels.shape == (24, 40, 3)
     assert_corners(page)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import onnx
@@ -19,8 +20,9 @@ from ocrsvc.training.nets.detector import SOURCES, convert, name_of
 def graph(*, first: str = "Conv", inputs: int = 1) -> bytes:
     """A network of one convolution and a sigmoid, named as exporters name things."""
     kernel = np.random.default_rng(0).normal(0, 0.2, (1, 3, 3, 3)).astype(np.float32)
+    attributes: dict[str, Any] = {"pads": [1, 1, 1, 1]} if first == "Conv" else {}
     nodes = [
-        helper.make_node(first, ["x", "w"], ["y"], **({"pads": [1, 1, 1, 1]} if first == "Conv" else {})),
+        helper.make_node(first, ["x", "w"], ["y"], **attributes),
         helper.make_node("Sigmoid", ["y"], ["fetch_name_0"]),
     ]
     made = helper.make_graph(

@@ -63,7 +63,7 @@ def test_denoise_removes_specks() -> None:
 
 
 def test_sharpen_raises_edges(draw_line: Callable[..., Picture]) -> None:
-    soft = cv2.GaussianBlur(draw_line("锐化 sharp"), (0, 0), 2)
+    soft = np.asarray(cv2.GaussianBlur(draw_line("锐化 sharp"), (0, 0), 2), np.uint8)
     steps = np.abs(np.diff(soft.astype(int), axis=1)).max()
     assert np.abs(np.diff(enhance.sharpen(soft).astype(int), axis=1)).max() > steps
 

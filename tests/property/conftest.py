@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from schedules import Simulation
+from property.schedules import Simulation
 
 
 class _Tally:

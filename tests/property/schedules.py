@@ -7,12 +7,13 @@ import math
 import zlib
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from virtual_time import VirtualExecutor, VirtualLoop
+from property.virtual_time import VirtualExecutor, VirtualLoop
 
 from ocrsvc.errors import OcrError
 from ocrsvc.models.buckets import Buckets, stack
@@ -208,11 +209,14 @@ class Simulation:
         ]
         for record in fresh:
             self._by_number[record.payload.number] = record
-            record.future.add_done_callback(lambda _, r=record: setattr(r, "done_at", self.loop.time()))
+            record.future.add_done_callback(partial(self._settled, record))
         for which, later in request.cancel:
             self.loop.call_later(later, fresh[which % len(fresh)].future.cancel)
         self.records += fresh
         return fresh
+
+    def _settled(self, record: Record, _: object) -> None:
+        record.done_at = self.loop.time()
 
     def _payload(self, line: Line) -> Payload:
         self._count += 1

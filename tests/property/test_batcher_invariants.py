@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schedules import (
+from property.schedules import (
     BUCKETS,
     FOREVER,
     NEVER,
@@ -106,7 +107,8 @@ def test_invariant_03_a_line_reads_the_same_alone_and_in_company(
         feeding = asyncio.create_task(simulation.feed(company))
         await asyncio.sleep(when)
         (record,) = simulation.submit(Request((target,)))
-        await asyncio.wait([record.future, feeding])
+        awaited: list[asyncio.Future[Any]] = [record.future, feeding]
+        await asyncio.wait(awaited)
         assert record.future.result() == read_alone(record.payload)
         await simulation.batcher.close(FOREVER)
 

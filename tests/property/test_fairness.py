@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from schedules import FOREVER, Line, Record, Request, Simulation, World
+from property.schedules import FOREVER, Line, Record, Request, Simulation, World
 
 from ocrsvc.scheduling.fairness import FairClock, Flow
 

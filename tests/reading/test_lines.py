@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import tiny_model
 from drawings import DrawnPage, Picture
 
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.lines import looks_like_line, prepare
 
 SPEC = tiny_model.manifest()
@@ -157,8 +159,6 @@ def test_steps_are_done_to_every_line() -> None:
     assert set(np.unique(line.pixels[0])) <= {0, 255}
 
 
-def load_wide():  # type: ignore[no-untyped-def]
+def load_wide() -> Manifest:
     """The tiny model with a bucket that a line can be cut to."""
-    from dataclasses import replace
-
     return replace(SPEC, input=replace(SPEC.input, buckets=(*SPEC.input.buckets, 640)))

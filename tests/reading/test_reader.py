@@ -147,7 +147,7 @@ async def test_a_blank_line_is_an_empty_text(reader: Reader) -> None:
 
 async def test_one_pixel_is_read_in_every_mode(reader: Reader) -> None:
     for mode in ("line", "page", "auto"):
-        document = await reader.read(png(np.zeros((1, 1, 3), np.uint8)), ReadOptions(mode=mode))  # type: ignore[arg-type]
+        document = await reader.read(png(np.zeros((1, 1, 3), np.uint8)), ReadOptions(mode=mode))
         assert (document.pages[0].width, document.pages[0].height) == (1, 1)
 
 
@@ -525,5 +525,5 @@ async def test_modes_agree_on_a_word(real: Settings, draw_line: Callable[..., Pi
     await made.start(warm=False)
     data = png(draw_line("谢谢惠顾", size=60, margin=40))
     for mode in ("page", "auto"):
-        assert (await made.read(data, ReadOptions(mode=mode))).text == "谢谢惠顾"  # type: ignore[arg-type]
+        assert (await made.read(data, ReadOptions(mode=mode))).text == "谢谢惠顾"
     await made.close(5)

@@ -5,25 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from available import missing, model_name
 from drawings import Picture
 
-from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
-from ocrsvc.models.registry import Registry
 from ocrsvc.recognition.conflicts import differs, omits
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import Character, LineText
-from ocrsvc.settings import Settings
-
-
-@pytest.fixture(scope="module")
-def recogniser() -> Recogniser:
-    """The default recogniser."""
-    registry, name = Registry(Settings()), model_name()
-    if name not in registry.names():
-        missing("no real recogniser: neither models/crnn nor the rapidocr wheel is here")
-    return Recogniser(registry.spec(name), cpu=cpu.inspect())
 
 
 def line(text: str, free: str, confidence: float = 0.9) -> LineText:
@@ -64,15 +51,15 @@ def test_a_line_read_without_a_charset_has_no_conflict() -> None:
 @pytest.mark.parametrize("text", ["399.00", "1,280.50", "2024-06-18", "-15", "12%", "No. 24417"])
 @pytest.mark.parametrize("size", [20, 32])
 def test_digits_that_swallow_a_sign_are_told(
-    recogniser: Recogniser, draw_line: Callable[..., Picture], text: str, size: int
+    real: Recogniser, draw_line: Callable[..., Picture], text: str, size: int
 ) -> None:
-    spec = recogniser.spec
+    spec = real.spec
     crop = fit(draw_line(text, size=size, margin=4), spec.input.height)
     width = spec.buckets.of(crop.shape[1])
-    (read,) = recogniser.run(width, [crop], recogniser.charset("digits"))
+    (read,) = real.run(width, [crop], real.charset("digits"))
     assert read.text.isdigit()
     assert omits(read)
     digits = "".join(c for c in text if c.isdigit())
     plain = fit(draw_line(digits, size=size, margin=4), spec.input.height)
-    (read,) = recogniser.run(spec.buckets.of(plain.shape[1]), [plain], recogniser.charset("digits"))
+    (read,) = real.run(spec.buckets.of(plain.shape[1]), [plain], real.charset("digits"))
     assert not omits(read)

@@ -121,7 +121,8 @@ def test_no_word_that_looks_nearly_as_probable_is_missed(
     words.add("".join(data.draw(st.sampled_from(place)) for place in letters))
     lexicon = Lexicon(ALPHABET, 2.0, words)
     shares = (0.4, 0.3, 0.2)
-    indices, probabilities = (np.zeros((1, 2 * len(letters), BEST), kind) for kind in (np.int32, np.float32))
+    shape = (1, 2 * len(letters), BEST)
+    indices, probabilities = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     for i, place in enumerate(letters):
         for rank, letter in enumerate(place):
             indices[0, 2 * i, rank] = ALPHABET.index(letter) + 1

@@ -10,18 +10,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny_model
-from available import missing, model_name
 from numpy.typing import NDArray
 
 from ocrsvc.errors import CorruptModel, UnknownCharset, UnknownModel
 from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
-from ocrsvc.models.registry import Registry
+from ocrsvc.models.static_shapes import FixedSessions
 from ocrsvc.recognition import recogniser
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane
-from ocrsvc.settings import Settings
 
 Crop = NDArray[np.uint8]
 
@@ -31,15 +29,6 @@ TEXTS = ("0123", "中文 42", "A", "XYXY", "99999", "0 1")
 @pytest.fixture(scope="module")
 def tiny() -> Recogniser:
     return Recogniser(tiny_model.manifest(), cpu=cpu.inspect())
-
-
-@pytest.fixture(scope="session")
-def real() -> Recogniser:
-    """The default recogniser where it ships, else the one of the rapidocr wheel."""
-    registry, name = Registry(Settings()), model_name()
-    if name not in registry.names():
-        missing("no real recogniser: neither models/crnn nor the rapidocr wheel is here")
-    return Recogniser(registry.spec(name), cpu=cpu.inspect())
 
 
 def test_lines_are_read_in_order(tiny: Recogniser) -> None:
@@ -161,6 +150,7 @@ def test_the_model_is_named_by_the_digest_of_its_weights(tiny: Recogniser) -> No
 @pytest.mark.parametrize(("arena", "threads"), [(False, 1), (True, 2), (False, 3)])
 def test_arena_and_threads_change_no_text(tiny: Recogniser, arena: bool, threads: int) -> None:
     other = Recogniser(tiny_model.manifest(), cpu=cpu.inspect(), arena=arena, threads=threads)
+    assert not isinstance(other._session, FixedSessions)
     options = other._session.get_session_options()
     assert (options.enable_cpu_mem_arena, options.intra_op_num_threads) == (arena, threads)
     pictures = [tiny_model.draw(text) for text in TEXTS if len(text) <= 8]

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 import tiny_model
-from available import missing, model_name
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
-from ocrsvc.models.registry import Registry
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.recognition.ctc import line_of
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.recognition.segments import Segment, cut, join
 from ocrsvc.results import Character, LineText
-from ocrsvc.settings import Settings
 
 HEIGHT = 48
 
@@ -67,7 +65,7 @@ def test_a_bucket_too_narrow_for_a_character_is_an_error() -> None:
 # --- joining, with readings made by hand: characters of a given pitch, seen by two overlapping pieces ---
 
 
-def reading(segment: Segment, line: list[tuple[str, float]], *, jitter: float = 0.0) -> LineText:
+def reading(segment: Segment, line: Sequence[tuple[str, float]], *, jitter: float = 0.0) -> LineText:
     """What a perfect recogniser says of the characters (text, centre in pixels) that the segment shows whole."""
     size = segment.end - segment.start
     dice = random.Random(segment.start)
@@ -149,13 +147,10 @@ LATIN = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrstuvwxyz23456789"
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["han", "latin", "mixed", "words", "ones"])
 def test_a_real_model_reads_150_characters_across_the_seams(
-    kind: str, draw_line: Callable[..., NDArray[np.uint8]]
+    kind: str, real_spec: Manifest, draw_line: Callable[..., NDArray[np.uint8]]
 ) -> None:
     """The seams are tested, not the model: of a few texts the first is taken whose pieces are read without an error."""
-    registry, name = Registry(Settings()), model_name()
-    if name not in registry.names():
-        missing("no real recogniser: neither models/crnn nor the rapidocr wheel is here")
-    recogniser = Recogniser(registry.spec(name), cpu=cpu.inspect(), precision="fp32")
+    recogniser = Recogniser(real_spec, cpu=cpu.inspect(), precision="fp32")
     for seed in range(7, 12):
         dice = random.Random(seed)
         text = {

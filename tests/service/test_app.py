@@ -158,7 +158,7 @@ class Bench:
 async def opened(**settings: Any) -> AsyncIterator[Bench]:
     chosen = Settings(**{"model": "crnn", **settings})
     reader = FaultyReader(chosen)
-    app = create_app(chosen, lambda *_: reader)  # type: ignore[arg-type,return-value]
+    app = create_app(chosen, lambda *_: reader)  # type: ignore[arg-type]
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,

@@ -11,7 +11,7 @@ import cv2
 import drawings
 import pytest
 from available import missing
-from tiny_training import RECIPE, TrainingRun
+from training.tiny_training import RECIPE, TrainingRun
 
 LABELLED = ("合计 TOTAL 37.20", "收银小票 Receipt", "发票号码：20260001", "Thank you", "全麦面包 Bread 8.80")
 

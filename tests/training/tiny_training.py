@@ -1,9 +1,13 @@
-"""A training run of a few seconds: the recipe and where its files are."""
+"""A training run of a few seconds: the recipe, where its files are, what the manifest says of a small net."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocrsvc.training.packing.folder import Description
 
 RECIPE = """\
 name: tiny
@@ -40,3 +44,20 @@ class TrainingRun:
     def shard(self, name: str) -> Path:
         """The folder of one shard."""
         return self.folder / "shards" / name
+
+
+def described(name: str, charset: str, **changes: Any) -> Description:
+    """What the manifest says of a net with the convolutions that are lent, but for ``changes``."""
+    from ocrsvc.training.data.features import PAD_VALUE
+    from ocrsvc.training.nets.net import HEIGHT, WIDTH_STRIDE
+    from ocrsvc.training.packing.folder import Description
+
+    usual: dict[str, Any] = {
+        "architecture": "LCNetV4",
+        "height": HEIGHT,
+        "width_stride": WIDTH_STRIDE,
+        "pad_value": PAD_VALUE,
+        "buckets": (320,),
+        "origin": "a test",
+    }
+    return Description(name=name, charset=charset, **(usual | changes))

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from ocr_page import AskApi, Draw, OcrPage, OpenPage
+from e2e.page.ocr_page import AskApi, Draw, OcrPage, OpenPage
 from playwright.sync_api import Browser, FilePayload, sync_playwright
 
 ARGUMENTS = [

@@ -8,7 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from ocr_page import READ_MS, AskApi, Draw, OcrPage, OpenPage
+from e2e.page.ocr_page import READ_MS, AskApi, Draw, OcrPage, OpenPage
 from PIL import Image
 from playwright.sync_api import FilePayload, Route, expect
 

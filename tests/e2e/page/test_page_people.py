@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from ocr_page import READ_MS, Draw, OcrPage, OpenPage
+from e2e.page.ocr_page import READ_MS, Draw, OcrPage, OpenPage
 from playwright.sync_api import FilePayload, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -107,7 +107,7 @@ def test_everything_can_be_done_with_the_keyboard(ocr: OcrPage, receipt: Draw) -
     expect(ocr.page.locator("#welcome-choose")).to_be_focused()
     with ocr.page.expect_file_chooser() as chooser:
         ocr.key("Enter")
-    chooser.value.set_files([receipt("one.png"), receipt("two.png", ("第二 Second",))])  # type: ignore[list-item]
+    chooser.value.set_files([receipt("one.png"), receipt("two.png", ("第二 Second",))])
     ocr.wait_until_finished(2)
     ocr.key("ArrowDown", "ArrowDown")
     expect(ocr.rows.nth(1)).to_be_focused()
@@ -170,7 +170,7 @@ def test_a_phone_has_one_column_and_large_targets(open_page: OpenPage, receipt: 
     with ocr.page.expect_file_chooser() as chooser:
         ocr.page.locator("#welcome-photo").tap()
     assert not chooser.value.is_multiple()
-    chooser.value.set_files([receipt("photo.png")])  # type: ignore[list-item]
+    chooser.value.set_files([receipt("photo.png")])
     ocr.wait_until_finished(1)
     ocr.choose(NO_PICTURE)
     ocr.wait_until_finished(2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import drawings
 import pytest
-from ocr_page import AskApi, Draw, OcrPage, OpenPage
+from e2e.page.ocr_page import AskApi, Draw, OcrPage, OpenPage
 from PIL import Image
 from playwright.sync_api import FilePayload, expect
 

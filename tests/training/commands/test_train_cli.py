@@ -12,7 +12,7 @@ import pytest
 import yaml
 from available import need_training
 from drawings import DrawnPage, line_image
-from tiny_training import RECIPE, TrainingRun
+from training.tiny_training import RECIPE, TrainingRun, described
 
 need_training()
 
@@ -31,7 +31,7 @@ from ocrsvc.training.data.shards import Shards, told
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning import stages, state
 from ocrsvc.training.nets import teacher
-from ocrsvc.training.nets.net import HEIGHT, WIDTH_STRIDE
+from ocrsvc.training.nets.net import HEIGHT
 from ocrsvc.training.packing import folder
 from ocrsvc.training.texts import charset
 from ocrsvc.training.texts.corpus import Corpus
@@ -183,17 +183,8 @@ def test_a_stage_can_hold_on_to_a_model_that_is_there(tiny_run: TrainingRun, tmp
 @pytest.fixture(scope="module")
 def lent_model(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """PP-OCRv6 small's convolutions as they are lent, in a model folder with an INT8 graph."""
-    description = folder.Description(
-        name="lent",
-        architecture="LCNetV4",
-        charset="0123456789合计 ",
-        height=HEIGHT,
-        width_stride=WIDTH_STRIDE,
-        pad_value=features.PAD_VALUE,
-        buckets=features.BUCKETS.widths,
-        origin="a test",
-        keep_float=("/stem/", "/gate/", "/neck/"),
-    )
+    kept = ("/stem/", "/gate/", "/neck/")
+    description = described("lent", "0123456789合计 ", buckets=features.BUCKETS.widths, keep_float=kept)
     target = tmp_path_factory.mktemp("lent") / "model"
     lines = [
         scale(line_image(text, font_path), HEIGHT) for text in ("合计 37.20", "2026 合计", "10 98 76 54")

@@ -53,7 +53,7 @@ def test_short_texts_come_first(order: Order) -> None:
 def test_batches_are_what_serving_makes(order: Order) -> None:
     for batch in islice(batches(order, 1), 5):
         rows, height, width, channels = batch.pixels.shape
-        assert (height, channels, batch.pixels.dtype) == (32, 3, np.uint8)
+        assert (height, channels, batch.pixels.dtype) == (32, 3, np.dtype(np.uint8))
         assert rows == len(batch.texts) == -(-order.columns // width)
 
 

@@ -13,6 +13,7 @@ from drawings import line_image
 
 need_training()
 
+from ocrsvc.models.buckets import fit
 from ocrsvc.training.data import pseudo_labels, samples
 from ocrsvc.training.data.pseudo_labels import Opinion, agreed, ask
 from ocrsvc.training.nets import teacher
@@ -59,7 +60,7 @@ def test_what_counts_as_agreement(first: str, second: str, text: str | None) -> 
 def test_both_recognisers_read_and_say_how_sure_they_are(
     teacher_path: Path, second_path: Path, font_path: Path
 ) -> None:
-    line = pseudo_labels.fit(line_image("合计 37.20", font_path), 48)
+    line = fit(line_image("合计 37.20", font_path), 48)
     blank = np.full((48, 90, 3), 255, np.uint8)
     for path in (teacher.model_path(), second_path):
         (text, sure), (nothing, _) = Opinion(path)([line, blank], 320)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from available import need_training
-from tiny_training import TrainingRun
+from training.tiny_training import TrainingRun
 
 from ocrsvc.text import fold
 
@@ -83,13 +83,13 @@ def test_pictures_come_back_as_they_were_drawn(
 ) -> None:
     """Drawn again with the order's seed, put into their bucket as serving does, and found pixel for pixel."""
     corpus = Corpus(charset.load(), 3)
-    expected = Counter()
+    expected: Counter[tuple[str | None, bytes]] = Counter()
     for sample in drawn(corpus, Synthesiser(library, 3), 12):
-        line = fit(sample.image, 48)
-        padded = stack([line], height=48, width=BUCKETS.of(line.shape[1]), pad_value=127)
+        image = fit(sample.image, 48)
+        padded = stack([image], height=48, width=BUCKETS.of(image.shape[1]), pad_value=127)
         expected[(sample.text, padded.tobytes())] += 1
     at = tiny_run.shards.index(tiny_run.shard("drawn-000"))
-    found = Counter()
+    found: Counter[tuple[str | None, bytes]] = Counter()
     darkest, lightest = 0.0, 0.0
     for line in (line for line in shards.lines if line.shard == at):
         images = shards.images([line])

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from available import need_training
+from training.tiny_training import described
 
 need_training()
 
+import onnx
 import torch
+from onnx import numpy_helper
 
 from ocrsvc.training.commands import cli
 from ocrsvc.training.nets.net import SHAPES, Crnn
@@ -23,17 +26,8 @@ FIRST_ROW = 12
 @pytest.fixture
 def start(tmp_path: Path) -> Path:
     torch.manual_seed(1)
-    description = folder_module.Description(
-        name="start",
-        architecture="LCNetV4",
-        charset=CHARSET,
-        height=48,
-        width_stride=8,
-        pad_value=127,
-        buckets=(320,),
-        origin="a test",
-    )
-    folder_module.write(tmp_path / "start", Crnn(SHAPES["tiny"], len(CHARSET) + 1), description)
+    net = Crnn(SHAPES["tiny"], len(CHARSET) + 1)
+    folder_module.write(tmp_path / "start", net, described("start", CHARSET))
     return tmp_path / "start"
 
 
@@ -56,8 +50,8 @@ def test_each_part_goes_its_own_share_of_the_way(start: Path, checkpoint: Path, 
     arguments = ["blend", str(checkpoint), "--start", str(start), "--out", str(tmp_path / "back")]
     cli.main([*arguments, "--neck", "0.25", "--rows", "0.5", "--nats", "-0.6"])
     net, charset = export.load(tmp_path / "back" / "wide" / "last.pt")
-    before = export.onnx.load(start / "model.onnx")
-    old = {t.name: torch.from_numpy(export.numpy_helper.to_array(t).copy()) for t in before.graph.initializer}
+    before = onnx.load(start / "model.onnx")
+    old = {t.name: torch.from_numpy(numpy_helper.to_array(t).copy()) for t in before.graph.initializer}
     learnt = torch.load(checkpoint, weights_only=True)["average"]
     assert charset == CHARSET
     shares = {"backbone": 1.0, "neck": 0.25, "head": 0.5}

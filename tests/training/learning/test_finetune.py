@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from available import need_training
 from drawings import Picture, line_image
+from training.tiny_training import described
 
 need_training()
 
@@ -22,7 +23,6 @@ from ocrsvc.models import manifest
 from ocrsvc.models.buckets import fit as scale
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.training.commands import cli
-from ocrsvc.training.data.features import PAD_VALUE
 from ocrsvc.training.data.samples import Sample
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning import finetune, finetune_run
@@ -48,18 +48,8 @@ def text(number: int) -> str:
 def base(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The lent net as a model folder, which reads what it is shown but writes # as #."""
     net = state_module.lent("tiny", charset.load(), 1).eval()
-    description = folder.Description(
-        name="base",
-        architecture="LCNetV4",
-        charset=charset.load(),
-        height=HEIGHT,
-        width_stride=WIDTH_STRIDE,
-        pad_value=PAD_VALUE,
-        buckets=BUCKETS,
-        origin="a test",
-        recipe={"keep_float": list(KEPT)},
-        keep_float=KEPT,
-    )
+    recipe = {"keep_float": list(KEPT)}
+    description = described("base", charset.load(), buckets=BUCKETS, recipe=recipe, keep_float=KEPT)
     target = tmp_path_factory.mktemp("models") / "base"
     lines = [scale(line_image(text(i), font_path), HEIGHT) for i in range(100, 108)]
     folder.write(target, net, description, lines)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from available import need_training
-from tiny_training import TrainingRun
+from training.tiny_training import TrainingRun, described
 
 need_training()
 
@@ -24,7 +24,7 @@ from ocrsvc.training.learning.state import Recipe, State, lent, start, with_minu
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.net import SHAPES, Crnn
 from ocrsvc.training.packing import export
-from ocrsvc.training.packing.folder import Description, write
+from ocrsvc.training.packing.folder import write
 from ocrsvc.training.texts import charset
 
 pytestmark = pytest.mark.timeout(240)
@@ -202,17 +202,7 @@ def test_a_stage_begins_with_the_weights_of_a_model_folder(tiny_path: Path, tmp_
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))
-    described = Description(
-        name="t",
-        architecture="LCNetV4",
-        charset=CHARSET,
-        height=48,
-        width_stride=8,
-        pad_value=127,
-        buckets=(320,),
-        origin="a test",
-    )
-    write(tmp_path / "model", net, described)
+    write(tmp_path / "model", net, described("t", CHARSET))
     for part in (
         start(recipe, CHARSET, tmp_path / "model").net,
         start(recipe, CHARSET, tmp_path / "model").average,

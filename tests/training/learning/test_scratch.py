@@ -31,6 +31,7 @@ from ocrsvc.training.commands import (
     cli,
     step,
 )
+from ocrsvc.training.data.feed import Batch
 from ocrsvc.training.drawing.fonts import Library
 from ocrsvc.training.drawing.plain import Plain
 from ocrsvc.training.learning import classic, scratch
@@ -175,10 +176,10 @@ def test_ctc_begins_at_blanks_and_reads_repeats(font_path: Path, tmp_path: Path)
         certain[0, frame, label] = 20.0
     assert float(reader.loss(certain, ("001",))) < 1e-3
     assert float(reader.loss(certain, ("01",))) > 5
-    batch = scratch.Batch(np.zeros((1, 32, 32, 3), np.uint8), ("001",))
+    batch = Batch(np.zeros((1, 32, 32, 3), np.uint8), ("001",))
     reader.logits = lambda net, batch: certain  # type: ignore[method-assign]
     assert reader.score(scratch.start(plan).net, [batch]) == 1
-    assert reader.score(scratch.start(plan).net, [scratch.Batch(batch.pixels, ("01",))]) == 0
+    assert reader.score(scratch.start(plan).net, [Batch(batch.pixels, ("01",))]) == 0
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_digits_are_learnt_from_nothing_in_minutes(
     subprocess.run(command(Path("vgg-digits"), tmp_path), env=environment(), check=True)
     spec = manifest.load(tmp_path / "model")
     plain = Plain(library, "0123456789", 77_777)
-    drawn = []
+    drawn: list[tuple[Picture, str]] = []
     while len(drawn) < 600:
         text = plain.line(1, 12)
         image = plain.draw(text)

@@ -11,10 +11,10 @@ import torch
 
 from ocrsvc.training.nets.net import SHAPES, AttentionNeck, ConvolutionNeck, Crnn, Recurrent
 
-NECKS = {"small": AttentionNeck, "tiny": ConvolutionNeck}
+NECKS: dict[str, type[AttentionNeck | ConvolutionNeck]] = {"small": AttentionNeck, "tiny": ConvolutionNeck}
 
 
-def neck_of(name: str, *, trained: bool) -> torch.nn.Module:
+def neck_of(name: str, *, trained: bool) -> AttentionNeck | ConvolutionNeck:
     """A neck with random weights; ``trained``: its BiLSTM says something."""
     torch.manual_seed(1)
     neck = NECKS[name](SHAPES[name]).eval()
@@ -86,7 +86,9 @@ def test_the_residual_begins_at_nothing_and_learns() -> None:
         loss = (residual(x) - goal).square().mean()
         optimiser.zero_grad()
         loss.backward()
-        reached.append(float(residual.lstm.weight_ih_l0.grad.abs().max()))
+        gradient = residual.get_parameter("lstm.weight_ih_l0").grad
+        assert gradient is not None
+        reached.append(float(gradient.abs().max()))
         losses.append(float(loss.detach()))
         optimiser.step()
     assert reached[0] == 0 < reached[1]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from available import need_training
 from drawings import Picture
+from training.tiny_training import described
 
 need_training()
 
@@ -19,7 +20,7 @@ import torch
 from ocrsvc.models.buckets import fit, stack
 from ocrsvc.models.registry import default_models_dir
 from ocrsvc.training.data.features import BUCKETS, PAD_VALUE
-from ocrsvc.training.nets.net import HEIGHT, SHAPES, WIDTH_STRIDE, Crnn, normalise
+from ocrsvc.training.nets.net import HEIGHT, SHAPES, Crnn, normalise
 from ocrsvc.training.nets.weights import load_net
 from ocrsvc.training.packing import folder as folder_module
 
@@ -28,17 +29,7 @@ CHARSET = "0123456789.合计日期元 "
 
 
 def write(folder: Path, net: Crnn, lines: Sequence[Picture] = ()) -> None:
-    description = folder_module.Description(
-        name="t",
-        architecture="LCNetV4",
-        charset=CHARSET,
-        height=HEIGHT,
-        width_stride=WIDTH_STRIDE,
-        pad_value=PAD_VALUE,
-        buckets=BUCKETS.widths,
-        origin="a test",
-        keep_float=("/stem/", "/gate/", "/neck/"),
-    )
+    description = described("t", CHARSET, buckets=BUCKETS.widths, keep_float=("/stem/", "/gate/", "/neck/"))
     folder_module.write(folder, net, description, lines)
 
 

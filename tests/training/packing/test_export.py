@@ -22,13 +22,14 @@ import onnxruntime as ort
 import torch
 import yaml
 from onnx import numpy_helper
-from tiny_training import RECIPE
+from training.tiny_training import RECIPE
 
 from ocrsvc.machine import cpu
 from ocrsvc.models import manifest
 from ocrsvc.models.buckets import fit, stack
 from ocrsvc.recognition import ctc
 from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.settings import Precision
 from ocrsvc.training.commands import cli
 from ocrsvc.training.data.features import BUCKETS, Extractor
 from ocrsvc.training.data.targets import Truths
@@ -73,7 +74,7 @@ def net(
         net.neck.recurrent.project.weight.normal_(std=0.05)
         frames = net.neck(net.backbone(normalise(pixels)))
         net.neck.reduce.weight[0, 0] = 1e-40
-        net.neck.recurrent.lstm.weight_hh_l0[0, 0] = -1e-35
+        net.get_parameter("neck.recurrent.lstm.weight_hh_l0")[0, 0] = -1e-35
     spread = frames.flatten(0, 1).std(0)
     optimiser = torch.optim.Adam(net.head.parameters(), lr=0.05)
     for _ in range(150):
@@ -365,7 +366,8 @@ def test_int8_can_be_made_of_weights_that_learnt_to_be_rounded(
     State(deepcopy(learnt), learnt, optimiser).save(rounded, Recipe(shape=net.shape.name), CHARSET)
     spec = package.again(manifest.load(folder), tmp_path / "model", lines, rounded=rounded)
     assert spec.recipe["rounded"]["shape"] == net.shape.name
-    for precision, only in (("fp32", False), ("int8", True)):
+    changed: tuple[tuple[Precision, bool], ...] = (("fp32", False), ("int8", True))
+    for precision, only in changed:
         recogniser = Recogniser(spec, cpu=cpu.inspect(), precision=precision)
         for charset in (None, recogniser.charset(CHARSET)):
             (line,) = recogniser.run(WIDTH, lines[:1], charset)
