@@ -45,12 +45,15 @@ class LineFinder:
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
         """The page with all of its lines and without its pixels."""
-        if decoded.pixels is None:
+        pixels = decoded.pixels
+        if pixels is None:
             return decoded
-        tiles, boxes = await self._detect(decoded.pixels, reading)
+        tiles, boxes = await self._detect(pixels, reading)
         most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
         async with Timer(reading, "recognise"):
-            lines, omitted = await self._decoder.run(self._cut, decoded, tiles, boxes, most, reading)
+            lines, omitted = await self._decoder.run(
+                self._cut, pixels, decoded.page, tiles, boxes, most, reading
+            )
         reading.lines += len(lines)
         return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
@@ -65,22 +68,22 @@ class LineFinder:
 
     def _cut(
         self,
-        decoded: DecodedPage,
+        pixels: Pixels,
+        page: Page,
         tiles: Sequence[Tile],
         boxes: Sequence[Boxes],
         most: int,
         reading: Reading,
     ) -> tuple[list[LineImage], int]:
         """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
-        pixels = cast(Pixels, decoded.pixels)
         found = polygons(pixels, tiles, boxes)
         omitted = max(0, len(found) - most)
         if omitted:
             found = layout.first(found, most)
         # Text that fills the picture has no surroundings for the detector to see.
-        alone = reading.auto and not found and decoded.page.height <= _SMALL_HEIGHT
+        alone = reading.auto and not found and page.height <= _SMALL_HEIGHT
         lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
-        return _in_page(lines, decoded.page, pixels), omitted
+        return _in_page(lines, page, pixels), omitted
 
 
 def _in_page(lines: list[LineImage], page: Page, pixels: Pixels) -> list[LineImage]:

@@ -125,10 +125,11 @@ class Reader:
         begun = time.perf_counter()
         seconds = min(options.deadline_seconds or inf, self.settings.deadline_seconds)
         try:
-            async with asyncio.timeout(seconds) as limit:
+            deadline = asyncio.get_running_loop().time() + seconds
+            async with asyncio.timeout_at(deadline):
                 recogniser = await self._recogniser(options.model or self.settings.model)
                 charset = recogniser.charset(options.charset) if options.charset else None
-                reading = Reading(options, recogniser, charset, cast(float, limit.when()))
+                reading = Reading(options, recogniser, charset, deadline)
                 results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error

@@ -99,8 +99,12 @@ class Service:
         self.health.check_alive(engine_alive=self.engine_alive and not self._stuck())
 
     def _stuck(self) -> bool:
-        reader = cast(Reader, self._reader)
-        return max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds) > _STUCK_SECONDS
+        reader = self._reader
+        return (
+            reader is not None
+            and max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds)
+            > _STUCK_SECONDS
+        )
 
     def check_ready(self) -> None:
         """Raise Unavailable unless a request that comes now would be answered."""
@@ -109,7 +113,9 @@ class Service:
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
         """Return the reading of one file; raises OcrError. Only once ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        document = await cast(Reader, self._reader).read(data, options)
+        if self._reader is None:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        document = await self._reader.read(data, options)
         self.metrics.document_read(document.timing_ms)
         return document
 
