@@ -58,7 +58,7 @@ def settings(models_dir: Path) -> Settings:
 @pytest.fixture
 async def reader(settings: Settings) -> AsyncIterator[Reader]:
     made = Reader(settings)
-    await made.start()
+    await made.start(warm=False)  # every shape once: most of what a test of a few lines would take
     yield made
     await made.close(5)
 
@@ -389,8 +389,11 @@ async def test_before_start_and_after_close(settings: Settings) -> None:
         await made.read(png(tiny_model.draw("1")))
 
 
-async def test_the_scheduler_knows_every_shape_after_the_start(reader: Reader) -> None:
-    known = {(model, width) for model, width, _ in reader.batcher.cost._fits}
+async def test_the_scheduler_knows_every_shape_after_the_start(settings: Settings) -> None:
+    made = Reader(settings)
+    await made.start()
+    known = {(model, width) for model, width, _ in made.batcher.cost._fits}
+    await made.close(5)
     assert {("tiny", width) for width in tiny_model.WIDTHS} <= known
     assert any(model == DETECTOR for model, _ in known)
 

@@ -75,12 +75,12 @@ def wait_for(condition: Any, seconds: float, what: str) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, what
-        time.sleep(0.2)
+        time.sleep(0.05)
 
 
 def test_a_killed_run_goes_on_where_it_was(font_path: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "bits.yaml"
-    recipe.write_text(yaml.safe_dump(altered(scratch={"steps": 400})), encoding="utf-8")
+    recipe.write_text(yaml.safe_dump(altered(scratch={"steps": 200})), encoding="utf-8")
     checkpoint = tmp_path / "run" / "scratch" / "last.pt"
     run = subprocess.Popen(command(recipe, tmp_path / "run"), env=environment())
     try:
@@ -93,7 +93,7 @@ def test_a_killed_run_goes_on_where_it_was(font_path: Path, tmp_path: Path) -> N
         run.kill()
         run.wait()
     left = torch.load(checkpoint, weights_only=True)
-    assert 5 <= left["step"] < 400
+    assert 5 <= left["step"] < 200
     wait_for(lambda: not any(helper.is_running() for helper in helpers), 120, "processes were left behind")
 
     again = subprocess.run(
@@ -102,10 +102,10 @@ def test_a_killed_run_goes_on_where_it_was(font_path: Path, tmp_path: Path) -> N
     assert again.stdout.startswith(f"going on after step {left['step']}\n")
     assert again.stdout.endswith(f"{tmp_path / 'run' / 'model'}\n")
     done = torch.load(checkpoint, weights_only=True)
-    assert done["step"] == 400
+    assert done["step"] == 200
     assert done["log"][: len(left["log"])] == left["log"]
-    assert [row["step"] for row in done["log"]] == list(range(5, 401, 5))
-    last = RECIPE["scratch"]["learning_rate"] * scratch.rate(399, 399 / 400, 5)
+    assert [row["step"] for row in done["log"]] == list(range(5, 201, 5))
+    last = RECIPE["scratch"]["learning_rate"] * scratch.rate(199, 199 / 200, 5)
     assert done["optimiser"]["param_groups"][0]["lr"] == pytest.approx(last)
     assert done["lines"] > left["lines"]
     assert done["seconds"] > left["seconds"]
@@ -129,14 +129,14 @@ def test_a_seed_gives_the_same_weights(font_path: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_by_the_clock_ends_with_its_schedule(font_path: Path, tmp_path: Path) -> None:
-    plan = classic.plan(altered(scratch={"steps": 10**6}), tmp_path, minutes=0.1, device="cpu")
+    plan = classic.plan(altered(scratch={"steps": 10**6}), tmp_path, minutes=0.03, device="cpu")
     content = torch.load(scratch.train(plan), weights_only=True)
-    assert 6 <= content["seconds"] < 60
+    assert content["seconds"] >= 1.8
     assert 1 <= content["step"] < 10**6
-    began = time.monotonic()
+    written = plan.checkpoint.stat().st_mtime_ns
     scratch.train(plan)  # it is over: nothing is drawn any more
-    assert time.monotonic() - began < 30
     assert torch.load(plan.checkpoint, weights_only=True)["step"] == content["step"]
+    assert plan.checkpoint.stat().st_mtime_ns == written
 
 
 def test_another_recipe_does_not_go_on(font_path: Path, tmp_path: Path) -> None:
