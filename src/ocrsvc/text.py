@@ -1,4 +1,4 @@
-"""Normal forms in which texts are compared: labels, readings and vocabularies differ in width, spaces and case."""
+"""Normal forms for comparing texts, because labels, readings and vocabularies differ in width, spaces and case."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def without_spaces(text: str) -> str:
 
 
 def spaced(text: str) -> str:
-    """Return the text in NFKC with every run of white space as one space, case kept."""
+    """Return the text in NFKC, each run of white space replaced by one space, case kept."""
     return " ".join(unicodedata.normalize("NFKC", text).split())

@@ -1,13 +1,13 @@
-"""The scheduler: which lines share a run of the engine, and when it starts.
+"""The scheduler, which decides which lines share a run of the engine and when the run starts.
 
-An idle worker never waits while a line waits: batches grow only while all workers are busy, so load itself is
-the window. Only lines of one lane (model, width, charset) share a batch, so that a reading never depends on its
-company. What goes first is fair (fairness.py): each reading is a flow, its lines and its detector runs are charged to
-it, and the flow that has had least goes first.
+By default, no worker is idle while a line waits: batches grow only while all workers are busy. Only lines of one lane
+(model, width, charset) share a batch, so that the text of a line never depends on the other lines. The order is fair
+(fairness.py): each reading is a flow that is charged for its lines and detector runs, and the flow that has had the
+least time goes first.
 
-A run cannot be stopped, and those of a detector take long. A reading that is one line, or so small that all of it
-is no longer than one run (``t_max_ms``), does not wait for them: one thread more than there are workers runs such
-lines, one run at a time and only while a longer reading holds a worker. The system then shares the cores.
+A run cannot be stopped, and detector runs are long. Short readings (one line, or no more work than one run of
+``t_max_ms``) need not wait for them: a spare thread runs their lines, one run at a time, while all workers are busy
+and at least one of them with a longer reading. The operating system then shares the cores.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from ocrsvc.scheduling.workers import Workers
 
 __all__ = ["Batcher", "Flow", "Lane", "Load"]
 
-_JOIN_SECONDS = 10.0  # how long close() waits for a run that does not end before it leaves the thread behind
+_JOIN_SECONDS = 10.0  # how long close() waits for running batches before it abandons their threads
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A snapshot of the scheduler. ``eta_seconds``: until all accepted work is done."""
+    """Snapshot of the scheduler. ``eta_seconds``: estimated time until all accepted work is done."""
 
     queued: Mapping[Lane, int]
     outstanding: int
@@ -60,7 +60,7 @@ class Load:
 
 
 class _Signal(Enum):
-    """Why the loop is woken, other than by new lines."""
+    """Reason to wake the loop, other than new lines."""
 
     ENDED = "a run has ended"
     WINDOW = "a line has waited long enough for company"
@@ -68,11 +68,11 @@ class _Signal(Enum):
 
 
 class Batcher(Generic[Payload, Result]):
-    """Gathers lines into batches and runs them on ``workers`` threads.
+    """Groups lines into batches and runs them on ``workers`` threads.
 
-    ``run(lane, payloads)`` is called on those threads and returns one result for each payload, in order. All
-    other methods belong to the event loop that called ``start``. ``measure`` gives the width in pixels that a
-    payload uses, for the observer; ``timer`` and ``executor`` (of ``workers + 1`` threads) are there for tests.
+    ``run(lane, payloads)`` is called on those threads and returns one result for each payload, in order. All methods
+    belong to the event loop that called ``start``. ``measure`` returns the width in pixels that a payload uses, for
+    the observer; ``timer`` and ``executor`` (of ``workers + 1`` threads) exist for tests.
     """
 
     def __init__(
@@ -121,16 +121,16 @@ class Batcher(Generic[Payload, Result]):
 
     @property
     def alive(self) -> bool:
-        """Whether the loop runs; False before start, after close, after a crash (a restart mends it)."""
+        """Return whether the loop is running; False before start, after close, and after a crash (restart then)."""
         return self._task is not None and not self._task.done() and not self._crashed
 
     @property
     def eta_seconds(self) -> float:
-        """Estimated time until all accepted work is done."""
+        """Return the estimated time until all accepted work is done."""
         return self._queue_limit.eta_seconds
 
     def load(self) -> Load:
-        """What is queued and running now."""
+        """Return a snapshot of the work that is queued and running now."""
         now = asyncio.get_running_loop().time()
         waiting = [item.arrived for item in self._waiting]
         return Load(
@@ -144,7 +144,7 @@ class Batcher(Generic[Payload, Result]):
         )
 
     async def start(self) -> None:
-        """Begin to run batches. Lines may be submitted before."""
+        """Start to run batches. Lines may be submitted earlier."""
         if self._task is None:
             self._task = asyncio.create_task(self._supervise(), name="batcher")
 
@@ -158,15 +158,14 @@ class Batcher(Generic[Payload, Result]):
         deadline: float = math.inf,
         admitted: bool = False,
     ) -> list[asyncio.Future[Result]]:
-        """One future for each line, in order; all lines are accepted or none.
+        """Return one future for each line, in order; either all lines are accepted or none.
 
-        ``flow`` is the reading that the lines belong to, a new one by default. ``deadline`` is in the loop's time.
-        ``admitted`` says that the request was let in before (its page was detected here), and must not be
-        refused half-way for load. Cancel a future to take its line back.
+        ``flow`` is the reading that the lines belong to, by default a new one. ``deadline`` is in loop time.
+        ``admitted``: earlier work of this reading was accepted, so load is no reason to refuse the rest. Cancel a
+        future to withdraw its line.
 
-        Futures fail with DeadlineExceeded, ShuttingDown, EngineFailure or an OcrError of the engine's own.
-        Raises ShuttingDown, Saturated (with ``retry_after_seconds``) or DeadlineExceeded; Unavailable after a
-        crash.
+        Futures fail with DeadlineExceeded, ShuttingDown, EngineFailure or another OcrError from the engine.
+        Raises ShuttingDown, Saturated (with ``retry_after_seconds``), DeadlineExceeded, or Unavailable after a crash.
         """
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -209,7 +208,7 @@ class Batcher(Generic[Payload, Result]):
             fail(item.future, DeadlineExceeded("The line was not read before the request's deadline."))
 
     def _settle(self, item: Item[Payload, Result], _: asyncio.Future[Result]) -> None:
-        """The only place where outstanding work shrinks; runs once for each line, whatever its end."""
+        """Remove a line from the outstanding work. Only this method does so, once for each line, however it ended."""
         self._queue_limit.units -= item.units
         self._outstanding.discard(item)
         item.job.remaining -= 1
@@ -266,7 +265,7 @@ class Batcher(Generic[Payload, Result]):
             self._workers.run_spare(batch)
 
     def _pick(self) -> Batch[Payload, Result] | None:
-        """The next run for an idle worker; None if no line waits, or all still wait for company."""
+        """Return the next batch for an idle worker; None if no line waits, or all may still wait for larger batches."""
         loop = asyncio.get_running_loop()
         batch = self._waiting.take(self._workers.idle, loop.time(), patient=self._open)
         if self._window is not None:
@@ -284,9 +283,10 @@ class Batcher(Generic[Payload, Result]):
     # --- the end ---
 
     async def close(self, grace_seconds: float) -> None:
-        """Refuse new work, finish what was accepted, fail what ``grace_seconds`` leave over (ShuttingDown).
+        """Refuse new work, finish accepted work, and after ``grace_seconds`` fail the rest with ShuttingDown.
 
-        Returns after the grace and the batches that run then, with all threads ended; may be called again.
+        Returns once running batches and their threads have ended, or are abandoned because they hang. May be called
+        again.
         """
         self._open = False
         if self._closing is None:

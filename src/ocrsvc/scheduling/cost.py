@@ -1,7 +1,7 @@
-"""What a batch will cost, learned from the batches that ran: seconds = fixed + per_row * rows, for each lane.
+"""Cost model, learned from the batches that ran: seconds = fixed + per_row * rows, for each lane.
 
-The scheduler uses it to cap the time of a batch, to say when the queue will be empty and to refuse what would
-come too late; never to cancel anything.
+The scheduler uses it to limit the time of a batch, to estimate when the queue will be empty, and to refuse work that
+would be late, but never to cancel work.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-# Before anything was measured: about what a small recogniser takes for one pixel of a line on one core.
+# Estimate before any measurement: about what a small recogniser takes for one column of a line on one core.
 _DEFAULT_SECONDS_PER_PIXEL = 70e-6
 _MIN_SECONDS_PER_ROW = 1e-6
-_DECAY = 0.98  # of old observations at each new one: half-life 34 batches
-_OUTLIER = 4.0  # a run this many times slower than expected counts as this many times: the machine hiccuped
-_TRUSTED = 8.0  # decayed number of observations from which on outliers are clipped
+_DECAY = 0.98  # factor on old observations at each new one; the half-life is 34 batches
+_OUTLIER = 4.0  # a run counts as at most this many times slower than expected, because machines stall
+_TRUSTED = 8.0  # outliers are clipped from this decayed number of observations on
 
 
 class Sized(Protocol):
-    """What the model needs to know of a lane."""
+    """The properties of a lane that its cost depends on."""
 
     @property
     def model(self) -> str: ...
@@ -46,7 +46,7 @@ class _Sums:
         self.rows_seconds = self.rows_seconds * _DECAY + rows * seconds
 
     def fit(self) -> tuple[float, float]:
-        """(fixed, per_row), neither negative; through the origin where the slope would be meaningless."""
+        """Return (fixed, per_row), neither negative; fixed is 0 if the data give no sensible slope."""
         spread = self.n * self.rows_rows - self.rows**2
         if spread > 1e-6 * self.n * self.rows_rows:
             per_row = (self.n * self.rows_seconds - self.rows * self.seconds) / spread
@@ -57,9 +57,9 @@ class _Sums:
 
 
 class CostModel:
-    """Estimates for all lanes; used from the event loop only.
+    """Cost estimates for all lanes. Belongs to the event loop.
 
-    Lanes that differ only in which charset they read share an estimate: callers may send any charset, and
+    Lanes that differ only in their charset share an estimate, because callers may send any number of charsets and
     memory must not grow with them.
     """
 
@@ -69,7 +69,7 @@ class CostModel:
         self._fits: dict[tuple[str, int, bool], tuple[float, float]] = {}
 
     def learn(self, lane: Sized, rows: int, seconds: float) -> None:
-        """Take in that ``rows`` lines of this lane took this long in one run."""
+        """Record that one run of ``rows`` lines of this lane took ``seconds``."""
         key = _key(lane)
         sums = self._sums.setdefault(key, _Sums())
         if sums.n >= _TRUSTED:
@@ -78,14 +78,12 @@ class CostModel:
         self._fits[key] = sums.fit()
 
     def seconds(self, lane: Sized, rows: int) -> float:
-        """How long ``rows`` lines of this lane will take in one run."""
+        """Return the estimated time of one run of ``rows`` lines of this lane."""
         fixed, per_row = self.terms(lane)
         return fixed + per_row * rows
 
     def terms(self, lane: Sized) -> tuple[float, float]:
-        """(fixed, per row) in seconds; for a lane that never ran, from the same model's lane of nearest
-        width.
-        """
+        """Return (fixed, per_row) in seconds; for a lane that never ran, scaled from its model's nearest width."""
         found = self._fits.get(_key(lane))
         if found is not None:
             return found

@@ -1,4 +1,4 @@
-"""Lines that wait: a lane is the lines that may share a batch, its queue is ordered by their fair tags."""
+"""Lanes, whose lines may share a batch, and their queues, which are ordered by fair tags."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ocrsvc.scheduling.fairness import Flow
 Payload = TypeVar("Payload")
 Result = TypeVar("Result")
 
-_SLACK = 64  # so many dead entries are not worth a rebuild
+_SLACK = 64  # up to this many dead entries, rebuilding the heap is not worth the time
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Lines that may share a batch: one model, one padded width in pixels, one charset specification."""
+    """Key of lines that may share a batch: model, padded width in pixels, charset specification."""
 
     model: str
     width: int
@@ -27,7 +27,7 @@ class Lane:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """The lines of one submission and whose they are; its timer fails those that are late."""
+    """Lines of one submission and the flow that they belong to; ``timer`` fails them at the deadline."""
 
     flow: Flow
     remaining: int
@@ -36,9 +36,9 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Item(Generic[Payload, Result]):
-    """One line on its way. ``tag`` says when its reading's turn began on the fair clock, ``units`` its cost in µs.
+    """One submitted line. ``tag``: start of its turn on the fair clock; ``units``: estimated cost in µs.
 
-    ``short``: it belongs to a short reading (``Flow.is_short``).
+    ``short``: the line belongs to a short reading (``Flow.is_short``).
     """
 
     lane: Lane
@@ -49,19 +49,19 @@ class Item(Generic[Payload, Result]):
     tag: float
     units: int
     short: bool
-    queue: LaneQueue[Payload, Result] | None = None  # the one it waits in
+    queue: LaneQueue[Payload, Result] | None = None  # queue in which the line waits
 
     @property
     def waits(self) -> bool:
-        """Whether it stands in a queue and its answer is still wanted."""
+        """Return whether the line is queued and its future is not done."""
         return self.queue is not None and not self.future.done()
 
 
 class LaneQueue(Generic[Payload, Result]):
-    """The waiting lines of one lane.
+    """Queue of the waiting lines of one lane.
 
-    ``live`` counts those that still wait; the others stay in the heap until they surface.
-    ``since`` is when the first of the present lines came.
+    ``live`` counts the lines that still wait; the others stay in the heap until they reach its top.
+    ``since`` is when a line was last added to the empty queue.
     """
 
     __slots__ = ("_heap", "live", "since")
@@ -72,7 +72,7 @@ class LaneQueue(Generic[Payload, Result]):
         self.since = 0.0
 
     def push(self, item: Item[Payload, Result], sequence: int, now: float) -> None:
-        """Let the line wait; among equal tags the older reading goes first, then the lower sequence number."""
+        """Queue the line; among equal tags the older reading goes first, then the lower sequence number."""
         if not self.live:
             self.since = now
         heapq.heappush(self._heap, ((item.tag, item.job.flow.number, sequence), item))
@@ -80,21 +80,21 @@ class LaneQueue(Generic[Payload, Result]):
         item.queue = self
 
     def head(self) -> Item[Payload, Result] | None:
-        """The first line that still waits."""
+        """Return the first line that still waits, or None."""
         while self._heap and not self._heap[0][1].waits:
             heapq.heappop(self._heap)
         return self._heap[0][1] if self._heap else None
 
     def order(self) -> tuple[float, int, int]:
-        """(tag, number of the reading, sequence number) of the first entry."""
+        """Return (tag, number of the flow, sequence number) of the first entry."""
         return self._heap[0][0]
 
     def pop(self) -> Item[Payload, Result]:
-        """Take the first entry out."""
+        """Remove and return the first entry."""
         return heapq.heappop(self._heap)[1]
 
     def leave(self, item: Item[Payload, Result]) -> None:
-        """The line waits no longer, because it starts or because nobody wants it."""
+        """Record that the line no longer waits, because it starts or its future is done."""
         item.queue = None
         self.live -= 1
         if len(self._heap) > 2 * self.live + _SLACK:
@@ -102,5 +102,5 @@ class LaneQueue(Generic[Payload, Result]):
             heapq.heapify(self._heap)
 
     def __iter__(self) -> Iterator[Item[Payload, Result]]:
-        """The lines that still wait, in no order."""
+        """Yield the lines that still wait, in no order."""
         return (entry[1] for entry in self._heap if entry[1].waits)

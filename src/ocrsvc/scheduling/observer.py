@@ -1,4 +1,4 @@
-"""What the scheduler tells the outside: one protocol, and plain counters that implement it."""
+"""Events of the scheduler: the protocol for observers, and plain counters that implement it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from typing import Any, Literal, Protocol
 
 from ocrsvc.errors import DeadlineExceeded, OcrError, ShuttingDown
 
-# A line ends in exactly one of these.
+# Each line ends with exactly one outcome.
 Outcome = Literal["ok", "failed", "expired", "cancelled", "shutdown"]
-# Why a batch was released at the size it had: as many lines as allowed, as much time as allowed, its share
-# among the idle workers, or because the lane was empty; or as a short one beside workers that were all busy.
+# Why a batch was not larger: it reached the limit on lines or on time, the lines were spread over several idle
+# workers, or the lane was empty; "short": the spare thread took it for short readings.
 Release = Literal["full", "t_max", "spread", "empty", "short"]
 Refusal = Literal["saturated", "deadline", "draining"]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """One run of the engine. ``used_pixels`` is the lines' own width, without padding; widths add up over
-    rows.
-    """
+    """One run of the engine. ``used_pixels`` is the sum of the lines' own widths, without padding."""
 
     model: str
     width: int
@@ -32,27 +30,27 @@ class BatchReport:
 
 
 class Observer(Protocol):
-    """Called on the event loop; must not block or raise."""
+    """Receiver of the scheduler's events. Its methods are called on the event loop and must not block or raise."""
 
     def released(self, release: Release, rows: int, queue_seconds: float) -> None:
-        """A batch of ``rows`` lines left the queue, its oldest line after ``queue_seconds``."""
+        """Handle a batch of ``rows`` lines leaving the queue; its oldest line waited ``queue_seconds``."""
 
     def ran(self, report: BatchReport) -> None:
-        """The engine ran, well or not."""
+        """Handle the end of a run of the engine, successful or not."""
 
     def split(self, rows: int) -> None:
-        """A failed run of ``rows`` lines is cut in two to find the line that breaks it."""
+        """Handle the split of a failed batch of ``rows`` lines in two, to find the line that breaks it."""
 
     def settled(self, outcome: Outcome) -> None:
-        """A line has its answer."""
+        """Handle the end of a line."""
 
     def refused(self, reason: Refusal) -> None:
-        """A job was not let in."""
+        """Handle the refusal of a job."""
 
 
 @dataclass(slots=True)
 class Counters:
-    """An Observer that only counts."""
+    """Observer that counts events."""
 
     releases: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -91,7 +89,7 @@ class Counters:
 
 
 class Fanout:
-    """An Observer that passes everything on to several."""
+    """Observer that passes every event on to several observers."""
 
     __slots__ = ("_observers",)
 
@@ -120,7 +118,7 @@ class Fanout:
 
 
 def outcome_of(future: asyncio.Future[Any]) -> Outcome:
-    """How a line ended whose future is done."""
+    """Return the outcome of a line from its future, which must be done."""
     if future.cancelled():
         return "cancelled"
     match future.exception():
@@ -135,7 +133,7 @@ def outcome_of(future: asyncio.Future[Any]) -> Outcome:
 
 
 def refusal_of(error: OcrError) -> Refusal:
-    """Why a job was refused with this error."""
+    """Return why a job was refused with this error."""
     match error:
         case ShuttingDown():
             return "draining"

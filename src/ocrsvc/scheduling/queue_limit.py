@@ -1,4 +1,4 @@
-"""How much work the scheduler holds, and whether it takes more."""
+"""Limit on the work that the scheduler accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MICRO = 1_000_000
 class QueueLimit:
     """Counts outstanding work, queued or running, in units of one estimated microsecond on one worker.
 
-    Whole numbers, so that the count returns to exactly zero.
+    Units are integers, so that the count returns to exactly zero.
     """
 
     __slots__ = ("_max_units", "_workers", "units")
@@ -24,21 +24,20 @@ class QueueLimit:
 
     @staticmethod
     def units_of(seconds: float) -> int:
-        """The units of a line that will take this long."""
+        """Return the units of a line with this estimated time."""
         return max(1, round(seconds * _MICRO))
 
     @property
     def eta_seconds(self) -> float:
-        """Estimated time until all accepted work is done."""
+        """Return the estimated time until all accepted work is done."""
         return self._seconds(self.units)
 
     def check(self, units: int, time_left: float, *, admitted: bool, rivals: int | None = None) -> None:
-        """Raise DeadlineExceeded or Saturated if this much more work must not come in.
+        """Raise DeadlineExceeded, or Saturated with a time to retry, if ``units`` of new work must be refused.
 
-        Saturated says when to try again. ``admitted`` work is refused only if its deadline has passed. With
-        nothing to do everything is let in: only work corrects an estimate that is too high. ``rivals`` is given for
-        a reading that these units are all of: the queue is fair, so each of so many others does at most as much
-        before it.
+        ``admitted`` work is refused only if its deadline has passed. An empty queue accepts everything, because only
+        running work corrects an estimate that is too high. ``rivals``: number of other readings, given if ``units``
+        are the whole reading. The queue is fair, so each rival gets at most ``units`` of work done first.
         """
         if time_left <= 0:
             raise DeadlineExceeded("The request's deadline had passed before its lines could be queued.")

@@ -1,4 +1,4 @@
-"""Runs a batch on a worker thread and hands out the results; a line that breaks the engine fails alone."""
+"""Runs a batch on a worker thread and distributes the results; a line that breaks the engine fails alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Runner(Generic[Payload, Result]):
-    """Calls ``run(lane, payloads)`` on the executor's threads, measures it and teaches the cost model."""
+    """Calls ``run(lane, payloads)`` on the executor's threads and reports its time to the cost model."""
 
     def __init__(
         self,
@@ -38,10 +38,10 @@ class Runner(Generic[Payload, Result]):
         self._timer = timer
 
     async def execute(self, lane: Lane, batch: list[Item[Payload, Result]], free: Callable[[], None]) -> None:
-        """Run the batch; if that fails, its halves, until each line that breaks the engine stands alone.
+        """Run the batch; if it fails, run its halves, until each line that breaks the engine is isolated.
 
-        Finding one such line among n takes at most 2 * ceil(log2 n) runs more. ``free`` is called once nothing is
-        left to run, but before the last answers are given: what requests do with them would keep the worker waiting.
+        Isolating one such line among n takes at most 2 * ceil(log2 n) further runs. ``free`` is called when no run is
+        left, but before the last results are set, so that the worker need not wait for the requests to use them.
         """
         parts = [batch]
         freed = False
@@ -76,7 +76,7 @@ class Runner(Generic[Payload, Result]):
         seconds = math.nan
 
         def work() -> Sequence[Result]:
-            # Timed on the thread: the event loop may be late to hear of the end.
+            # Timed on the thread, because the event loop may notice the end late.
             nonlocal seconds
             started = self._timer()
             try:
@@ -97,7 +97,7 @@ class Runner(Generic[Payload, Result]):
 
 
 def fail(future: asyncio.Future[Result], error: Exception) -> None:
-    """Give whoever waits the error; what is no OcrError becomes an EngineFailure without its text."""
+    """Set the error on the future; log any error but an OcrError, and hide it behind an EngineFailure."""
     if future.done():
         return
     if isinstance(error, OcrError):

@@ -1,8 +1,8 @@
-"""The lines that wait, and which of them make the next run.
+"""Queues of all waiting lines, and the choice of those that make the next batch.
 
-Waiting lines are first spread over the idle workers, then stacked up to ``t_max_ms`` of estimated time, because a batch
-holds its core until it ends. The line that is first in order (fairness.py) chooses the lane; further lines of that lane
-go along. Those of short readings only go with each other: a long run would hold them up.
+Waiting lines are first spread over the idle workers, then batched up to ``t_max_ms`` of estimated time, because a batch
+occupies its core until it ends. The first line in fair order (fairness.py) decides the lane; more lines of that lane
+fill the batch. Lines of short readings are batched only with each other, because a long run would delay them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ocrsvc.scheduling.observer import Release
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[Payload, Result]):
-    """Lines that run together, the first in order first, and why they are no more."""
+    """Lines that run together, in fair order, and why they are not more."""
 
     lane: Lane
     items: list[Item[Payload, Result]]
@@ -29,9 +29,9 @@ class Batch(Generic[Payload, Result]):
 
 
 class Waiting(Generic[Payload, Result]):
-    """All lanes. ``max_wait`` seconds is how long a line may wait for company while a worker is idle.
+    """Waiting lines of all lanes. ``max_wait``: seconds that a lane may wait to fill a batch while a worker is idle.
 
-    ``ripe_at`` is when the first of the lines that wait for company will wait no longer, as of the last ``take``.
+    ``ripe_at``: when the first such wait ends, as of the last ``take``; infinity if no lane waits so.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Waiting(Generic[Payload, Result]):
         self._max_batch = max_batch
         self._t_max = t_max
         self._max_wait = max_wait
-        # Those of short readings under True.
+        # By whether the lines belong to short readings.
         self._queues: dict[bool, dict[Lane, LaneQueue[Payload, Result]]] = {True: {}, False: {}}
         self._sequence = itertools.count()
         self._units = 0
 
     def __iter__(self) -> Iterator[Item[Payload, Result]]:
-        """All lines that wait, in no order."""
+        """Yield all waiting lines, in no order."""
         for queues in self._queues.values():
             yield from itertools.chain.from_iterable(queues.values())
 
     def counts(self) -> dict[Lane, int]:
-        """How many lines wait in each lane."""
+        """Return the number of waiting lines of each lane."""
         waiting: dict[Lane, int] = {}
         for queues in self._queues.values():
             for lane, queue in queues.items():
@@ -63,21 +63,21 @@ class Waiting(Generic[Payload, Result]):
         return waiting
 
     def push(self, item: Item[Payload, Result], now: float) -> None:
-        """Let a line wait."""
+        """Queue a line."""
         queue = self._queues[item.short].setdefault(item.lane, LaneQueue())
         queue.push(item, next(self._sequence), now)
         self._units += item.units
 
     def leave(self, item: Item[Payload, Result]) -> None:
-        """The line waits no longer; nothing if it does not wait."""
+        """Remove the line from its queue, if it is in one."""
         if item.queue is not None:
             item.queue.leave(item)
             self._units -= item.units
 
     def take(self, idle: int, now: float, *, patient: bool) -> Batch[Payload, Result] | None:
-        """The next run for one of ``idle`` workers; None if no line waits, or all still wait for company.
+        """Return the next batch for one of ``idle`` workers, or None.
 
-        None waits for company unless ``patient``.
+        None if no line waits or, with ``patient``, if all lanes still wait to fill their batches.
         """
         self.ripe_at = math.inf
         when = now if patient else math.inf
@@ -87,7 +87,7 @@ class Waiting(Generic[Payload, Result]):
         return self._batch(lane, idle, short=short) if lane else None
 
     def take_short(self) -> Batch[Payload, Result] | None:
-        """A run of lines of short readings, the oldest first; None if none waits."""
+        """Return a batch of lines of short readings, the oldest first; None if none waits."""
         lane = self._first_lane(math.inf, short=True)
         return replace(self._batch(lane, 1, short=True), release="short") if lane else None
 
@@ -110,7 +110,7 @@ class Waiting(Generic[Payload, Result]):
         return Batch(lane, items, "full" if allowed == self._max_batch else "t_max")
 
     def _first_lane(self, now: float, *, short: bool) -> Lane | None:
-        """The lane whose head comes first, among those that need not wait for company any longer."""
+        """Return the lane whose head is first in fair order, among the lanes that need not wait to fill a batch."""
         queues = self._queues[short]
         best: Lane | None = None
         for lane, queue in list(queues.items()):
@@ -125,6 +125,6 @@ class Waiting(Generic[Payload, Result]):
         return best
 
     def _allowed_rows(self, lane: Lane) -> int:
-        """How many lines of this lane fit in ``t_max`` by the cost model, 1 to ``max_batch``."""
+        """Return how many lines of this lane fit into ``t_max`` by the cost model, from 1 to ``max_batch``."""
         fixed, per_row = self._cost.terms(lane)
         return max(1, min(self._max_batch, math.floor((self._t_max - fixed) / per_row)))

@@ -1,4 +1,4 @@
-"""The threads that run batches: which are idle, what runs now, and the spare one for short readings."""
+"""The threads that run batches, with a spare one for short readings."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ocrsvc.scheduling.waiting import Batch
 
 
 class Workers(Generic[Payload, Result]):
-    """``count`` workers and a spare one. All methods belong to one event loop.
+    """Set of ``count`` workers and a spare one. All methods belong to one event loop.
 
-    ``freed`` is called when a worker has become idle, before the answers of its batch are given. ``ended`` is called
-    when a run is over, with the error if the runner itself failed, else None.
+    ``freed`` is called when a worker becomes idle, before the last results of its batch are set. ``ended`` is called
+    at the end of a batch, with the error if the runner itself failed, else None.
     """
 
     def __init__(
@@ -31,17 +31,17 @@ class Workers(Generic[Payload, Result]):
     ) -> None:
         self.count = count
         self.idle = count
-        self.running: dict[asyncio.Task[None], float] = {}  # begin of each run, in the loop's time
+        self.running: dict[asyncio.Task[None], float] = {}  # start of each batch, in loop time
         self._runner = runner
         self._observer = observer
         self._freed = freed
         self._ended = ended
-        self._long_runs = 0  # on workers, of readings that are not short
+        self._long_runs = 0  # workers that run batches of long readings
         self._spare_idle = True
 
     @property
     def spare_wanted(self) -> bool:
-        """Whether the spare thread is idle while all workers are busy, at least one of them with a longer reading."""
+        """Return whether the spare thread is idle and all workers are busy, at least one with a long reading."""
         return self._spare_idle and self._long_runs > 0 and not self.idle
 
     def run(self, batch: Batch[Payload, Result]) -> None:

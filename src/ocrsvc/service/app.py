@@ -27,7 +27,7 @@ def create_app(
 ) -> FastAPI:
     """Return the application; its lifespan loads the models while /livez and /readyz already answer.
 
-    With ``load_first`` it begins when they are loaded: others answer meanwhile.
+    With ``load_first`` it serves only once the models are loaded; other processes answer until then.
     """
     service = Service(settings, reader_factory)
 

@@ -1,4 +1,4 @@
-"""The page at ``/`` and the interactive description at ``/docs``: local files, nothing from elsewhere."""
+"""The web page at ``/`` and the API document at ``/docs``, served from local files only."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _DOCS_PAGE = """<!doctype html>
 </body>
 </html>
 """
-# A file of its own because the policy allows no inline script.
+# Served as a separate file because the policy allows no inline script.
 _DOCS_START = """window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
@@ -53,13 +53,13 @@ _DOCS_START = """window.ui = SwaggerUIBundle({
 
 
 def web_folder() -> Path:
-    """Return the folder of the page: inside an installed package, or ``web/`` of the checkout."""
+    """Return the folder of the web page: inside an installed package, or ``web/`` of the checkout."""
     packaged = Path(__file__).parents[1] / "_assets" / "web"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "web"
 
 
 def swagger_folder() -> Path | None:
-    """Return the folder of Swagger UI's files inside the fastapi-offline wheel, which is not imported."""
+    """Return the folder of Swagger UI's files inside the fastapi-offline wheel, without importing it."""
     spec = importlib.util.find_spec("fastapi_offline")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -67,7 +67,7 @@ def swagger_folder() -> Path | None:
 
 
 class _Headers:
-    """Adds headers to every answer of ``app``."""
+    """ASGI middleware that adds headers to every answer of ``app``."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app = app
@@ -83,7 +83,7 @@ class _Headers:
 
 
 def install(app: FastAPI) -> None:
-    """Serve the page and the description."""
+    """Serve the web page and the API document."""
     web, swagger = web_folder(), swagger_folder()
     router = APIRouter(include_in_schema=False)
 

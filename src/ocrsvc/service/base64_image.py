@@ -1,4 +1,4 @@
-"""Pictures that come as text: base64 or a data URI. What is wrong with a bad one is said precisely."""
+"""Decoding of pictures sent as base64 or a data URI, with precise error messages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _MISPLACED_PADDING = re.compile(r"=(?!=?$)")
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes behind base64 text or a ``data:...;base64,`` URI.
+    """Return the bytes encoded by base64 text or a ``data:...;base64,`` URI.
 
-    White space, the URL-safe alphabet (``-_``) and missing padding are accepted: encoders differ.
-    InvalidRequest says what is wrong and where; EmptyInput if there is nothing.
+    White space, the URL-safe alphabet (``-_``) and missing padding are accepted, because encoders differ.
+    Raises InvalidRequest, which says what is wrong and where, or EmptyInput if there are no characters.
     """
     if text[:5].lower() == "data:":
         head, comma, text = text.partition(",")
@@ -37,9 +37,8 @@ def decode(text: str) -> bytes:
         raise InvalidRequest(
             f"Wrong base64: the padding '=' at position {misplaced.start()} is not at the end."
         )
-    digits = (
-        text.rstrip("=").replace("-", "+").replace("_", "/")
-    )  # which copy only if there is something to replace
+    # `replace` copies the text only if there is something to replace.
+    digits = text.rstrip("=").replace("-", "+").replace("_", "/")
     if len(digits) % 4 == 1:
         raise InvalidRequest(
             f"Wrong base64: {len(digits)} characters cannot be whole bytes; the end may be cut off."

@@ -1,4 +1,4 @@
-"""POST /api/ocr/batch: many files, one JSON line each, as they finish; a bad file spoils only itself."""
+"""POST /api/ocr/batch: one JSON line for each file, sent as it finishes; a bad file affects no other."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ ReadOne = Callable[[Picture], Awaitable[Document]]
 
 @dataclass(frozen=True, slots=True)
 class BatchReading:
-    """The reading of the files of one request.
+    """Reads the files of one request.
 
-    ``concurrency`` files are read at the same time: enough to keep the workers busy, few enough to be held
-    decoded. ``patience_seconds`` is how long a file is tried again while the scheduler is saturated: the
-    request was let in as a whole and must not fail half-way.
+    ``concurrency``: files read at the same time; enough to keep the workers busy, few enough to hold decoded in
+    memory. ``patience_seconds``: how long a file is retried while the scheduler is saturated, because an accepted
+    request must not fail half-way.
     """
 
     read: ReadOne
@@ -45,7 +45,7 @@ class BatchReading:
     patience_seconds: float
 
     async def lines(self) -> AsyncGenerator[bytes, None]:
-        """Yield one JSON line for each file as they finish; closing it cancels the rest."""
+        """Yield one JSON line for each file as it finishes; closing the generator cancels the rest."""
         waiting = list(enumerate(self.pictures))[::-1]
         running: set[asyncio.Task[bytes]] = set()
         try:
@@ -67,7 +67,7 @@ class BatchReading:
         except Exception as error:
             problem = describe(error)
             if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-                # The answer's status is 200, so nobody else will write down this failure of ours.
+                # The answer's status is 200, so the middleware does not log this failure.
                 logger.exception("a file failed", extra={"request_id": self.record.request_id})
             self.record.failed_files += 1
             self.record.fail(problem.slug, error)
@@ -92,10 +92,10 @@ class BatchReading:
 
 
 class BatchResponse(StreamingResponse):
-    """Streams the lines; lets go of ``resources`` at its end, even if no line was ever asked for."""
+    """Streams the lines and closes ``resources`` at the end, even if no line was requested."""
 
     def __init__(self, lines: AsyncGenerator[bytes, None], resources: AsyncExitStack) -> None:
-        # Nginx and its like would hold the lines back until all are there.
+        # Without this header, Nginx buffers the lines until all have come.
         super().__init__(lines, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
         self._resources = resources
         self._lines = lines

@@ -1,4 +1,4 @@
-"""The bytes of a request, counted as they arrive: a Content-Length is a promise, not a fact."""
+"""Receives request bodies and counts their bytes as they arrive, because a Content-Length may be wrong."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ocrsvc.errors import OcrError, RequestTimeout, ShuttingDown, TooLarge
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import ReceivedBody
 
-STALL_SECONDS = 30.0  # between two pieces of a body; slower clients hold memory for nothing
-# A body may take STALL_SECONDS, and a second more for so many bytes of it, but never longer than LONGEST_SECONDS.
+STALL_SECONDS = 30.0  # longest gap between two pieces of a body; slower clients waste memory
+# A body may take STALL_SECONDS plus a second for this many bytes received, but never longer than LONGEST_SECONDS.
 LEAST_BYTES_PER_SECOND = 1024
 LONGEST_SECONDS = 600.0
 
@@ -22,10 +22,10 @@ async def chunks(
 ) -> AsyncGenerator[bytes, None]:
     """Yield the body piece by piece.
 
-    TooLarge as soon as it is, or is announced to be, larger than ``limit_bytes``; the server then
-    discards the rest. Saturated if all bodies together are too many, RequestTimeout if nothing comes for
-    ``stall_seconds`` or too little, ShuttingDown if it has not come when a shutdown ends all waiting,
-    ClientDisconnect if the client leaves.
+    Raises TooLarge as soon as the body, or its Content-Length, exceeds ``limit_bytes``; the server then discards the
+    rest. Raises Saturated if all bodies together exceed their limit, RequestTimeout if no bytes come for
+    ``stall_seconds`` or the body is too slow, ShuttingDown if a shutdown ends the wait, ClientDisconnect if the
+    client disconnects.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > limit_bytes:

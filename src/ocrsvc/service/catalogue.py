@@ -1,4 +1,4 @@
-"""What this service offers, for GET /api/models and GET /api/options."""
+"""The answers of GET /api/models and GET /api/options."""
 
 from __future__ import annotations
 

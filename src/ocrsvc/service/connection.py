@@ -1,4 +1,4 @@
-"""Work for a client who may leave: FastAPI does not cancel a route then (fastapi issue 3766)."""
+"""Cancels work when the client disconnects, which FastAPI does not do (fastapi issue 3766)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from starlette.types import Receive
 
 from ocrsvc.errors import ShuttingDown
 
-CLIENT_GONE_STATUS = 499  # nginx's number; counted and logged, never sent
+CLIENT_GONE_STATUS = 499  # nginx's status for this; counted and logged, never sent
 
 T = TypeVar("T")
 
 
 class ClientGone(Exception):
-    """The client has closed the connection: nobody waits for the answer."""
+    """The client closed the connection before the answer was sent."""
 
 
 async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive, giving_up: asyncio.Future[None]) -> T:
-    """Return what ``work`` returns; cancel it when the client leaves (ClientGone) or ``giving_up`` is done.
+    """Return the result of ``work``; cancel it on a disconnect (ClientGone) or ``giving_up`` (ShuttingDown).
 
-    The request's body must have been read: the next message of ``receive`` is then the client's leaving.
+    The body must have been read already, so that the next message of ``receive`` is the disconnect.
     """
     left = asyncio.create_task(_left(receive))
     try:
@@ -32,9 +32,9 @@ async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive, giving_up:
 
 
 async def unless_given_up(work: Coroutine[Any, Any, T], giving_up: asyncio.Future[None]) -> T:
-    """Return what ``work`` returns; cancel it when ``giving_up`` is done.
+    """Return the result of ``work``; cancel it and raise ShuttingDown once ``giving_up`` is done.
 
-    That is shortly before a shutdown cuts all connections: the caller still gets an answer, ShuttingDown.
+    ``giving_up`` is done shortly before a shutdown cuts all connections, so that clients still get an answer.
     """
     return await _race(work, {giving_up: _shutting_down()})
 
@@ -52,7 +52,7 @@ async def _race(work: Coroutine[Any, Any, T], interruptions: Mapping[asyncio.Fut
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
-    """Cancel the task and wait for its end, so that it holds nothing any more; whatever it raises is its own."""
+    """Cancel the task and wait until it has ended and released its memory; ignore what it raises."""
     if not task.done():
         task.cancel()
         await asyncio.wait({task})

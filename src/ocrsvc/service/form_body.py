@@ -1,4 +1,4 @@
-"""Bodies of type multipart/form-data: files and base64 fields become pictures, the other fields parameters."""
+"""Parses multipart/form-data: files and base64 fields become pictures, other fields become parameters."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ocrsvc.service.pictures import (
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import ReceivedBody
 
-_MAX_FIELDS = 32  # all parameters together are fewer than ten
+_MAX_FIELDS = 32  # there are fewer than ten parameters
 
 
 async def parse(
     request: Request, names: Sequence[str], limits: UploadLimits, received: ReceivedBody
 ) -> Upload:
-    """Return the pictures and fields of a form; raises InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter."""
+    """Return the pictures and fields of a form; raise InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter."""
     stream = body.chunks(request, limit_bytes=limits.multipart_bytes, received=received)
     parser = MultiPartParser(
         request.headers,
@@ -39,7 +39,7 @@ async def parse(
         max_part_size=limits.body_bytes,
     )
     if limits.files == 1:
-        # One picture is held in memory anyway: no temporary file, so that a read-only file system is enough.
+        # One picture is held in memory anyway. Without a temporary file, a read-only file system is enough.
         parser.spool_max_size = limits.multipart_bytes + 1
     try:
         form = await parser.parse()
@@ -68,7 +68,7 @@ def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:
     strangers: list[str] = []
     for name, value in form.multi_items():
         if name in names or (name.endswith("[]") and name[:-2] in names):
-            # A text field is base64: `curl -F "image=<picture.b64"`.
+            # A text field holds base64, as in `curl -F "image=<picture.b64"`.
             filename = value.filename if isinstance(value, UploadFile) else None
             pictures.append(Picture(file_name(filename) or f"{name}-{len(pictures)}", value))
         elif isinstance(value, str):

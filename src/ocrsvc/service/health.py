@@ -1,4 +1,4 @@
-"""Whether this process is alive (restart it otherwise) and whether it is ready (send it requests)."""
+"""Liveness (restart the process if it is not alive) and readiness (send it requests only if it is ready)."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Phase = Literal["starting", "ready", "draining", "failed"]
 
 @dataclass(slots=True)
 class Health:
-    """The phase of the process. Liveness never depends on load: a busy process must not be restarted."""
+    """Phase of the process. Liveness never depends on load, because a busy process must not be restarted."""
 
     phase: Phase = "starting"
     failure: BaseException | None = None
 
     def became_ready(self) -> None:
-        """All models are loaded and warm."""
+        """Record that all models are loaded and warm."""
         if self.phase == "starting":
             self.phase = "ready"
 
     def failed(self, error: BaseException) -> None:
-        """The models cannot be loaded, or the engine has died: only a new process helps."""
+        """Record that the models cannot be loaded or the engine has died; only a restart helps."""
         self.phase, self.failure = "failed", error
 
     def drain(self) -> None:
-        """A shutdown has begun: finish what is here, take nothing new."""
+        """Record that a shutdown has begun: accepted requests are finished, new ones refused."""
         if self.phase != "failed":
             self.phase = "draining"
 
@@ -39,7 +39,7 @@ class Health:
             raise Unavailable("The recogniser has stopped working.", phase="failed")
 
     def check_ready(self, *, engine_alive: bool) -> None:
-        """Raise Unavailable if a request that comes now would not be answered."""
+        """Raise Unavailable if a new request would not be answered."""
         self.check_alive(engine_alive=engine_alive)
         if self.phase == "starting":
             raise Unavailable("The models are being loaded.", retry_after_seconds=2, phase=self.phase)

@@ -1,4 +1,4 @@
-"""What both reading routes do before they read: take a place, receive the body, check the parameters."""
+"""Steps shared by both reading routes: apply the request limit, receive the body, check the parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ocrsvc.service.state import service_of
 
 
 class Incoming(NamedTuple):
-    """The pictures of a request, as they came, and its checked parameters."""
+    """Pictures of a request, not yet decoded, and its checked parameters."""
 
     pictures: tuple[Picture, ...]
     parameters: Parameters
@@ -25,10 +25,10 @@ class Incoming(NamedTuple):
 async def incoming(
     request: Request, *, names: Sequence[str], limits: UploadLimits
 ) -> AsyncIterator[Incoming]:
-    """Receive a request; it counts against the request limit, and its files are kept, until the block ends.
+    """Receive a request; until the block ends, it counts against the request limit and its files are kept.
 
     ``names`` are the form fields and JSON members that may hold pictures. Raises Unavailable before the models are
-    loaded, Saturated at the request limit, and what uploads.receive and parameters.parse raise.
+    loaded, Saturated at the request limit, and the errors of uploads.receive and parameters.parse.
     """
     service = service_of(request)
     service.check_ready()

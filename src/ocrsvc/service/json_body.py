@@ -1,4 +1,4 @@
-"""JSON bodies: base64 members become pictures, the other members parameters."""
+"""Parses JSON bodies: base64 members become pictures, other members become parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ocrsvc.service.pictures import (
     valid_text,
 )
 
-_MAX_VALUES = 1000  # that have nothing to do with pictures
+_MAX_VALUES = 1000  # most values besides pictures
 
 
 def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
@@ -28,12 +28,12 @@ def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
 
     Raises InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter.
     """
-    # An object takes 64 bytes for the three that it is written with; base64 has none of these characters.
+    # Limits memory: an object of three bytes of JSON takes 64 bytes in Python. Base64 has none of these characters.
     values = sum(map(content.count, (b"{", b"[", b",")))
     if values > (most := _MAX_VALUES + 4 * limits.files):
         raise InvalidRequest(f"The JSON has more than {most} commas, braces and brackets: send fewer values.")
     try:
-        # The standard library decodes all of a body to text first: four bytes a character where one is an emoji.
+        # The standard library first decodes the body to text, four bytes a character if one of them is an emoji.
         message = json.loads(content) if len(content) <= SMALL_BYTES else from_json(content)
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The JSON is not UTF-8: wrong byte at position {error.start}.") from error

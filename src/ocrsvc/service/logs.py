@@ -1,6 +1,6 @@
-"""Log lines: one JSON object each on standard output. No image bytes, no recognised text, no file names.
+"""Logging as JSON, one object a line, to standard output, without image bytes, recognised text or file names.
 
-Nobody waits for the log: a thread writes it, and lines that a full pipe does not take are dropped and counted.
+Logging never blocks: a thread writes the lines, and lines that do not fit into a full queue are dropped and counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes time (UTC), level, logger, event and the record's extra fields; a traceback as one member."""
+    """Formats a record as JSON: time (UTC), level, logger, event, extra fields, and a traceback as one member."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
@@ -35,9 +35,9 @@ class JsonFormatter(logging.Formatter):
 
 
 class PatientHandler(logging.Handler):
-    """Writes lines to a file descriptor from a thread of its own, in their order.
+    """Writes lines to a file descriptor, in order, from its own thread.
 
-    While nobody reads the pipe, up to ``waiting_lines`` wait and further ones are dropped; a line then says how many.
+    While the pipe is not read, up to ``waiting_lines`` are queued and further ones dropped; a later line says how many.
     """
 
     def __init__(self, descriptor: int = 1, waiting_lines: int = 4096) -> None:
@@ -49,7 +49,7 @@ class PatientHandler(logging.Handler):
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Put the line behind those that wait; the caller holds the handler's lock."""
+        """Queue the line; the caller holds the handler's lock."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._write, name="ocrsvc-log", daemon=True)
             self._thread.start()
@@ -64,7 +64,7 @@ class PatientHandler(logging.Handler):
             self._untold += 1
 
     def flush(self, patience_seconds: float = 1.0) -> None:
-        """Wait until all lines are written, but not for a pipe that nobody reads."""
+        """Wait until all lines are written, but at most ``patience_seconds``, because the pipe may not be read."""
         until = time.monotonic() + patience_seconds
         while self._lines.unfinished_tasks and time.monotonic() < until:
             time.sleep(0.002)
@@ -75,13 +75,13 @@ class PatientHandler(logging.Handler):
             try:
                 while line:
                     line = line[os.write(self._descriptor, line) :]
-            except OSError:  # whoever read has gone: there is nobody to tell
+            except OSError:  # the reader has closed the pipe, so the error cannot be logged either
                 self.dropped += 1
             self._lines.task_done()
 
 
 def dropped_lines() -> int:
-    """How many lines of the log could not be written."""
+    """Return the number of log lines that could not be written."""
     return sum(each.dropped for each in logging.root.handlers if isinstance(each, PatientHandler))
 
 
@@ -91,7 +91,7 @@ def _of_dropped(count: int) -> logging.LogRecord:
 
 
 def configuration(level: str = "INFO") -> dict[str, Any]:
-    """Return a ``logging.config`` dictionary: everything to standard output."""
+    """Return a ``logging.config`` dictionary that sends everything to standard output."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -1,6 +1,6 @@
-"""Prometheus figures of one process. A registry of its own, so that two services in one process do not clash.
+"""Prometheus metrics of one service. Each service has its own registry, so that two in one process do not clash.
 
-Labels are few and closed (route patterns, stages, status codes); never a path, a file name or a client.
+Labels come from small closed sets (route patterns, stages, status codes), never from a path, file name or client.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LAG_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
 
 class _Registry(CollectorRegistry):
-    """Leaves out when each counter was made, which Prometheus' text format shows as gauges of its own."""
+    """Registry without the creation times of counters, which the text format would show as extra gauges."""
 
     def collect(self) -> Iterator[Metric]:
         for metric in super().collect():
@@ -33,7 +33,7 @@ class _Registry(CollectorRegistry):
 
 
 class Metrics:
-    """All collectors of the service; ``scheduler`` observes the batcher."""
+    """All metrics of the service; ``scheduler`` observes the batcher."""
 
     def __init__(self) -> None:
         self.registry = _Registry()
@@ -106,12 +106,12 @@ class Metrics:
         )
 
     def describe_build(self, *, model: str, cpus: int) -> None:
-        """Publish what runs."""
+        """Publish the versions, the model and the number of processors."""
         self._build.labels(__version__, onnxruntime.__version__, platform.machine(), model).set(1)
         self._cpus.set(cpus)
 
     def request_ended(self, route: str, status: int, spent_seconds: float, record: RequestRecord) -> None:
-        """Count one request; status 499 is a client who left."""
+        """Count one request; status 499 means that the client disconnected."""
         self._requests.labels(route, str(status)).inc()
         self._request_seconds.labels(route).observe(spent_seconds)
         if record.problem and status >= 400:
@@ -121,16 +121,16 @@ class Metrics:
         self._body_bytes.inc(record.body_bytes)
 
     def document_read(self, stages_ms: Mapping[str, float]) -> None:
-        """Count the stages of one document."""
+        """Record the time of each stage of one document."""
         for stage, spent_ms in stages_ms.items():
             if stage == "total":
-                continue  # no stage: the requests' histogram has it
+                continue  # not a stage; the requests' histogram has it
             self._stage_seconds.labels(stage).observe(spent_ms / 1000)
 
     def loop_lagged(self, seconds: float) -> None:
-        """Note how late the event loop was."""
+        """Record how late the event loop was."""
         self._lag.observe(seconds)
 
     def render(self) -> bytes:
-        """Return the text exposition format."""
+        """Return all metrics in the text exposition format."""
         return generate_latest(self.registry)

@@ -1,6 +1,6 @@
-"""Around every request: an id, one log line, the time of each stage, the last safety net. Pure ASGI.
+"""ASGI middleware around every request: request ID, log line, stage times, and a handler for unexpected errors.
 
-Starlette's BaseHTTPMiddleware is not used because it hides a client's leaving from the route
+Starlette's BaseHTTPMiddleware is not used because it hides a client's disconnect from the route
 (github.com/encode/starlette/discussions/2094).
 """
 
@@ -23,12 +23,12 @@ from ocrsvc.service.record import RequestRecord, open_record
 
 logger = logging.getLogger("ocrsvc.access")
 
-QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # asked every few seconds by machines
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # not logged: polled every few seconds
 _PERMANENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 class RequestContext:
-    """Gives each request its record, and writes it down when the request has ended, however it ended."""
+    """Gives each request its record, and logs and counts it when the request has ended, whatever the outcome."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
@@ -49,7 +49,7 @@ class RequestContext:
             exchange.status = CLIENT_GONE_STATUS
             raise
         except Exception as error:
-            # The only place for a traceback: a bug of ours. Re-raised, the server would print it again.
+            # A bug of the service, logged here with its traceback. Re-raised, the server would log it again.
             record.fail(problems.describe(error).slug, error)
             logger.exception("unexpected failure", extra={"request_id": record.request_id})
             if exchange.status is None:
@@ -72,7 +72,7 @@ class RequestContext:
 
 
 class _Exchange:
-    """Watches the answer go by (its status, its end) and adds the headers that every answer has."""
+    """Records the status and the end of an answer, and adds the headers that every answer has."""
 
     def __init__(self, record: RequestRecord, send: Send) -> None:
         self.record = record
@@ -97,13 +97,13 @@ class _Exchange:
         headers["Server-Timing"] = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
 
 
-@functools.cache  # the stages of a reading are few
+@functools.cache  # there are only a few stages
 def _token(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
 
 
 def _route(scope: Scope) -> str:
-    """Return the pattern that matched, never the raw path: labels of metrics must be few."""
+    """Return the route's pattern, never the raw path, because metrics must have few labels."""
     path = getattr(scope.get("route"), "path", None)
     if isinstance(path, str):
         return path

@@ -1,4 +1,4 @@
-"""What C libraries write to standard error, as lines of the log: libjpeg says there what is wrong with a picture."""
+"""Logs what C libraries write to standard error, such as libjpeg's warnings about a picture."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 logger = logging.getLogger("ocrsvc.native")
 
 _STANDARD_ERROR = 2
-_MOST_CHARACTERS = 500  # of a line
+_MOST_CHARACTERS = 500  # bytes; longer lines are split
 
 
 @contextlib.contextmanager
 def logged() -> Iterator[None]:
-    """Log each line that anything but Python writes to standard error; ``sys.stderr`` stays where it is."""
+    """Log each line that native code writes to standard error; ``sys.stderr`` still writes to the original."""
     sys.stderr.flush()
     kept = os.dup(_STANDARD_ERROR)
     reading, writing = os.pipe()
@@ -32,14 +32,14 @@ def logged() -> Iterator[None]:
             yield
         finally:
             sys.stderr = previous
-            os.dup2(kept, _STANDARD_ERROR)  # which closes the pipe's other end
+            os.dup2(kept, _STANDARD_ERROR)  # closes the writing end of the pipe
             os.close(kept)
             thread.join(1.0)
 
 
 def _log(descriptor: int) -> None:
     with os.fdopen(descriptor, "rb") as pipe:
-        # Read by pieces: a line that never ends must not be held.
+        # Read in pieces, because an endless line must not fill the memory.
         while line := pipe.readline(_MOST_CHARACTERS):
             if text := line.decode("utf-8", "replace").strip():
                 logger.warning("a library reports", extra={"said": text})

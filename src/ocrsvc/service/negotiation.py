@@ -1,4 +1,4 @@
-"""Which output format an Accept header prefers."""
+"""Choice of the output format by the Accept header."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ALIASES = {
 
 
 def negotiate(accept: str) -> Format:
-    """Return the format that an Accept header prefers (RFC 9110, 12.5.1), JSON where it has no preference.
+    """Return the format that an Accept header prefers (RFC 9110, 12.5.1), or JSON if it has no preference.
 
-    Raises NotAcceptable if the header names media types and none of them can be written.
+    Raises NotAcceptable if the header names media types and none of them is offered.
     """
     accepted = sorted(_accepted(accept), key=lambda entry: -entry[1])
     for media_type, quality in accepted:

@@ -1,4 +1,4 @@
-"""What /docs says about the two POST routes: bodies in three forms are described by hand."""
+"""Hand-written OpenAPI description of the two POST routes, whose bodies have three forms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _query(schemas: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-# The parameters may be form fields too. They are not shown as such: Swagger UI would fill each one in.
+# Parameters may also be form fields, but are not described so: Swagger UI would fill in each one.
 def _body(multipart: dict[str, Any], json_schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
     return {
         "required": True,
@@ -43,7 +43,7 @@ def _body(multipart: dict[str, Any], json_schema: dict[str, Any], examples: dict
 
 
 def one_picture() -> dict[str, Any]:
-    """Return ``openapi_extra`` of POST /api/ocr."""
+    """Return ``openapi_extra`` for POST /api/ocr."""
     fields = openapi_schemas()
     body = _body(
         {"type": "object", "required": ["image"], "properties": {"image": _FILE}},
@@ -59,7 +59,7 @@ def one_picture() -> dict[str, Any]:
 
 
 def many_pictures() -> dict[str, Any]:
-    """Return ``openapi_extra`` of POST /api/ocr/batch."""
+    """Return ``openapi_extra`` for POST /api/ocr/batch."""
     fields = {name: schema for name, schema in openapi_schemas().items() if name != "format"}
     named = {
         "type": "object",
@@ -89,16 +89,16 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return ``responses`` for these statuses, each a problem document."""
     schema = {"$ref": f"#/components/schemas/{ProblemShape.__name__}"}
     said = {
-        400: "Malformed: JSON, base64, multipart, a missing field, no bytes",
-        404: "Nothing here",
-        406: "The Accept header names no format that we write",
-        408: "The body stopped coming",
+        400: "Malformed request: wrong JSON, base64 or multipart, a missing field, or no bytes",
+        404: "Not found",
+        406: "The Accept header names none of the output formats",
+        408: "The body did not arrive in time",
         413: "More bytes than the limit (max_bytes)",
-        415: "Not a picture or PDF that we read",
-        422: "Cannot be decoded, too many pixels or pages, an unknown model, format, charset or other value",
-        500: "A failure of the service",
+        415: "Not a supported type of picture or document",
+        422: "A file that cannot be decoded, too many pixels or pages, or an unknown or wrong parameter",
+        500: "Internal error",
         503: "Saturated, starting or shutting down; see Retry-After",
-        504: "Not read before the deadline",
+        504: "The reading did not finish before the deadline",
     }
     return {
         status: {"description": said[status], "content": {"application/problem+json": {"schema": schema}}}
@@ -107,14 +107,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def reading_responses() -> dict[int | str, dict[str, Any]]:
-    """Return ``responses`` of POST /api/ocr."""
+    """Return ``responses`` for POST /api/ocr."""
     content: dict[str, Any] = {
         each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
         for each in FORMATS.values()
         if each.name != "json"
     }
     answer = {
-        "description": "The reading in the format asked for.",
+        "description": "The text in the requested format.",
         "model": ReadingShape,
         "content": content,
     }
@@ -122,7 +122,7 @@ def reading_responses() -> dict[int | str, dict[str, Any]]:
 
 
 def batch_responses() -> dict[int | str, dict[str, Any]]:
-    """Return ``responses`` of POST /api/ocr/batch."""
+    """Return ``responses`` for POST /api/ocr/batch."""
     schema = {"$ref": f"#/components/schemas/{BatchLineShape.__name__}"}
     answer = {
         "description": "JSON Lines: each line is one object of this shape.",
@@ -132,7 +132,7 @@ def batch_responses() -> dict[int | str, dict[str, Any]]:
 
 
 def add_shapes(app: FastAPI, *shapes: type[BaseModel]) -> None:
-    """Add shapes to the description that no ``response_model`` names, but ``$ref``s in it do."""
+    """Add shapes to the OpenAPI document that only a ``$ref`` names, not a ``response_model``."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:

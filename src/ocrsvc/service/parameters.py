@@ -1,4 +1,4 @@
-"""The parameters of a request: one model that validates them and describes them in the OpenAPI document."""
+"""Request parameters: one pydantic model both validates them and describes them in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -34,40 +34,41 @@ def _format(name: str) -> str:
 
 
 class RequestParameters(BaseModel):
-    """What a request may say beside its pictures; every value comes as text."""
+    """All parameters of a request; every value arrives as text."""
 
     model_config = ConfigDict(frozen=True)
 
     mode: Annotated[Mode, _Lower] = Field(
-        "auto", description="auto: decide by the picture; line: it is one line of text; page: look for lines."
+        "auto",
+        description="line: the picture is one line of text; page: find the lines; auto: decide by its shape.",
     )
     model: str | None = Field(None, description="Name of a recogniser, see GET /api/models.")
     format: Annotated[str, _Lower, AfterValidator(_format)] | None = Field(
         None,
-        description="Format of the answer; without it the Accept header decides, then json.",
+        description="Format of the answer. Default: the one that the Accept header prefers, or else json.",
         json_schema_extra={"enum": list(FORMATS)},
     )
     charset: Annotated[str, AfterValidator(_charset)] | None = Field(
         None,
         description=(
-            f"Only read these characters: names of {', '.join(named())} separated by commas, or the characters "
-            "themselves after 'chars:', for example digits or chars:0123456789X."
+            f"Read only these characters. Names, separated by commas: {', '.join(named())}. Or the characters "
+            "themselves after 'chars:'. Examples: digits; chars:0123456789X."
         ),
     )
     charset_mode: Annotated[CharsetMode, _Lower] = Field(
         "force",
         description=(
-            "Which lines have charset_conflict and free_text: force: those whose free reading has characters that "
-            "the charset's leaves out; report: all whose free reading is another one. Only with a charset."
+            "Which lines get charset_conflict and free_text. force: lines where the charset left out a character; "
+            "report: lines where it changed anything. Applies only with a charset."
         ),
     )
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
-    characters: bool = Field(False, description="Add every character with its confidence and place.")
+    characters: bool = Field(False, description="Add each character with its confidence and position.")
     review_threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="Confidence below which a line has needs_review; default: the model's own.",
+        description="Lines with a lower confidence get needs_review. Default: the server's setting or the model's own.",
     )
 
 
@@ -76,7 +77,7 @@ NAMES = tuple(RequestParameters.model_fields)
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The parameters of one request, checked."""
+    """Checked parameters of one request."""
 
     options: ReadOptions
     format: Format
@@ -93,8 +94,8 @@ def parse(
 ) -> Parameters:
     """Return the checked parameters of a request.
 
-    A field of the body wins over the query; an empty value counts as absent. ``models`` are the names that may be
-    asked for. The header X-Request-Timeout (seconds) may shorten ``deadline_seconds``, never lengthen it.
+    A field of the body overrides the query; an empty value counts as absent. ``models`` are the allowed model names.
+    The header X-Request-Timeout (seconds) may shorten ``deadline_seconds``, never lengthen it.
     Raises UnknownModel, UnknownFormat, UnknownCharset, InvalidParameter (also for an unknown name) or NotAcceptable,
     each with the allowed values.
     """
@@ -107,7 +108,7 @@ def parse(
     except ValidationError as error:
         raise _invalid(error.errors()[0]) from error
     if asked.model is not None and asked.model not in models:
-        # Checked here and not only by the reader: a name from outside must never become a path.
+        # Also checked here, because a name from a request must never become a path.
         raise UnknownModel(
             f"There is no model {asked.model[:80]!r}; there are {', '.join(sorted(models))}.",
             allowed=sorted(models),
@@ -130,9 +131,9 @@ def parse(
 
 
 def openapi_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of every parameter by its name, as the OpenAPI document shows them.
+    """Return the JSON schema of each parameter by name, for the OpenAPI document.
 
-    Defaults are not named: Swagger UI would send every one of them.
+    Defaults are left out, because Swagger UI would send every one of them.
     """
     schemas = {}
     for name, schema in RequestParameters.model_json_schema()["properties"].items():
@@ -146,9 +147,9 @@ def openapi_schemas() -> dict[str, dict[str, Any]]:
 
 
 def _check_names(given: Collection[str]) -> None:
-    """Raise InvalidParameter for an unknown name: a slip (charst=digits) would be ignored in silence.
+    """Raise InvalidParameter for an unknown name, so that a typo (charst=digits) is not silently ignored.
 
-    Names that begin with an underscore pass: clients add them to get around caches.
+    Names that begin with an underscore pass, because clients add them to bypass caches.
     """
     for name in given:
         if name not in NAMES and not name.startswith("_"):
@@ -160,7 +161,7 @@ def _check_names(given: Collection[str]) -> None:
 
 
 def _invalid(details: ErrorDetails) -> InvalidParameter:
-    """Return the problem that tells what pydantic found wrong in one parameter."""
+    """Return pydantic's finding about one parameter as an InvalidParameter."""
     name, value = str(details["loc"][0]), str(details["input"])[:40]
     allowed = get_args(RequestParameters.model_fields[name].annotation)
     if details["type"] == "literal_error":

@@ -1,4 +1,4 @@
-"""The pictures of a request and the limits on them, whichever kind of body they came in."""
+"""The pictures of a request and the limits on them, the same for every kind of body."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ocrsvc.service import base64_image
 NO_BODY = "The request has no body; send a picture."
 SMALL_BYTES = 64 * 1024  # a body of this size is decoded on the event loop, in well under a millisecond
 
-_MAX_NAME_CHARACTERS = 255  # of a file name; the rest is cut off
+_MAX_NAME_CHARACTERS = 255  # longer file names are cut off
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One file of a request, still as it came: bytes, base64 text, or a (perhaps spooled) multipart part."""
+    """One file of a request as received: bytes, base64 text, or a multipart part (in memory or a temporary file)."""
 
     name: str
     content: bytes | str | UploadFile = field(repr=False)
 
     async def load(self, pool: Executor, *, limit_bytes: int) -> bytes:
-        """Return the file's bytes; EmptyInput, TooLarge, or InvalidRequest for wrong base64."""
+        """Return the file's bytes; raise EmptyInput, TooLarge, or InvalidRequest for wrong base64."""
         content = self.content
         if isinstance(content, UploadFile):
             if (content.size or 0) > limit_bytes:
                 raise TooLarge(
                     f"The file is larger than {limit_bytes / 2**20:.3g} MiB.", max_bytes=limit_bytes
                 )
-            await content.seek(0)  # a file of a batch may be tried again
+            await content.seek(0)  # a batch may load its file again
             data = await content.read()
         elif isinstance(content, bytes):
             data = content
@@ -46,27 +46,27 @@ class Picture:
         return data
 
     async def close(self) -> None:
-        """Drop a spooled file."""
+        """Delete the temporary file, if there is one."""
         if isinstance(self.content, UploadFile):
             await self.content.close()
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The pictures of a request, in their order, and the other fields or members that came with them."""
+    """Pictures of a request, in order, and the other form fields or JSON members."""
 
     pictures: tuple[Picture, ...]
     fields: Mapping[str, str]
 
     async def close(self) -> None:
-        """Drop all spooled files."""
+        """Delete all temporary files."""
         for picture in self.pictures:
             await picture.close()
 
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """How much one request may bring: ``body_bytes`` as JSON or raw, ``multipart_bytes`` as a form."""
+    """Limits on one request: ``body_bytes`` for JSON and raw bodies, ``multipart_bytes`` for forms."""
 
     body_bytes: int
     multipart_bytes: int
@@ -74,7 +74,7 @@ class UploadLimits:
 
 
 def valid_text(name: str, text: str) -> str:
-    """The text, if it can be written down; half of a surrogate pair cannot, and JSON and odd codecs bring it."""
+    """Return the text; raise InvalidParameter if it has a lone surrogate, as JSON and odd codecs may produce."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -83,7 +83,7 @@ def valid_text(name: str, text: str) -> str:
 
 
 def file_name(text: str | None) -> str:
-    """A file name that can be written down."""
+    """Return the file name, shortened, with "?" for lone surrogates, which UTF-8 cannot encode."""
     return (text or "")[:_MAX_NAME_CHARACTERS].encode("utf-8", "replace").decode()
 
 

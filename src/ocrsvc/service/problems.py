@@ -1,7 +1,7 @@
-"""The one place where an exception becomes an answer: RFC 9457 ``application/problem+json``.
+"""Turns every exception into an answer in RFC 9457 ``application/problem+json``.
 
-The shape is pinned by tests/test_service_problems.py: ``type title status detail instance request_id``, then
-the extra members of the error. ``type`` is relative and leads to a description at this very service.
+tests/service/test_problems.py fixes the members: ``type title status detail instance request_id``, then the extra
+members of the error. ``type`` is a relative URL, under which the service describes the kind of problem.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OPAQUE = "The service failed on this request. Its log tells why, under this req
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a caller is told. ``extra`` never replaces one of the standard members."""
+    """Content of an error answer. ``extra`` never replaces one of the standard members."""
 
     status: int
     slug: str
@@ -59,7 +59,7 @@ class Problem:
 
 
 def describe(error: Exception) -> Problem:
-    """Return what the caller may know about ``error``; of a failure of ours (500) nothing but its kind."""
+    """Return what the client may know about ``error``; for an internal error (500), only its kind."""
     if isinstance(error, OcrError):
         if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return Problem(error.status, error.slug, error.title, _OPAQUE)
@@ -80,7 +80,7 @@ def response(error: Exception, *, instance: str, request_id: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every exception that a route of ``app`` lets out with a problem document."""
+    """Answer every exception that a route of ``app`` raises with a problem document."""
 
     async def handle(request: Request, error: Exception) -> Response:
         record = record_of(request.scope)
@@ -92,7 +92,7 @@ def install(app: FastAPI) -> None:
 
 
 def catalogue() -> dict[str, type[OcrError]]:
-    """Return every kind of problem by its slug, in the order of the tree."""
+    """Return every kind of problem by its slug, in the order of the tree of errors."""
     return {kind.slug: kind for kind in kinds()}
 
 
@@ -102,7 +102,7 @@ def _headers(error: OcrError) -> dict[str, str]:
     if isinstance(error, UnsupportedMedia):
         return {"Accept": ACCEPTED_TYPES}  # RFC 9110, section 15.5.16
     if isinstance(error, RequestTimeout):
-        return {"Connection": "close"}  # section 15.5.9; else what is left of the body would be waited for
+        return {"Connection": "close"}  # section 15.5.9; otherwise the server waits for the rest of the body
     return {}
 
 
@@ -119,7 +119,7 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 
 def _http(error: HTTPException) -> Problem:
-    """Routing failures (404, 405) and whatever a framework raises, named by the status's phrase."""
+    """Return the problem for a routing error (404, 405) or another framework error, named by its status's phrase."""
     if error.status_code == NotFound.status:
         return Problem(
             NotFound.status,

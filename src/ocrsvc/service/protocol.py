@@ -1,6 +1,6 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds: how large the head of a request may be, and how long it may take.
+"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on the time that it may take.
 
-uvicorn has neither with httptools: a client that sends headers for ever fills the memory, one that sends none keeps
+uvicorn has neither with httptools: endless headers would fill the memory, and a client that sends none would keep
 its connection for ever.
 """
 
@@ -17,35 +17,35 @@ from ocrsvc.errors import HeadersTooLarge, OcrError, RequestTimeout
 from ocrsvc.service import problems
 from ocrsvc.service.record import open_record
 
-# A body sent in chunks has frames around them, of six bytes or so; more than this times the body is no frame.
+# Each chunk of a chunked body has about six bytes of framing; more than this many times the body is not framing.
 _MOST_FRAMING = 16
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Answers 431 to a request whose head is too large, 408 to one whose head does not come, and closes.
+    """Answers 431 if a request's head is too large, 408 if it is too late, and closes the connection.
 
-    What is not body counts as head: request line, headers, trailers, the frames of chunks.
+    All bytes but the body count as head: request line, headers, trailers, and the framing of chunks.
     """
 
     max_head_bytes: ClassVar[int] = 64 * 1024
     head_seconds: ClassVar[float] = 20.0  # from the first byte of a request to the end of its headers
 
-    _received = _body = 0  # bytes of the request at hand, and how many of them were its body
+    _received = _body = 0  # bytes received of the current request, and bytes of its body
     _refused = False
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for a first request as long as for a further one."""
+        """Start the timeout for the first request, as long as the one between requests."""
         super().connection_made(transport)
         self._be_patient(self.timeout_keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the timeout."""
         self._be_patient(None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count, and refuse what is too much."""
+        """Count the bytes, and refuse the request if its head is too large."""
         if self._refused:
             return
         self._received += len(data)
@@ -53,13 +53,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_size()
 
     def on_message_begin(self) -> None:
-        """A request begins, its first bytes in what was received last."""
+        """Reset the count and start the timeout for the head."""
         super().on_message_begin()
         self._received = self._body = 0
         self._be_patient(self.head_seconds)
 
     def on_headers_complete(self) -> None:
-        """Go on with the request, unless its head came too large in one piece."""
+        """Start the request, unless its head is too large, which one large piece of data may make it."""
         self._be_patient(None)
         self._received = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         self._check_size()
@@ -67,13 +67,13 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Hand on a piece of the body."""
+        """Count a piece of the body and pass it on."""
         self._body += len(body)
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Hand on the end of the body."""
+        """Pass on the end of the body."""
         if not self._refused:
             super().on_message_complete()
 
@@ -99,7 +99,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: OcrError) -> None:
         self._refused = True
-        # Beside an answer on its way there is no place for another.
+        # No second answer while one is being sent.
         if self.cycle is None or self.cycle.response_complete:
             self.transport.write(_answer(error))
         self.transport.close()

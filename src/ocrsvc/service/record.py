@@ -1,4 +1,4 @@
-"""What is known about one request while it is answered: its id and the figures for its log line."""
+"""Record of one request while it is answered: its ID and the figures for its log line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Filled in by the route, written down by the middleware. Never holds image bytes or text."""
+    """Figures of one request, set by the route and logged by the middleware; never image bytes or text."""
 
     request_id: str
     body_bytes: int = 0
@@ -38,18 +38,18 @@ class RequestRecord:
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent_ms
 
     def fail(self, slug: str, cause: Exception) -> None:
-        """Note why the request, or its last bad file, was refused."""
+        """Record why the request, or its last bad file, was refused."""
         self.problem, self.cause = slug, cause
 
 
 def open_record(headers: Mapping[str, str]) -> RequestRecord:
-    """Return a new record; the client's ``X-Request-ID`` is kept if it is harmless in a log and a header."""
+    """Return a new record; it keeps the client's ``X-Request-ID`` if that is safe in a log and a header."""
     offered = headers.get("x-request-id", "")
     return RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
 
 
 def record_of(scope: Scope) -> RequestRecord:
-    """Return the record of the request in ``scope``; made here where no middleware has made one."""
+    """Return the record of the request in ``scope``, created if no middleware has done so."""
     state = scope.setdefault("state", {})
     if "record" not in state:
         state["record"] = open_record({})

@@ -1,4 +1,4 @@
-"""How many requests and bytes of bodies may be inside at once; who finds no room is refused before any work."""
+"""Limit on concurrent requests and on the bytes of their bodies; excess requests are refused before any work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RETRY_AFTER_SECONDS = 2
 
 
 class ReceivedBody:
-    """One request: first its body comes (``hold`` counts the bytes), then it is worked on (``begin``)."""
+    """One request: ``hold`` counts the bytes of its body as they arrive, then ``begin`` starts the work."""
 
     def __init__(self, limit: RequestLimit) -> None:
         self._limit = limit
@@ -21,7 +21,7 @@ class ReceivedBody:
         self.held_bytes = 0
 
     def hold(self, size_bytes: int) -> None:
-        """Account for ``size_bytes`` more; Saturated if all bodies together would exceed the limit."""
+        """Count ``size_bytes`` more; raise Saturated if all bodies together would exceed the limit."""
         if self._limit.held_bytes + size_bytes > self._limit.max_bytes:
             raise Saturated(
                 "The service holds as many bytes of pictures as it may; try again.",
@@ -31,14 +31,14 @@ class ReceivedBody:
         self.held_bytes += size_bytes
 
     def begin(self) -> None:
-        """Take one of the places for requests; Saturated (503) if there is none."""
+        """Count the request against the limit; raise Saturated (503) if the limit is reached."""
         self._limit.check_room()
         self._limit.requests += 1
         self.begun = True
 
     @asynccontextmanager
     async def waiting(self, until: float) -> AsyncIterator[None]:
-        """Wait for the client at most up to this loop time, or until a shutdown ends all waiting; then TimeoutError."""
+        """Run the block; raise TimeoutError at loop time ``until``, or when a shutdown ends all waiting."""
         async with asyncio.timeout_at(min(until, self._limit.closes_at)) as clock:
             self._limit.clocks.add(clock)
             try:
@@ -48,14 +48,14 @@ class ReceivedBody:
 
     @property
     def closed(self) -> bool:
-        """Whether a shutdown has ended all waiting for clients."""
+        """Return whether a shutdown has ended all waiting for clients."""
         return asyncio.get_running_loop().time() >= self._limit.closes_at
 
 
 class RequestLimit:
-    """Bounds the requests inside and the bytes of their bodies, and so memory. For one event loop.
+    """Bounds memory by the number of requests and the bytes of their bodies. Belongs to one event loop.
 
-    A request whose body is still on its way takes no place: slow clients would keep everybody out.
+    A request counts only once its body has arrived; otherwise slow clients could lock out all others.
     """
 
     def __init__(self, *, max_requests: int, max_bytes: int) -> None:
@@ -67,7 +67,7 @@ class RequestLimit:
         self.clocks: set[asyncio.Timeout] = set()
 
     def check_room(self) -> None:
-        """Raise Saturated (503) if there are as many requests inside as there may be."""
+        """Raise Saturated (503) if the limit on requests is reached."""
         if self.requests >= self.max_requests:
             raise Saturated(
                 f"The service already works on {self.requests} requests, its limit; try again.",
@@ -76,7 +76,7 @@ class RequestLimit:
 
     @contextmanager
     def enter(self) -> Iterator[ReceivedBody]:
-        """Let one request in for the time of the context; Saturated if it would find no place now."""
+        """Admit one request for the duration of the block; raise Saturated if the limit is reached now."""
         self.check_room()
         received = ReceivedBody(self)
         try:
@@ -86,7 +86,7 @@ class RequestLimit:
             self.held_bytes -= received.held_bytes
 
     def close(self, at: float) -> None:
-        """Wait for no body any longer than up to this loop time."""
+        """Stop waiting for bodies at loop time ``at``."""
         self.closes_at = at
         for clock in self.clocks:
             if (when := clock.when()) is not None and when > at:

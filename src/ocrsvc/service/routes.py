@@ -1,4 +1,4 @@
-"""The interface under /api, the probes and /metrics. Every route is short; the work is elsewhere."""
+"""Routes of the API, the probes and /metrics; other modules do the work."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from ocrsvc.service.state import service_of
 
 
 class Direct(APIRoute):
-    """A route whose function takes the request and returns the response: nothing to inject, validate or convert."""
+    """Route whose function takes the request and returns the response, without FastAPI's injection and validation."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The function itself; FastAPI's way around it costs a tenth of a request with one line."""
+        """Return the function itself; FastAPI's wrapper would cost a tenth of a request with one line."""
         handler: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
         return handler
 
@@ -36,7 +36,7 @@ class Direct(APIRoute):
 router = APIRouter()
 reading = APIRouter(route_class=Direct)
 
-_SMALL_LINES = 64  # what may be written down on the event loop: well under a millisecond
+_SMALL_LINES = 64  # most lines rendered on the event loop, in well under a millisecond
 
 
 @reading.post(
@@ -108,14 +108,14 @@ async def read_many(request: Request) -> Response:
 
 @router.get("/api/models", tags=["about"], operation_id="models", response_model=schemas.ModelsShape)
 async def models(request: Request) -> Any:
-    """The recognisers that a request may name."""
+    """Return the recognisers that a request may name."""
     service = service_of(request)
     return catalogue.models(service.manifests, service.default_model)
 
 
 @router.get("/api/options", tags=["about"], operation_id="options", response_model=schemas.OptionsShape)
 async def options(request: Request) -> Any:
-    """Everything that a client needs to build a form from."""
+    """Return the options, limits and defaults of the service: all that a client needs to build a form."""
     service = service_of(request)
     return catalogue.options(service.settings, service.manifests, service.default_model)
 
@@ -128,7 +128,7 @@ async def options(request: Request) -> Any:
     responses=openapi.problems(404),
 )
 async def problem(slug: str) -> Any:
-    """What a kind of problem means: where the `type` of an error leads."""
+    """Return the meaning of a kind of problem. The `type` of an error is the path of this resource."""
     kind = problems.catalogue().get(slug)
     if kind is None:
         raise NotFound(f"There is no kind of problem called {slug[:40]!r}.")
@@ -145,7 +145,7 @@ async def problem(slug: str) -> Any:
     responses=openapi.problems(503),
 )
 async def live(request: Request) -> Any:
-    """200 as long as a restart would not help. Never depends on load."""
+    """Return 200 unless only a restart helps. The answer never depends on load."""
     service_of(request).check_alive()
     return {"status": "alive"}
 
@@ -159,12 +159,12 @@ async def live(request: Request) -> Any:
     responses=openapi.problems(503),
 )
 async def ready(request: Request) -> Any:
-    """200 once every model is loaded and warm, until a shutdown begins."""
+    """Return 200 from when every model is loaded and warm until a shutdown begins."""
     service_of(request).check_ready()
     return {"status": "ready"}
 
 
 @router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
 async def prometheus(request: Request) -> Response:
-    """Figures in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     return Response(service_of(request).metrics.render(), media_type=metrics.CONTENT_TYPE)

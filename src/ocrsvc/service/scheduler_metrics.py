@@ -1,4 +1,4 @@
-"""The scheduler's figures for Prometheus: events as they happen, its load at the moment of a scrape."""
+"""Prometheus metrics of the scheduler: events are counted as they happen, the load is read at each scrape."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class SchedulerMetrics:
-    """An Observer of the batcher. Labels are models, bucket widths (few by design) and closed sets of words."""
+    """Observer of the batcher. Labels are models, bucket widths (few by design) and closed sets of words."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -44,7 +44,7 @@ class SchedulerMetrics:
         self._busy = self._counter("ocrsvc_worker_busy_seconds_total", "Time that workers spent in models.")
 
     def watch(self, load: Callable[[], Load]) -> None:
-        """Publish what ``load`` returns at each scrape."""
+        """Call ``load`` at each scrape and publish the result."""
         self._registry.register(_LoadCollector(load))
 
     def released(self, release: Release, rows: int, queue_seconds: float) -> None:
@@ -78,20 +78,20 @@ class SchedulerMetrics:
 
 
 class _LoadCollector(Collector):
-    """Asks the scheduler when it is scraped; on the event loop, which the scheduler belongs to."""
+    """Collector that reads the scheduler's load at each scrape, on the scheduler's event loop."""
 
     def __init__(self, load: Callable[[], Load]) -> None:
         self._load = load
 
     def describe(self) -> Iterator[Metric]:
-        return iter(())  # or the registry would ask for the load while no event loop runs
+        return iter(())  # otherwise the registry would call `collect` while no event loop runs
 
     def collect(self) -> Iterator[Metric]:
         load = self._load()
         waiting = GaugeMetricFamily("ocrsvc_queue_lines", "Lines that wait.", labels=("model", "bucket"))
         lines: dict[tuple[str, str], int] = {}
         for lane, count in load.queued.items():
-            key = (lane.model, str(lane.width))  # charsets come from requests and are no labels
+            key = (lane.model, str(lane.width))  # no charset: requests could make any number of labels
             lines[key] = lines.get(key, 0) + count
         for key, count in lines.items():
             waiting.add_metric(key, count)

@@ -1,4 +1,4 @@
-"""The shapes of the answers, for the interface's description. A test checks real answers against them."""
+"""Shapes of the answers, for the OpenAPI document. A test checks real answers against them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Shape(BaseModel):
-    """Base of all shapes: nothing undocumented may be in an answer."""
+    """Base of all shapes; it forbids undocumented members."""
 
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
@@ -30,22 +30,22 @@ class LineShape(Shape):
         ge=0,
         le=1,
         description=(
-            "Probability that the whole line is right; the mean of its characters' for a model that is not calibrated, "
-            "and with a charset."
+            "Probability that the whole line is right. Without a calibration, or with a charset, it is the mean "
+            "confidence of the characters."
         ),
     )
     polygon: list[tuple[float, float]] = Field(
         min_length=4,
         max_length=4,
-        description="Corners in pixels of the upright picture, clockwise from the text's top left.",
+        description="Corners in pixels of the upright picture, clockwise from the top left of the text.",
     )
     page: int = Field(ge=1)
-    needs_review: bool = Field(description="Whether a person should look at this line.")
+    needs_review: bool = Field(description="Whether a person should check this line.")
     charset_conflict: bool | None = Field(
         None,
-        description="true where the charset left out what is there or, in mode report, changed it; else absent.",
+        description="true if the charset left out a character or, in mode report, changed anything; else absent.",
     )
-    free_text: str | None = Field(None, description="That reading without the charset.")
+    free_text: str | None = Field(None, description="Text without the charset, if charset_conflict is true.")
     characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
 
 
@@ -58,19 +58,19 @@ class PageShape(Shape):
     lines_omitted: int | None = Field(
         None,
         ge=1,
-        description="Lines that were found there and not read, beyond the server's limit; else absent.",
+        description="Number of lines found but not read, because of the server's limit; else absent.",
     )
 
 
 class ModelIdShape(Shape):
-    """Which weights answered."""
+    """Model and weights that gave the answer."""
 
     name: str
     digest: str = Field(description="SHA-256 of the weights.")
 
 
 class ReadingShape(Shape):
-    """The answer of POST /api/ocr in the format json."""
+    """Answer of POST /api/ocr in the format json."""
 
     text: str = Field(description="The lines in reading order, separated by newlines.")
     lines: list[LineShape]
@@ -104,14 +104,14 @@ class ReadingShape(Shape):
 
 
 class ProblemShape(BaseModel):
-    """RFC 9457. Further members depend on the problem: max_bytes, allowed, retry_after_seconds ..."""
+    """Problem document (RFC 9457). Further members depend on the problem, such as max_bytes, allowed, phase."""
 
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["/problems/undecodable-image"])
     title: str = Field(examples=["Image cannot be decoded"])
     status: int = Field(examples=[422])
-    detail: str = Field(description="What was wrong, for a person.")
+    detail: str = Field(description="What was wrong, in plain language.")
     instance: str = Field(examples=["/api/ocr"])
     request_id: str
 
@@ -143,14 +143,14 @@ class ModelShape(Shape):
     default: bool
     architecture: str
     weights: dict[str, WeightsShape] = Field(description="By precision: int8, fp32.")
-    characters: int = Field(description="How many different characters it can write.")
+    characters: int = Field(description="Number of different characters that the model can write.")
     licence: str
     origin: str
     scores: dict[str, Any]
 
 
 class ModelsShape(Shape):
-    """The answer of GET /api/models."""
+    """Answer of GET /api/models."""
 
     models: list[ModelShape]
 
@@ -171,7 +171,7 @@ class CharsetShape(Shape):
 
 
 class LimitsShape(Shape):
-    """What a request may bring at most."""
+    """Limits on one request."""
 
     max_body_bytes: int
     max_batch_bytes: int
@@ -184,7 +184,7 @@ class LimitsShape(Shape):
 
 
 class DefaultsShape(Shape):
-    """What holds where a request says nothing."""
+    """Values of parameters that a request leaves out."""
 
     mode: str
     model: str
@@ -193,7 +193,7 @@ class DefaultsShape(Shape):
 
 
 class OptionsShape(Shape):
-    """The answer of GET /api/options: enough to build a form from."""
+    """Answer of GET /api/options: all that a client needs to build a form."""
 
     version: str
     modes: list[str]
@@ -208,7 +208,7 @@ class OptionsShape(Shape):
 
 
 class ProblemKindShape(Shape):
-    """The answer of GET /problems/{slug}."""
+    """Answer of GET /problems/{slug}."""
 
     type: str
     title: str
@@ -217,6 +217,6 @@ class ProblemKindShape(Shape):
 
 
 class HealthShape(Shape):
-    """The answer of the probes when all is well."""
+    """Answer of a probe that succeeds."""
 
     status: str

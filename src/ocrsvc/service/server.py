@@ -1,4 +1,4 @@
-"""``ocrsvc serve``: uvicorn around the application, with a shutdown that answers what it has accepted."""
+"""``ocrsvc serve``: runs the application in uvicorn; a shutdown answers accepted requests first."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc.service")
 
-# Longer than the 60 s of common load balancers: the one that closes an idle connection must not be us, or a
-# request on its way is lost (a 502 at the client).
+# Longer than the 60 s of common load balancers. If the service closed idle connections first, a request in transit
+# would be lost (a 502 at the client).
 KEEP_ALIVE_SECONDS = 75
-_JOIN_SECONDS = 1.0  # for the threads that are left when all is answered
+_JOIN_SECONDS = 1.0  # longest wait for remaining threads once all requests are answered
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
-    """Serve until SIGTERM or SIGINT, finish what was accepted, return.
+    """Serve until SIGTERM or SIGINT, finish accepted requests, and return.
 
-    ``sockets`` are bound already, and perhaps shared with other processes: they are listened on, instead of a port of
-    its own, once the models are ready.
+    ``sockets`` are bound already, and perhaps shared with other processes. If given, the service listens on them, not
+    on the port of its settings, and only once the models are ready.
 
-    Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened. A second
-    SIGINT does not wait for anything.
+    Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened. A second SIGINT ends
+    the service at once.
     """
     app = create_app(settings, load_first=bool(sockets))
     service: Service = app.state.service
@@ -67,7 +67,7 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells the service at once when a shutdown begins, and ends with status 0 after one."""
+    """uvicorn server that tells the service at once when a shutdown begins, and then exits with status 0."""
 
     def __init__(self, config: uvicorn.Config, service: Service) -> None:
         super().__init__(config)
@@ -75,14 +75,14 @@ class _Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def on_tick(self, counter: int) -> bool:
-        # A process without models is of no use: end, so that whoever supervises it sees that and why.
+        # A process without models is useless: exit, so that its supervisor sees the failure and its cause.
         if self._service.health.phase == "failed":
             self.should_exit = True
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's, except that no signal is raised again at the end: a clean shutdown is status 0."""
+        """Do as uvicorn, but do not raise the signal again at the end, so that a clean shutdown has status 0."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -91,7 +91,7 @@ class _Server(uvicorn.Server):
         try:
             yield
         finally:
-            # Impatient supervisors send a second signal: it must not meet the default handler on the way out.
+            # Ignore a second signal of an impatient supervisor: the default handler would kill the process.
             told = bool(self._captured_signals)
             for each, handler in previous.items():
                 signal.signal(each, signal.SIG_IGN if told else handler)
@@ -103,9 +103,9 @@ class _Server(uvicorn.Server):
 
 
 def _leave_threads_behind() -> None:
-    """End the process, with status 0, if threads are left that do not: Python would wait for them.
+    """Exit with status 0 even if threads are still running, because Python would wait for them.
 
-    A picture may take minutes to decode, and nothing stops a codec.
+    A picture may take minutes to decode, and a codec cannot be stopped.
     """
     until = time.monotonic() + _JOIN_SECONDS
     others = [

@@ -1,4 +1,4 @@
-"""What lives as long as the service: the reader, its health, the limit of requests, a pool for what blocks."""
+"""State of the running service: the reader, its health, the request limit, and a pool for blocking work."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ logger = logging.getLogger("ocrsvc.service")
 ReaderFactory = Callable[[Settings, Observer], Reader]
 
 _LAG_SAMPLE_SECONDS = 0.5
-_STUCK_SECONDS = 120.0  # a batch is meant to take 40 ms; even a throttled container is not that slow
-_UPLOAD_SECONDS = 5.0  # that a body on its way may still take when a shutdown begins
-_GIVE_UP_SHARE = 0.9  # of the drain time: what is left is for sending the answers
+_STUCK_SECONDS = 120.0  # a batch should take 40 ms; even a throttled container is not that slow
+_UPLOAD_SECONDS = 5.0  # longest wait for the rest of a body after a shutdown begins
+_GIVE_UP_SHARE = 0.9  # share of the drain time for work; the rest is for sending the answers
 
 
 class Service:
-    """One per application. ``start`` returns at once; the models load while the port already listens.
+    """State of one application. ``start`` returns at once; the models load while the port already listens.
 
-    ``giving_up`` is done when no request may go on any more.
+    ``giving_up`` is done when all requests must stop.
     """
 
     giving_up: asyncio.Future[None]
@@ -62,40 +62,40 @@ class Service:
 
     @property
     def engine_alive(self) -> bool:
-        """Whether the scheduler behind the reader still runs."""
+        """Return whether the reader's scheduler is running."""
         return self._reader is not None and self._reader.alive
 
     @property
     def one_file(self) -> UploadLimits:
-        """What a request with one picture may bring."""
+        """Return the limits on a request with one picture."""
         return UploadLimits(self.settings.max_body_bytes, self.settings.max_body_bytes, 1)
 
     @property
     def many_files(self) -> UploadLimits:
-        """What a request with many pictures may bring."""
+        """Return the limits on a request with many pictures."""
         return UploadLimits(
             self.settings.max_body_bytes, self.settings.max_batch_bytes, self.settings.max_batch_files
         )
 
     @property
     def batch_concurrency(self) -> int:
-        """How many files of one batch are read at the same time."""
+        """Return how many files of one batch are read at the same time."""
         return max(4, 2 * self._cpus)
 
     @property
     def default_model(self) -> str:
-        """The name of the model that reads where a request names none; the setting may be a path."""
+        """Return the name of the model for requests that name none; the setting may be a path."""
         return Path(self.settings.model).name
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """The recognisers that a request may name; Unavailable until they are known."""
+        """Return the recognisers that a request may name; raise Unavailable until they are known."""
         if not self._manifests:
             raise Unavailable("The models are being loaded.", retry_after_seconds=2)
         return self._manifests
 
     def check_alive(self) -> None:
-        """Raise Unavailable if only a restart helps: no models, a dead scheduler, a run that does not end."""
+        """Raise Unavailable if only a restart helps: no models, a dead scheduler, or a run that hangs."""
         self.health.check_alive(engine_alive=self.engine_alive and not self._stuck())
 
     def _stuck(self) -> bool:
@@ -107,11 +107,11 @@ class Service:
         )
 
     def check_ready(self) -> None:
-        """Raise Unavailable unless a request that comes now would be answered."""
+        """Raise Unavailable if a new request would not be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
 
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
-        """Return the reading of one file; raises OcrError. Only once ``check_ready`` has passed."""
+        """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
         if self._reader is None:
             raise Unavailable("The models are being loaded.", retry_after_seconds=2)
@@ -120,7 +120,7 @@ class Service:
         return document
 
     async def start(self, *, wait: bool = False) -> None:
-        """Begin to load the models, and ``wait`` for them."""
+        """Begin to load the models; with ``wait``, return once they are loaded."""
         self.giving_up = asyncio.get_running_loop().create_future()
         loading = self._keep(self._load())
         self._keep(self._sample_lag())
@@ -128,7 +128,7 @@ class Service:
             await loading
 
     async def stop(self) -> None:
-        """Finish and let go; the server has answered, or cut off, every request by now."""
+        """Stop all tasks and close the reader; the server has answered or cut off every request by now."""
         self.health.drain()
         for task in self._tasks:
             task.cancel()
@@ -138,7 +138,7 @@ class Service:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
-        """Take no new requests; answer 503 to what is not done shortly before the drain time is over."""
+        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends."""
         self.health.drain()
         loop = asyncio.get_running_loop()
         self.request_limit.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
@@ -157,12 +157,12 @@ class Service:
         began = time.perf_counter()
         loop = asyncio.get_running_loop()
         try:
-            # Opening a reader touches files; the loop must answer /livez meanwhile.
+            # Opening a reader blocks on files, and the event loop must answer /livez meanwhile.
             reader = await loop.run_in_executor(
                 self.pool, self._reader_factory, self.settings, self.metrics.scheduler
             )
             self._reader = reader
-            # Once: asking the reader again would parse every manifest on each request.
+            # Kept, because the reader parses every manifest on each call.
             self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)

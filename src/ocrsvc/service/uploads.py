@@ -1,4 +1,4 @@
-"""The three ways to send pictures (multipart, JSON with base64, the raw bytes), made one."""
+"""Receives pictures in any of the three forms: multipart, base64 in JSON, or raw bytes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _FORM = "application/x-www-form-urlencoded"
 async def receive(
     request: Request, *, names: Sequence[str], limits: UploadLimits, received: ReceivedBody, pool: Executor
 ) -> Upload:
-    """Return what the client sent; ``names`` are the field names under which pictures may come.
+    """Return the pictures and fields of a request; ``names`` are the fields that may hold pictures.
 
-    Raises InvalidRequest for what is malformed, UnsupportedMedia for other content types, and what
-    body.chunks raises.
+    Raises InvalidRequest for a malformed body, UnsupportedMedia for another content type, and the errors of the parsers
+    and of body.chunks.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
@@ -39,7 +39,7 @@ async def receive(
     if media_type == "application/json" or media_type.endswith("+json"):
         if len(content) <= SMALL_BYTES:
             return json_body.parse(content, names, limits)
-        received.hold(len(content))  # its text is held beside it
+        received.hold(len(content))  # the decoded text takes as much memory again
         return await asyncio.get_running_loop().run_in_executor(pool, json_body.parse, content, names, limits)
     if media_type.startswith("image/") or media_type in _RAW_TYPES or _is_binary_form(media_type, content):
         return Upload((Picture(_filename(request), content),), {})
@@ -61,12 +61,12 @@ def _filename(request: Request) -> str:
     header["content-disposition"] = disposition
     try:
         return file_name(header.get_filename()) or "image"
-    except (LookupError, ValueError, TypeError) as error:  # odd charsets and numbers in filename*
+    except (LookupError, ValueError, TypeError) as error:  # unknown charsets and wrong numbers in filename*
         raise InvalidRequest(f"Content-Disposition names no file: {reason(error)}.") from error
 
 
 def _is_binary_form(media_type: str, content: bytes) -> bool:
-    """Tell whether this is what ``curl --data-binary @file`` sends without a Content-Type of its own."""
+    """Return whether this looks like ``curl --data-binary @file`` without a Content-Type header."""
     return (media_type == _FORM and not content[:64].isascii()) or (
         media_type == _FORM and content[:4] == b"%PDF"
     )
