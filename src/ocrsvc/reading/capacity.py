@@ -1,6 +1,6 @@
-"""How much may be in memory at once: the settings, and where they say nothing, what the container's limit leaves.
+"""Limits on memory: those of the settings, or else derived from the container's limit.
 
-A service that takes what a machine of 64 GiB allows is killed in a container of 512 MiB by the first large picture.
+With defaults for a machine of 64 GiB, the first large picture would kill a service in a container of 512 MiB.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from ocrsvc.pages.source import BYTES_PER_PIXEL
 from ocrsvc.settings import Settings
 
 _MEBIBYTE = 2**20
-# What the service takes before any picture, measured with the models that ship: itself and its models, the activations
-# of each worker's runs, each decoder process.
+# Memory in use without any picture, measured with the shipped models: the service and its models, the activations of
+# each worker's runs, and each decoder process.
 _SERVICE_BYTES, _WORKER_BYTES, _PROCESS_BYTES = 230 * _MEBIBYTE, 55 * _MEBIBYTE, 30 * _MEBIBYTE
-_DECODE_SHARE = 0.8  # of what is left then
+_DECODE_SHARE = 0.8  # share of the remaining memory
 _LEAST_DECODE_BYTES = 48 * _MEBIBYTE  # a photograph of 12 megapixels
-_BODIES_SHARE = 1 / 16  # of the limit; a body is held twice while it is put together
-_DECODE_BYTES_PER_PIXEL = 18  # what any still picture takes at most
+_BODIES_SHARE = 1 / 16  # share of the limit; a body is in memory twice while its pieces are joined
+_DECODE_BYTES_PER_PIXEL = 18  # most that decoding any still picture takes
 _MOST_BODY_BYTES = 2**30
-_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi; while lines are read, no page is held
+_PIXELS_PER_WORKER = 8_000_000  # a page at 300 dpi; no page is held while its lines are read
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """``decode_bytes``: of decoding one page; ``inflight_pixels``: decoded at once; ``body_bytes``: of all bodies."""
+    """Limits on decoding one page (``decode_bytes``), all decoded pixels, and all bodies (``body_bytes``)."""
 
     decode_bytes: int
     inflight_pixels: int
@@ -32,7 +32,7 @@ class Capacity:
 
 
 def capacity(settings: Settings, *, workers: int, memory_bytes: int | None) -> Capacity:
-    """What fits; ``memory_bytes`` is the container's limit, None without one."""
+    """Return the limits; ``memory_bytes`` is the container's memory limit, None if there is none."""
     decode_bytes, body_bytes = _DECODE_BYTES_PER_PIXEL * settings.max_image_pixels, _MOST_BODY_BYTES
     inflight_pixels = _PIXELS_PER_WORKER * workers
     if memory_bytes is not None:

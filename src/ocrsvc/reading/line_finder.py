@@ -1,4 +1,4 @@
-"""From a decoded page to the line images on it: one line alone, or what the detector finds."""
+"""Finds the line images of a decoded page: the whole picture as one line, or the lines that the detector finds."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ocrsvc.reading.sessions import Sessions, detector_lane
 from ocrsvc.results import Page, Polygon
 from ocrsvc.settings import Settings
 
-_SMALL_HEIGHT = 256  # pixels; a picture this low in which no line was found may still be one
+_SMALL_HEIGHT = 256  # pixels; a picture up to this height without detected lines may itself be a line
 
 
 class LineFinder:
-    """Finds the lines of pages: the detector runs in the scheduler, cutting on the decoder's threads."""
+    """Finds the lines of pages; the detector runs in the scheduler, and the decoder's threads cut the lines."""
 
     def __init__(self, settings: Settings, sessions: Sessions, decoder: Decoder, runs: ModelRuns) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class LineFinder:
         self._steps = enhance.parse(settings.enhance)
 
     def look(self, picture: PageImage, reading: Reading) -> DecodedPage:
-        """A decoded page, and its line if it is one line alone."""
+        """Return the decoded page, with its line if it is a single line."""
         mode = reading.options.mode
         alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
         spec = reading.recogniser.spec
@@ -58,7 +58,7 @@ class LineFinder:
         return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[Boxes]]:
-        """The tiles of a page and the boxes on each of them."""
+        """Return the tiles of a page and the boxes on each of them."""
         detector = self._sessions.detector
         async with Timer(reading, "detect"):
             tiles = detector.tiles(pixels)
@@ -87,7 +87,7 @@ class LineFinder:
 
 
 def _in_page(lines: list[LineImage], page: Page, pixels: Pixels) -> list[LineImage]:
-    """The lines with their polygons in the page's own pixels, where it was decoded smaller than it is."""
+    """Return the lines with polygons in the page's own pixels; it may have been decoded at a smaller size."""
     scale = page.width / pixels.shape[1]
     if scale == 1:
         return lines

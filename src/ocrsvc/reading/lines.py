@@ -1,4 +1,4 @@
-"""From a decoded picture to the line images that the recogniser reads, and whether it is one line from the start."""
+"""Prepares the line images that the recogniser reads, and decides whether a picture is a single line."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from ocrsvc.pages.source import Pixels
 from ocrsvc.recognition import segments
 from ocrsvc.results import Polygon
 
-# A line is at most this high, or twice as high if it is also this many times as wide: what cropping tools and
-# detectors give out. Of 8 sources of real line crops 95 to 100 % are within.
+# Largest height in pixels of a line, and of one that is also this many times as wide as high. 95 to 100 % of the real
+# line crops from 8 sources are within these limits.
 _LINE_HEIGHT, _WIDE_LINE_HEIGHT, _WIDE_ASPECT = 64, 96, 4
-_MULTIPLE_SHARE = 0.1  # of a line's stretches that may look like two rows: 二 over 二 does
-_LEAST_INK_SHARE = 0.4  # of a line's height that its ink takes; smaller text is left to the detector
-_SPECKS = 0.004  # of the width: rows with fewer edges hold specks, no text
-_OUTLIERS = 0.001  # share of the pixels that may be darker or lighter than ink and ground
-_EDGE_SHARE = 0.2  # of the contrast that makes a step from pixel to pixel an edge
-_RULE_SHARE = 0.85  # of a column's height above which its edges are a ruled line, not ink
-# A rule alone: length over the height of the picture, thickness in parts of it, how much of its length is ink at least.
+_MULTIPLE_SHARE = 0.1  # largest share of a line's stretches that may look like two rows, as 二 does
+_LEAST_INK_SHARE = 0.4  # least share of a line's height with ink; smaller text is left to the detector
+_SPECKS = 0.004  # rows with fewer edges than this share of the width hold specks, not text
+_OUTLIERS = 0.001  # share of the pixels that may be darker than the ink or lighter than the ground
+_EDGE_SHARE = 0.2  # least step between neighbouring pixels at an edge, as a share of the contrast
+_RULE_SHARE = 0.85  # a column with edges in more than this share of its height is a ruled line, not ink
+# A ruled line: least length and most thickness, both relative to the picture's height, and least share with ink.
 _RULE_ASPECT, _RULE_THICKNESS, _RULE_UNBROKEN = 3.0, 0.15, 0.97
 
 
 @dataclass(frozen=True, slots=True)
 class LineImage:
-    """One line at the model's height: the ``pixels`` uint8 [height,w,3] of each of its ``parts``, read one by one."""
+    """One line at the model's height: ``pixels`` uint8 [height,w,3] of each of its ``parts``, read separately."""
 
     polygon: Polygon
     parts: tuple[segments.Segment, ...]
@@ -43,17 +43,17 @@ class LineImage:
 def prepare(
     picture: Pixels, found: Sequence[Polygon] | None, spec: Manifest, steps: Sequence[str] = ()
 ) -> list[LineImage]:
-    """The lines of a picture uint8 [H,W,3] in reading order; without boxes (None) the picture is the line.
+    """Return the lines of a picture uint8 [H,W,3] in reading order; if ``found`` is None, the picture is the line.
 
-    What holds only a ruled line is none: it would be read as 一. ``steps`` are those of enhance.py, done to each line
-    before it is scaled.
+    A crop that shows only a ruled line is skipped, because it would be read as 一. ``steps`` are the enhancements
+    (enhance.py) that are applied to each line before it is scaled.
     """
     if found is None:
         height, width = picture.shape[:2]
         corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
         crops: Iterable[Crop | None] = [Crop(picture, corners)]
     else:
-        # One after the other: all lines of a scan together are as large as the scan.
+        # Cut one at a time, because all lines of a scan together are as large as the scan.
         crops = (cut(picture, found[i]) for i in layout.order(found))
     lines = []
     for crop in crops:
@@ -67,9 +67,9 @@ def prepare(
 
 
 def looks_like_line(pixels: Pixels) -> bool:
-    """Whether a picture uint8 [H,W,3] is the crop of one line: by its shape and by how many rows its ink makes.
+    """Return whether a picture uint8 [H,W,3] is the crop of one line, by its shape and the rows that its ink forms.
 
-    In doubt it is a page, which costs a detection but loses nothing.
+    In doubt return False: the detector then runs, which takes time but loses no text.
     """
     height, width = pixels.shape[:2]
     if height > _WIDE_LINE_HEIGHT or (height > _LINE_HEIGHT and width < _WIDE_ASPECT * height):
@@ -84,9 +84,9 @@ def looks_like_line(pixels: Pixels) -> bool:
 
 
 def _edges(pixels: Pixels) -> NDArray[np.bool_] | None:
-    """Where strokes begin and end in a picture uint8 [H,W,3]: bool [H,w]; None where there is nothing to see.
+    """Return the edges of strokes in a picture uint8 [H,W,3] as bool [H,w]; None if it is tiny or lacks contrast.
 
-    Steps along x only: strokes make them, the horizontal rules of a table do not.
+    Only steps along x count, because strokes cause them and the horizontal rules of a table do not.
     """
     if min(pixels.shape[:2]) < 3:
         return None
@@ -100,14 +100,14 @@ def _edges(pixels: Pixels) -> NDArray[np.bool_] | None:
 
 
 def _share_of_rows(edges: NDArray[np.bool_]) -> float:
-    """The share of the picture's stretches, each twice as long as high, whose ink stands in two rows or more."""
+    """Return the share of stretches (each about twice as wide as high) whose ink forms two rows or more."""
     stretches = np.array_split(edges, max(1, round(edges.shape[1] / (2 * edges.shape[0]))), axis=1)
     counted = [_has_two_rows(each) for each in stretches if each.any()]
     return sum(counted) / max(1, len(counted))
 
 
 def _has_two_rows(edges: NDArray[np.bool_]) -> bool:
-    """Whether edges ``[H,W]`` form two bands of about one height with an empty gap between them."""
+    """Return whether edges ``[H,W]`` form two bands of similar height with an empty gap between them."""
     height, width = edges.shape
     with_ink = edges.sum(axis=1) >= max(1, 0.01 * width)
     starts, ends = runs(with_ink)
@@ -122,7 +122,7 @@ def _has_two_rows(edges: NDArray[np.bool_]) -> bool:
 
 
 def _is_rule(pixels: Pixels) -> bool:
-    """Whether all that a picture uint8 [H,W,3] shows is one ruled line; 一 and — are shorter."""
+    """Return whether a picture uint8 [H,W,3] shows nothing but one ruled line; 一 and — are shorter."""
     height, width = pixels.shape[:2]
     if width < _RULE_ASPECT * height:
         return False

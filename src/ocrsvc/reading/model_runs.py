@@ -1,4 +1,4 @@
-"""Typed access to the scheduler: line images give texts, tiles of a page give boxes."""
+"""Typed access to the scheduler: texts for line images, boxes for the tiles of a page."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class ModelRuns:
         futures = self._batcher.submit(
             items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
         )
-        reading.admitted = True  # a document that was let in is not refused half-way
+        reading.admitted = True  # an accepted document is not refused half-way
         return await all_or_none(futures)
 
 
 def _of_kind(kind: type[T], answers: Sequence[object]) -> list[T]:
-    """Return the answers; TypeError if one is of another kind, because its lane belongs to the other model."""
+    """Return the answers; raise TypeError if one is of another kind, because its lane belongs to the other model."""
     found = [answer for answer in answers if isinstance(answer, kind)]
     if len(found) != len(answers):
         raise TypeError(f"a run gave something else than {kind.__name__}")

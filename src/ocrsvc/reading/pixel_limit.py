@@ -1,4 +1,4 @@
-"""How many decoded pixels may be in memory at once: 256 photographs of 12 megapixels would be 9 GB."""
+"""Limit on the decoded pixels in memory: 256 photographs of 12 megapixels would take 9 GB."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from ocrsvc.errors import Saturated
 
-SMALL_PIXELS = 250_000  # the picture of a line, which must not wait behind photographs; it is still counted
-_RATE_AFTER_SECONDS = 0.5  # of congestion: before that its rate is a guess
+SMALL_PIXELS = 250_000  # the picture of a line is counted but never waits behind photographs
+_RATE_AFTER_SECONDS = 0.5  # congestion must last this long before its rate is known well enough
 
 
 @dataclass(slots=True, eq=False)
 class _Picture:
     pixels: int
-    entered: float = math.inf  # loop time, once it is inside
+    entered: float = math.inf  # loop time of its admission
 
 
 @dataclass(slots=True, eq=False)
@@ -28,42 +28,42 @@ class _Waiting:
 
 
 class Place:
-    """A picture's place inside the limit."""
+    """The pixels that one picture holds of the limit."""
 
     def __init__(self, limit: PixelLimit, picture: _Picture) -> None:
         self._limit = limit
         self._picture = picture
 
     def shrink(self, pixels: int) -> None:
-        """Give back what decoding took beyond the decoded picture."""
+        """Release the extra memory of decoding; the decoded picture has this many ``pixels``."""
         self._limit.shrink(self._picture, pixels)
 
 
 class PixelLimit:
-    """A first-come-first-served semaphore that counts pixels. All methods belong to one event loop.
+    """First-come-first-served semaphore that counts pixels. All methods belong to one event loop.
 
-    While pictures wait, it measures how fast others go through, and refuses those that would wait too long: better
-    an answer now than one that is late.
+    While pictures wait, it measures how fast others finish, and at once refuses new ones that would miss their
+    deadline.
     """
 
     def __init__(self, max_pixels: int) -> None:
         self.max_pixels = max_pixels
         self.inside = 0
-        self._pictures: set[_Picture] = set()  # inside, without those that never wait
+        self._pictures: set[_Picture] = set()  # admitted pictures, without the small ones
         self._queue: deque[_Waiting] = deque()
         self._congested_since = 0.0
         self._finished_since = 0
 
     @property
     def waiting(self) -> int:
-        """Pixels that wait to be decoded."""
+        """Return the number of pixels that wait to be decoded."""
         return sum(each.picture.pixels for each in self._queue)
 
     @asynccontextmanager
     async def hold(self, pixels: int, *, deadline: float = math.inf) -> AsyncIterator[Place]:
-        """Let a picture of this size be in memory during the context; waits until there is room.
+        """Wait until there is room for a picture of this size, and hold its pixels until the block ends.
 
-        A picture larger than the whole limit gets it for itself. Saturated if its turn would come after
+        A picture larger than the whole limit gets all of it. Raises Saturated if its turn would come after
         ``deadline`` (loop time).
         """
         picture = _Picture(min(pixels, self.max_pixels))
@@ -77,11 +77,11 @@ class PixelLimit:
             self._leave(picture)
 
     def eta_seconds(self) -> float:
-        """Estimated wait of a picture that comes now; 0 as long as nothing is known.
+        """Return the estimated wait of a new picture; 0 while there is no data.
 
-        The rate is that of the pixels that went through since the queue began. Of a picture still inside nothing is
-        known but that it has not ended: since the queue began it counts as half done, later in proportion. Counted as
-        not begun, one large picture among small ones made minutes of seconds.
+        The rate is the pixels finished since the queue began over that time. The progress of an unfinished picture is
+        unknown: it counts as half done if it was there all that time, and as less if it came later. Counted as not
+        begun, one large picture among small ones turned an estimate of seconds into minutes.
         """
         now = asyncio.get_running_loop().time()
         elapsed = now - self._congested_since
@@ -110,7 +110,7 @@ class PixelLimit:
                 self._queue.remove(entry)
                 self._let_in()
             elif not entry.let_in.cancelled():
-                self._leave(picture)  # let in and cancelled in the same turn of the loop
+                self._leave(picture)  # admitted and cancelled in the same turn of the loop
             raise
 
     def _fits(self, picture: _Picture) -> bool:
@@ -123,7 +123,7 @@ class PixelLimit:
             self._pictures.add(picture)
 
     def shrink(self, picture: _Picture, pixels: int) -> None:
-        """Let a picture inside hold no more than so many pixels from now on."""
+        """Reduce the pixels that an admitted picture holds to at most ``pixels``."""
         freed = max(0, picture.pixels - pixels)
         if freed and picture in self._pictures:
             picture.pixels -= freed
@@ -141,6 +141,6 @@ class PixelLimit:
     def _let_in(self) -> None:
         while self._queue and (self._queue[0].let_in.cancelled() or self._fits(self._queue[0].picture)):
             entry = self._queue.popleft()
-            if not entry.let_in.cancelled():  # else its task is about to take it out
+            if not entry.let_in.cancelled():  # a cancelled picture is only dropped
                 self._enter(entry.picture)
                 entry.let_in.set_result(None)

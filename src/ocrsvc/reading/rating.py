@@ -1,4 +1,4 @@
-"""From what a recogniser read to a line of the answer: how sure it is, whether it needs review, whether it is text."""
+"""Turns a recogniser's text into a line of the answer: confidence, need for review, and whether it is text at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ocrsvc.reading.reading import Reading
 from ocrsvc.recognition import conflicts
 from ocrsvc.results import Line, LineText, Polygon
 
-_MIN_CONFIDENCE = 0.5  # of a line on a page: what is read worse is mostly no text
+_MIN_CONFIDENCE = 0.5  # detected lines with a lower confidence are mostly not text
 
 
 def rated(
@@ -15,9 +15,9 @@ def rated(
 ) -> Line:
     """Return a line with its calibrated confidence, and whether it needs review.
 
-    ``review_threshold`` is the setting, which the reading's own goes before and the calibration's after.
+    Order of the thresholds: the reading's own, the setting ``review_threshold``, the calibration's.
     """
-    # A charset shares all probability out among its own characters: no map that was fitted without it holds.
+    # A charset spreads all probability over its own characters, so a calibration fitted without it does not apply.
     calibration = None if reading.charset else reading.recogniser.calibration
     sure = calibration.apply(text) if calibration else text
     threshold = reading.options.review_threshold
@@ -38,7 +38,7 @@ def rated(
 
 
 def is_text(text: LineText) -> bool:
-    """Whether the detector was right to see text: what was read is sure enough, or the free reading is.
+    """Return whether a detected line is text: it, or its free text, is read with enough confidence.
 
     ``text`` is not calibrated yet.
     """

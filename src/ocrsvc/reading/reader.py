@@ -1,9 +1,9 @@
-"""The whole way from bytes to a Document, and the only place that knows it.
+"""Reads a picture or document, from bytes to a Document.
 
-Decoding and cutting run on a small pool of their own, so that a burst of PDFs cannot keep the models waiting; what is
-small is opened on threads of its own, so that a line does not wait for pages there.
-Detection and recognition share the batcher's workers: both are the same kind of work, one thread of a core at a
-time, and two pools would oversubscribe the cores whenever both are busy.
+Decoding and cutting have their own small pool of threads, so that a burst of PDFs cannot delay the models. Small inputs
+are opened on separate threads, so that a line does not wait for pages.
+Detection and recognition share the batcher's workers, because both keep one core busy, and two pools would
+oversubscribe the cores whenever both have work.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
-_LOOK_AHEAD_PAGES = 2  # of one document in work at once: enough to keep cores busy, little enough for memory
-_IDLE_SECONDS = 5.0  # without a batch, after which the memory of runs goes back to the system
+_LOOK_AHEAD_PAGES = 2  # pages of a document in work at once: enough for busy cores, few enough for memory
+_IDLE_SECONDS = 5.0  # after this time without a batch, the memory of runs is returned to the system
 
 
 class Reader:
@@ -81,26 +81,26 @@ class Reader:
 
     @property
     def ready(self) -> bool:
-        """Whether the models are loaded and warm and the reader is not closed."""
+        """Return whether the models are loaded and warm and the reader is not closed."""
         return self._ready and not self._closed
 
     @property
     def alive(self) -> bool:
-        """Whether the scheduler runs: False before ``start``, after ``close`` and after a crash."""
+        """Return whether the scheduler is running: False before ``start``, after ``close`` and after a crash."""
         return self.batcher.alive
 
     def models(self) -> list[Manifest]:
-        """The recognisers that a reading may name."""
+        """Return the manifests of the recognisers that a reading may name."""
         return self.sessions.registry.manifests()
 
     async def start(self, *, warm: bool = True) -> None:
-        """Load the default recogniser and the detector and run every shape once, the largest first.
+        """Load the default recogniser and the detector; with ``warm``, run every shape once, the largest first.
 
-        CorruptModel or UnknownModel if one of them is missing, broken, or gives no sane answer.
+        Raises UnknownModel or CorruptModel if a model is missing or broken, or fails to run.
         """
         decoding.quieten()
         memory.give_back()
-        cv2.setNumThreads(1)  # parallelism is across lines and pages; OpenCV's pool would fight the workers
+        cv2.setNumThreads(1)  # lines and pages run in parallel; OpenCV's threads would slow the workers
         recogniser = await self._recogniser(self.settings.model)
         await self.decoder.run(self.sessions.open_detector)
         if warm:
@@ -113,9 +113,9 @@ class Reader:
         self._ready = True
 
     async def read(self, data: bytes, options: ReadOptions | None = None) -> Document:
-        """The text of a picture or document given as bytes; raises subclasses of OcrError.
+        """Return the text of a picture or document given as bytes; raise subclasses of OcrError.
 
-        Cancelling the task that awaits this takes back its lines that are still queued.
+        Cancelling the task that awaits this withdraws the lines that are still queued.
         """
         options = options or ReadOptions()
         if self._closed:
@@ -142,7 +142,7 @@ class Reader:
         )
 
     async def close(self, grace_seconds: float | None = None) -> None:
-        """Refuse new readings, finish what is queued (default: within ``drain_seconds``), end all threads."""
+        """Refuse new readings, finish queued work within ``grace_seconds`` (by default ``drain_seconds``), and stop."""
         self._closed = True
         if self._resting is not None:
             self._resting.cancel()
@@ -150,7 +150,7 @@ class Reader:
         self.decoder.close()
 
     async def _rest(self) -> None:
-        """Give memory back whenever nothing has run for a while: a burst of pages leaves 100 MB a worker."""
+        """Return memory to the system after each idle time; a burst of pages leaves 100 MB a worker."""
         given = -1
         while True:
             before = self.batcher.counters.batches
@@ -189,7 +189,7 @@ class Reader:
     async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
         async with Timer(reading, "decode"):
             decode_bytes = await source.decode_bytes(number)
-        # A document that was let in is not refused half-way.
+        # An accepted document is not refused half-way.
         latest = inf if reading.admitted else reading.deadline
         async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
             async with Timer(reading, "decode"):
@@ -229,7 +229,7 @@ class Reader:
         return texts
 
     async def _recogniser(self, name: str) -> Recogniser:
-        """The recogniser of this name or path, opened when it is first asked for."""
+        """Return the recogniser of this name or path, opened at its first use."""
         loaded = self.sessions.recognisers.get(name)
         if loaded is not None:
             return loaded

@@ -1,4 +1,4 @@
-"""One reading on its way: what its caller wants, what is known of it so far, where its time went."""
+"""State of one reading: the caller's options, the results so far, and the time spent in each stage."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ CharsetMode = Literal["force", "report"]
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How to read one input.
+    """Options for reading one input.
 
-    ``mode``: ``line`` takes a picture for one line, ``page`` looks for lines, ``auto`` decides by its shape.
+    ``mode``: ``line`` treats the picture as one line, ``page`` finds the lines, ``auto`` decides by the shape.
     ``pages`` selects pages of a document, such as ``1-3,7``; ``model`` and ``charset`` default to the service's
     model and all of its characters; ``deadline_seconds`` can only be shorter than the service's.
-    ``charset_mode``: which lines also get the reading without the charset, as ``free_text``: ``force`` those of which
-    the charset left out a character, ``report`` all that it changed.
-    ``review_threshold`` is the confidence below which a line ``needs_review``: by default the setting, then the
-    one that the model was calibrated for.
+    ``charset_mode``: which lines also get the text without the charset, as ``free_text``: with ``force``, lines where
+    the charset left out a character; with ``report``, all lines that it changed.
+    ``review_threshold``: a line with a lower confidence ``needs_review``; default: the setting, or else the model's
+    calibrated threshold.
     """
 
     mode: Mode = "auto"
@@ -42,7 +42,7 @@ class ReadOptions:
 
 @dataclass(frozen=True, slots=True)
 class DecodedPage:
-    """A decoded page: first its ``pixels``, then its ``lines``; where it is one line ``alone``, at once that line."""
+    """Decoded page, with its ``pixels`` or, once they are found, its ``lines``; ``alone``: it is a single line."""
 
     page: Page
     pixels: Pixels | None
@@ -52,14 +52,14 @@ class DecodedPage:
 
 @dataclass(slots=True)
 class Reading:
-    """What is the same for all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` grow on the way."""
+    """State shared by all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` accumulate."""
 
     options: ReadOptions
     recogniser: Recogniser
     charset: Charset | None
     deadline: float
     page_count: int = 1
-    lines: int = 0  # on the pages that were looked at
+    lines: int = 0  # lines found so far
     flow: Flow = field(default_factory=Flow)
     admitted: bool = False
     spent_ms: dict[str, float] = field(
@@ -68,12 +68,12 @@ class Reading:
 
     @property
     def auto(self) -> bool:
-        """Whether a page's shape decides if it is one line alone: not in a document of many."""
+        """Return whether a page's shape decides if it is a single line; never in a document of several pages."""
         return self.options.mode == "auto" and self.page_count == 1
 
 
 class Timer(AbstractAsyncContextManager[None]):
-    """Adds the wall time of its block to one stage of a request."""
+    """Context manager that adds the wall time of its block to one stage of a reading."""
 
     def __init__(self, reading: Reading, stage: str) -> None:
         self._spent, self._stage = reading.spent_ms, stage

@@ -1,4 +1,4 @@
-"""The models in memory: which are open, how they are opened, and what the batcher's workers do with them."""
+"""The models in memory: opens them and runs them on the batcher's workers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ocrsvc.settings import Settings
 
 Answer = LineText | Boxes
 
-_PIXELS_PER_WIDTH = 256  # area of a detector's input that costs about what one column of a line costs
+_PIXELS_PER_WIDTH = 256  # pixels of a detector's input that cost about as much as one column of a line
 
 
 class Sessions:
-    """The detector and the recognisers that readings have asked for. Opening is for one thread at a time."""
+    """The detector and the recognisers opened so far. Only one thread at a time may open models."""
 
     def __init__(self, settings: Settings, cpu: Cpu) -> None:
         self.registry = Registry(settings)
@@ -37,13 +37,13 @@ class Sessions:
 
     @property
     def detector(self) -> Detector:
-        """The detector, once ``open_detector`` has run."""
+        """Return the detector; raise RuntimeError before ``open_detector`` has run."""
         if self._detector is None:
             raise RuntimeError("the detector has not been opened")
         return self._detector
 
     def open_detector(self) -> Detector:
-        """Load the detector that the settings name, or else the default recogniser; UnknownModel or CorruptModel."""
+        """Load the detector of the settings or of the default recogniser; raise UnknownModel or CorruptModel."""
         self._detector = Detector(
             self.registry.detector(),
             cpu=self._cpu,
@@ -55,7 +55,7 @@ class Sessions:
         return self._detector
 
     def open_recogniser(self, name: str) -> Recogniser:
-        """The recogniser of this name or path, loaded if it is not there yet; UnknownModel or CorruptModel."""
+        """Return the recogniser of this name or path, loaded at first use; raise UnknownModel or CorruptModel."""
         spec = self.registry.spec(name)
         if spec.name not in self.recognisers:
             self.recognisers[spec.name] = Recogniser(
@@ -68,11 +68,11 @@ class Sessions:
                 context=self._settings.context,
             )
         recogniser = self.recognisers[spec.name]
-        self.recognisers[name] = recogniser  # a path is another name for it
+        self.recognisers[name] = recogniser  # the name may be a path
         return recogniser
 
     def run(self, lane: Lane, payloads: Sequence[Pixels]) -> Sequence[Answer]:
-        """What the batcher's workers do: read lines of one width, or look for lines on pages."""
+        """Read lines of one width, or find the lines on tiles of pages; the batcher's workers call this."""
         if self._detector is not None and lane.model == self._detector.spec.name:
             return [self._detector.run(pixels) for pixels in payloads]
         recogniser = self.recognisers[lane.model]
@@ -80,11 +80,11 @@ class Sessions:
         return recogniser.run(lane.width, payloads, charset)
 
     def used_pixels(self, lane: Lane, pixels: Pixels) -> int:
-        """The width of a line without its padding; a detector's input has none, its lane stands for an area."""
+        """Return the width of a line without padding; for a detector, the width of the lane, which has none."""
         return min(pixels.shape[1], lane.width) if lane.model in self.recognisers else lane.width
 
     def warm(self, recogniser: Recogniser) -> list[tuple[Lane, int, float]]:
-        """Run every shape: (lane, rows, seconds) of each run. CorruptModel if an answer is no answer."""
+        """Run every shape once and return (lane, rows, seconds) of each run; raise CorruptModel if a run fails."""
         measured = []
         try:
             for width, height in warm_sizes():
@@ -96,12 +96,12 @@ class Sessions:
                 measured.append((Lane(recogniser.spec.name, width), rows, seconds))
         except OcrError:
             raise
-        except Exception as error:  # the session or the decoding fails on what should be an ordinary input
+        except Exception as error:  # the session or the decoding fails on an ordinary input
             raise CorruptModel(f"The models load but do not run: {error}") from error
         return measured
 
 
 def detector_lane(detector: Detector, pixels: Pixels) -> Lane:
-    """Inputs of about one size share a lane, for its estimate of the time; the width stands for their area."""
+    """Return the lane of a detector's input. Inputs of similar area share a lane, and its width stands for the area."""
     area = pixels.shape[0] * pixels.shape[1] / _PIXELS_PER_WIDTH
     return Lane(detector.spec.name, 1 << max(0, round(area) - 1).bit_length())

@@ -1,4 +1,4 @@
-"""Waiting for several things of which none is of use without the others."""
+"""Waiting for several tasks whose results are useful only together."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 async def all_or_none(futures: Sequence[asyncio.Future[T]]) -> list[T]:
-    """All results in order; at the first failure, or if the caller is cancelled, the others are cancelled.
+    """Return all results in order; at the first failure, or if the caller is cancelled, cancel the others.
 
-    Returns or raises when all have ended, so that nothing of a failed reading holds memory any more.
+    Returns or raises only when all have ended, so that a failed reading holds no memory.
     """
     try:
         return list(await asyncio.gather(*cast("Sequence[Awaitable[T]]", futures)))

@@ -1,10 +1,9 @@
-"""Tells Chinese look-alikes apart by the characters beside them, where a picture alone leaves it in doubt.
+"""Resolves ambiguous Chinese look-alikes by the neighbouring characters.
 
-未来 and 已经 are words, 末来 and 己经 are not. A table says how much more often two characters stand beside each other
-than chance would have it (pointwise mutual information, Church & Hanks 1990), counted in the words of a dictionary
-(``ocrsvc train vocabulary``). It only ever speaks for a pair: what it does not know, names and rare characters among
-it, is read as it looks. Only Chinese characters are weighed, and only against each other: numbers, Latin text and
-whatever the recogniser is sure of stay as they are.
+未来 and 已经 are words, 末来 and 己经 are not. A table says how much more often two characters stand side by side than
+chance predicts (pointwise mutual information, Church & Hanks 1990), counted in the words of a dictionary
+(``ocrsvc train vocabulary``). The table only supports pairs and never penalises one, so names and rare characters are
+read as they look. Only ambiguous Chinese characters are compared, and only with each other; all others stay unchanged.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from numpy.typing import NDArray
 from ocrsvc.recognition.ctc import CERTAIN, Runs, peak_steps
 
 TABLE = "bigrams.npz"
-_GAP = 5.0  # nats by which an alternative may be less probable than the peak
-_STEP = 1 / 16  # nats, of the evidence in the file
+_GAP = 5.0  # nats; largest gap in log-probability between an alternative and the best class
+_STEP = 1 / 16  # nats; quantisation step of the evidence in the file
 
 
 class Bigrams:
-    """What pairs of characters say about each other, for a model of this ``alphabet`` (``alphabet[i - 1]`` is class i).
+    """Table of pairs of characters, for a model with this ``alphabet`` (``alphabet[i - 1]`` is class i).
 
-    ``weight``: how much a nat of theirs counts against one of the picture's.
+    ``weight``: weight of a nat of the table relative to a nat of the model.
     """
 
     def __init__(self, alphabet: str, weight: float, table: bytes | None = None) -> None:
@@ -35,25 +34,25 @@ class Bigrams:
             self._pairs = np.cumsum(arrays["gaps"], dtype=np.uint32)
             self._evidence = arrays["evidence"].astype(np.float32) * (_STEP * weight)
         codes = np.array([0, *map(ord, alphabet)], np.uint32)
-        # 0 is what no pair begins or ends with: the blank, and all that is not Chinese.
+        # Code 0 occurs in no pair; it stands for the blank and for all characters that are not Chinese.
         self._codes = np.where((codes >= 0x4E00) & (codes <= 0x9FFF), codes, 0).astype(np.uint32)
 
     def judges(self, characters: str) -> bool:
-        """Whether a reading of these characters alone is asked about: always, others are no alternatives then."""
+        """Return whether to resolve text restricted to these characters: always, the alternatives are among them."""
         return True
 
     def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
-        """The characters, once the neighbours of those in doubt were asked.
+        """Return the characters, the ambiguous ones resolved by their neighbours.
 
-        ``indices`` and ``probabilities`` ``[N,T,K]`` are the K best classes of each time step, the best first. Of what
-        is in doubt the most probable way through all alternatives is taken (Viterbi 1967), and the probability of a
-        character is that among its alternatives, given its neighbours on that way.
+        ``indices`` and ``probabilities`` ``[N,T,K]`` are the K best classes of each time step, the best first. The most
+        probable path through all alternatives is chosen (Viterbi 1967). The probability of an ambiguous character is
+        its share among its alternatives, given its neighbours on that path.
         """
         at, alternatives, seen = self._doubts(indices, probabilities, runs)
         if not len(at):
             return runs
         codes = self._codes[alternatives]
-        # A neighbour that is in doubt itself is linked to; what one that is not says is known from the start.
+        # Ambiguous neighbours are linked; the evidence of certain neighbours is added to the scores beforehand.
         linked = np.append(False, (np.diff(at) == 1) & (np.diff(runs.rows[at]) == 0))
         follows = np.append(linked[1:], False)
         line = np.concatenate(([0], self._codes[runs.classes], [0]))
@@ -75,8 +74,8 @@ class Bigrams:
     def _doubts(
         self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs
     ) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.float32]]:
-        """Which characters ``[D]`` are in doubt, their alternatives ``[D,K]`` and how probable those look, 0 for what
-        is none: a sign, a letter, or far less probable than the best one.
+        """Return the ambiguous characters ``[D]``, their alternatives ``[D,K]`` and the probabilities of these, 0 for
+        a class that is not Chinese or far less probable than the best one.
         """
         at = np.flatnonzero((self._codes[runs.classes] > 0) & (runs.peaks < CERTAIN))
         if not len(at):
@@ -88,7 +87,7 @@ class Bigrams:
         return at[several], alternatives[several], np.where(possible, seen, 0)[several]
 
     def _evidence_of(self, left: NDArray[np.uint32], right: NDArray[np.uint32]) -> NDArray[np.float32]:
-        """What speaks for characters beside each other, by their codes; 0 where the table has no such pair."""
+        """Return the weighted evidence for pairs of character codes; 0 for pairs that are not in the table."""
         wanted = (left << np.uint32(16)) | right
         places = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
         return np.where(self._pairs[places] == wanted, self._evidence[places], np.float32(0))
@@ -97,8 +96,10 @@ class Bigrams:
 def _viterbi(
     scores: NDArray[np.float32], links: NDArray[np.float32], linked: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
-    """The best alternative ``[D]`` of each character, by ``scores`` ``[D,K]`` of its own and ``links`` ``[D,K,K]`` from
-    those of the one before it, if it is ``linked`` to that; all chains a step at a time.
+    """Return the alternative ``[D]`` of each character on the best path; all chains advance together.
+
+    ``scores`` ``[D,K]``: log-scores of the alternatives; ``links`` ``[D,K,K]``: those of the transitions from the
+    previous character, where ``linked``.
     """
     places = np.arange(len(scores))
     depth = places - np.maximum.accumulate(np.where(linked, 0, places))
@@ -122,7 +123,7 @@ def _share(
     linked: NDArray[np.bool_],
     way: NDArray[np.intp],
 ) -> NDArray[np.float32]:
-    """How probable ``[D]`` the alternatives on the best way are among those of their place, given their neighbours."""
+    """Return the probability ``[D]`` of each alternative on the best path, given its neighbours on that path."""
     places = np.arange(len(way))
     here = places[linked]
     given = scores.copy()
@@ -133,7 +134,7 @@ def _share(
 
 
 def pack(evidence: dict[str, float]) -> bytes:
-    """The file of a table: for two characters the nats that speak for them, more than 0."""
+    """Return the file of a table; ``evidence`` maps each pair of characters to nats above 0."""
     pairs = sorted((ord(pair[0]) << 16 | ord(pair[1]), nats) for pair, nats in evidence.items())
     steps = np.clip(np.rint(np.array([nats for _, nats in pairs]) / _STEP), 1, 255).astype(np.uint8)
     content = io.BytesIO()

@@ -1,8 +1,7 @@
-"""Character sets that a caller may force on a reading: ``digits``, ``latin,space``, ``plate``,
-``0123456789ABCDEF``.
+"""Charsets to which a caller may restrict the text: ``digits``, ``latin,space``, ``plate``, ``0123456789ABCDEF``.
 
-A constraint is a subset of the model's classes; the recogniser renormalises its probabilities over that
-subset, so that a plate's O becomes 0 where no O is allowed, instead of being dropped.
+A charset is a subset of the model's classes. The recogniser renormalises its probabilities over that subset, so that
+the O of a plate is read as 0 if O is not allowed, instead of being dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from ocrsvc.errors import UnknownCharset
 
-_MAX_LENGTH = 2_000  # of one specification; a longer one only costs memory
+_MAX_LENGTH = 2_000  # most characters of a specification; longer ones only waste memory
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
 
 SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.texts.charset
@@ -50,14 +49,14 @@ _WORD = re.compile(r"[a-z]{2,}")
 
 @functools.cache
 def named() -> Mapping[str, str]:
-    """The character sets that have a name: Simplified (``hans``) and Traditional Chinese (``hant``) among them."""
+    """Return the named charsets, among them Simplified (``hans``) and Traditional Chinese (``hant``)."""
     scripts = json.loads(SCRIPTS_FILE.read_text(encoding="utf-8"))
     return MappingProxyType({**_NAMED, **{name: scripts[name] for name in SCRIPTS}})
 
 
 @dataclass(frozen=True, slots=True)
 class Charset:
-    """Classes of one model that a reading may use.
+    """Classes of one model to which a reading is restricted.
 
     ``classes`` is ``int32 [n]``, ascending, and always begins with class 0, the CTC blank.
     """
@@ -68,11 +67,11 @@ class Charset:
 
 
 def characters_of(spec: str) -> str:
-    """The characters that a specification names, without repeats.
+    """Return the characters of a specification, without repeats; raise UnknownCharset if it is not valid.
 
-    It is a list of names separated by commas (``digits,space``), ``chars:`` and the characters themselves,
-    which takes all the rest (``digits,chars:abc,``), or anything that is no lower-case word, which stands for
-    its own characters (``0123456789X``). Raises UnknownCharset otherwise.
+    A specification is a list of names separated by commas (``digits,space``), which may end with ``chars:`` and
+    literal characters up to the end (``digits,chars:abc,``). Text that does not begin with a lower-case word stands
+    for its own characters (``0123456789X``).
     """
     if not spec or len(spec) > _MAX_LENGTH:
         raise UnknownCharset(f"A charset has 1 to {_MAX_LENGTH} characters. {_allowed()}", charset=spec[:80])
@@ -91,9 +90,9 @@ def characters_of(spec: str) -> str:
 
 
 def resolve(spec: str, alphabet: str) -> Charset:
-    """The charset of this specification for a model whose class i is ``alphabet[i - 1]``.
+    """Return the charset of this specification for a model whose class i is ``alphabet[i - 1]``.
 
-    Characters that the model cannot write are left out; UnknownCharset if none is left.
+    Characters that the model cannot write are left out; raises UnknownCharset if none remain.
     """
     wanted = set(characters_of(spec))
     classes = [i for i, character in enumerate(alphabet, start=1) if character in wanted]

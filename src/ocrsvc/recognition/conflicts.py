@@ -1,4 +1,4 @@
-"""A reading with a charset beside the one without it, from the same run: what it leaves out, what it changes."""
+"""Comparison of the text with a charset and the free text from the same run: omissions and changes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import difflib
 from ocrsvc.results import LineText
 from ocrsvc.text import without_spaces
 
-_SURE = 0.5  # probability from which on a character of the free reading is one
+_SURE = 0.5  # least confidence of a character of the free text that counts
 
 
 def differs(line: LineText) -> bool:
-    """Whether the free reading says something else: NFKC, without white space, case kept."""
+    """Return whether the free text differs, compared in NFKC, without white space, case kept."""
     return line.free is not None and without_spaces(line.free.text) != without_spaces(line.text)
 
 
 def omits(line: LineText) -> bool:
-    """Whether the free reading sees a character where the charset's has none: 39900 for 399.00.
+    """Return whether the charset left out a character of the free text, such as the point in 39900 for 399.00.
 
-    One character in the place of another (0 for O) is what a charset is for.
+    One character in place of another (0 for O) does not count, because that is the purpose of a charset.
     """
     if line.free is None:
         return False

@@ -1,7 +1,7 @@
 """Greedy CTC decoding of a graph's top-k output, vectorised over the whole batch (Graves 2006).
 
-``collapse`` takes the most probable class of each time step, merges repeats and drops the blank. The judges of the
-recogniser (``bigrams``, ``lexicon``) may then replace classes that are in doubt. ``lines`` turns the rest into text.
+``collapse`` takes the most probable class of each time step, merges repeats and drops the blank. ``bigrams`` and
+``lexicon`` may then replace ambiguous classes. ``lines`` turns the result into text.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from ocrsvc.results import Character, LineText
 
 BLANK = 0
-CERTAIN = 0.98  # a peak of this or more is not in doubt
+CERTAIN = 0.98  # a character with at least this peak is not ambiguous
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The characters of a batch, line after line, one array element each.
+    """Characters of a batch, line after line, one array element each.
 
     ``rows``: the line; ``starts`` and ``ends``: the time steps ``[start, end)`` where the class is the best one;
-    ``classes``: the class; ``peaks``: the highest probability that the class has there.
+    ``classes``: the class; ``peaks``: its highest probability in these time steps.
     """
 
     rows: NDArray[np.intp]
@@ -39,7 +39,7 @@ def collapse(best: NDArray[np.int32], probability: NDArray[np.float32]) -> Runs:
 
     ``best`` and ``probability`` are ``[N,T]``: the top class of each time step and its probability.
     """
-    # A run begins, and the one before it ends, at a time step that holds another class.
+    # A run begins, and the previous one ends, at each time step where the class changes.
     changes = np.ones((best.shape[0], best.shape[1] + 1), dtype=bool)
     changes[:, 1:-1] = best[:, 1:] != best[:, :-1]
     rows, starts = np.nonzero(changes[:, :-1] & (best != BLANK))
@@ -68,7 +68,7 @@ def lines(
 
 
 def line_of(characters: Sequence[Character]) -> LineText:
-    """The line that these characters make, without spaces at its ends; confidence is the mean of theirs."""
+    """Return the line of these characters, without spaces at its ends; its confidence is the mean of theirs."""
     first, last = 0, len(characters)
     while first < last and characters[first].text.isspace():
         first += 1
@@ -80,7 +80,7 @@ def line_of(characters: Sequence[Character]) -> LineText:
 
 
 def peak_steps(best: NDArray[np.float32], runs: Runs, at: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The time step where each of the characters ``at`` is most probable, by ``best`` ``[N,T]``."""
+    """Return the time step where each of the characters ``at`` is most probable, by ``best`` ``[N,T]``."""
     rows, starts, ends = runs.rows[at], runs.starts[at], runs.ends[at]
     steps: NDArray[np.intp] = starts.copy()
     for further in range(1, int((ends - starts).max())):
@@ -90,14 +90,14 @@ def peak_steps(best: NDArray[np.float32], runs: Runs, at: NDArray[np.intp]) -> N
 
 
 def _key(rows: NDArray[np.intp], steps: NDArray[np.intp]) -> NDArray[np.int64]:
-    """One ascending number for each (row, time step)."""
+    """Return one ascending number for each (row, time step)."""
     return rows.astype(np.int64) * (1 << 32) + steps
 
 
 def _peaks(
     probability: NDArray[np.float32], rows: NDArray[np.intp], starts: NDArray[np.intp], ends: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """The highest probability in each run [start, end)."""
+    """Return the highest probability in each run [start, end)."""
     if not len(rows):
         return np.empty(0, dtype=np.float32)
     steps = probability.shape[1]
@@ -110,7 +110,7 @@ def _peaks(
 def _spans(
     rows: NDArray[np.intp], lefts: NDArray[np.intp], rights: NDArray[np.intp], reach: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Runs in pixels widened half-way to their neighbours, because CTC peaks are narrower than characters."""
+    """Widen runs, in pixels, half-way to their neighbours, because CTC peaks are narrower than characters."""
     before = np.full(len(rows), float(reach))
     after = np.full(len(rows), float(reach))
     if len(rows) > 1:

@@ -1,8 +1,8 @@
-"""Reads English words as words, where a picture alone leaves a letter in doubt: versions, not veraions.
+"""Resolves ambiguous letters with a dictionary of English words: versions, not veraions.
 
-A row of letters is taken for another one that looks nearly as probable, if that is in a list of words and it is not
-itself. Only letters are weighed, and only in rows of ``SHORTEST`` or more that no digit touches: numbers, codes and
-abbreviations stay as they are, and so does every name that looks like itself.
+A sequence of letters is replaced by one that is almost as probable if that is in the dictionary and the first is not.
+Only letters are compared, and only in sequences of at least ``SHORTEST`` that touch no digit. Numbers, codes,
+abbreviations and clearly legible names stay unchanged.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from numpy.typing import NDArray
 from ocrsvc.recognition.ctc import CERTAIN, Runs, peak_steps
 
 WORDS = "words.txt.gz"
-SHORTEST = 5  # letters; shorter rows are words by chance too often
-_MOST = 256  # ways to read a row that are looked at
+SHORTEST = 5  # letters; shorter sequences are too often words by chance
+_MOST = 256  # most alternatives examined for a sequence
 
 _Letters = list[tuple[int, str, float]]  # class, letter and nats below the best one
 
 
 class Lexicon:
-    """English words, for a model of this ``alphabet`` (``alphabet[i - 1]`` is class i).
+    """Dictionary of English words, for a model with this ``alphabet`` (``alphabet[i - 1]`` is class i).
 
-    ``nats``: by how much a word may look less probable than what is none.
+    ``nats``: log-probability bonus for a word.
     """
 
     def __init__(self, alphabet: str, nats: float, words: Iterable[str] | None = None) -> None:
@@ -41,14 +41,14 @@ class Lexicon:
         self._digits = np.array([c.isascii() and c.isdigit() for c in self._alphabet])
 
     def judges(self, characters: str) -> bool:
-        """Whether a reading of these characters alone is asked about: not if letters are missing, as in codes."""
+        """Return whether to resolve text restricted to these characters: only if they include all letters."""
         return set(ascii_letters) <= set(characters)
 
     def choose(self, indices: NDArray[np.int32], probabilities: NDArray[np.float32], runs: Runs) -> Runs:
-        """The characters, once those in doubt were seen as letters of words.
+        """Return the characters, ambiguous letters resolved with the dictionary.
 
         ``indices`` and ``probabilities`` ``[N,T,K]`` are the K best classes of each time step, the best first. The
-        probability of a letter in doubt is that among all ways to read its row, words counted ``nats`` higher.
+        probability of an ambiguous letter is its share among all alternatives of its sequence, words with their bonus.
         """
         doubtful = self._letters[runs.classes] & (runs.peaks < CERTAIN)
         if not doubtful.any():
@@ -70,7 +70,7 @@ class Lexicon:
         return replace(runs, classes=classes, peaks=peaks)
 
     def _rows(self, runs: Runs) -> Iterator[tuple[int, int]]:
-        """First and end of each row of letters that may be a word."""
+        """Yield first and end (exclusive) of each sequence of letters that may be a word."""
         letters, digits = self._letters[runs.classes], self._digits[runs.classes]
         same = np.concatenate(([False], (np.diff(runs.rows) == 0), [False]))
         joined = np.append(letters[1:] & letters[:-1], False) & same[1:]
@@ -82,7 +82,7 @@ class Lexicon:
                 yield first, end
 
     def _candidates(self, classes: NDArray[np.int32], shares: NDArray[np.float32]) -> _Letters:
-        """The letters that this one may be, none of which alone would rule out its row."""
+        """Return the possible letters at one place: those at most ``nats`` less probable than the best."""
         return [
             (int(c), self._alphabet[c], math.log(share / shares[0]))
             for c, share in zip(classes, shares, strict=True)
@@ -90,7 +90,7 @@ class Lexicon:
         ]
 
     def _best(self, letters: list[_Letters]) -> dict[int, tuple[int, float]]:
-        """For each place in doubt the class on the best way, and the share of all ways that have it."""
+        """Return, for each ambiguous place, the class in the best alternative and its share of all alternatives."""
         ways: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
         for place in letters:
             further = (
@@ -117,7 +117,7 @@ class Lexicon:
 
 
 def shipped() -> list[str]:
-    """The words of this package, in small letters."""
+    """Return the words of the dictionary in this package, in lower case."""
     return (
         gzip.decompress(resources.files("ocrsvc.recognition").joinpath(WORDS).read_bytes())
         .decode("ascii")

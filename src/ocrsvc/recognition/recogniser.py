@@ -29,15 +29,15 @@ from ocrsvc.settings import Precision
 
 T = TypeVar("T")
 
-_MAX_CHARSETS = 64  # constraints kept ready
-# Numbers in all kept constraints (a plate has 10 000, Chinese a million), and in the scores of the lines that are
-# computed together.
+_MAX_CHARSETS = 64  # most charsets in the cache
+# Most numbers in all cached weights of charsets (a plate has 10 000, Chinese a million), and in the logits of lines
+# that are computed together.
 _MOST_CONSTRAINT_FLOATS = 4_000_000
 _MOST_SCORES = 2_000_000
 
 
 class Recogniser:
-    """A recogniser ready to run; thread-safe, every method blocks."""
+    """Recogniser that is ready to run; thread-safe, and every method blocks."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Recogniser:
         self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
         self.precision = next(name for name in spec.precisions if spec.files[name] is self.file)
         self.calibration = spec.calibrations().get(self.precision)
-        # Weights of another training have a head of their own.
+        # Weights that were trained separately have their own head.
         self._head_file = spec.files.get(f"head_{self.precision}", spec.files.get("head"))
         self._lock = threading.Lock()
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
@@ -73,11 +73,11 @@ class Recogniser:
 
     @property
     def providers(self) -> list[str]:
-        """What runs this model, as ONNX Runtime says, in order."""
+        """Return the execution providers that ONNX Runtime uses for this model, in order."""
         return list(self._session.get_providers())
 
     def charset(self, spec: str) -> Charset:
-        """The character set of this specification for this model; UnknownCharset with what is allowed."""
+        """Return the charset of this specification for this model; raise UnknownCharset if there is none."""
         kept = self._charsets.get(spec)
         if kept is None:
             kept = resolve(spec, self.spec.charset)
@@ -91,12 +91,10 @@ class Recogniser:
         crops: Sequence[NDArray[np.uint8]],
         charset: Charset | None = None,
     ) -> list[LineText]:
-        """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one
-        batch.
+        """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one batch.
 
-        With a charset only its characters are read, and the same run gives the reading without it, as ``free`` of
-        each: what has been left out must be told. Answers in the order of ``crops``; confidences are peaks, not
-        calibrated.
+        With a charset, only its characters are read, and the same run also gives the ``free`` text of each line, so
+        that omissions can be reported. Results are in the order of ``crops``; confidences are peaks, not calibrated.
         """
         if not crops:
             return []
@@ -134,7 +132,7 @@ class Recogniser:
         )
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
-        """Run every bucket with each number of rows, the largest first; yields (width, rows, seconds)."""
+        """Run every bucket with each number of rows, the largest first; yield (width, rows, seconds)."""
         for width in reversed(self.spec.buckets.widths):
             blank = np.full((self.spec.input.height, width, 3), self.spec.input.pad_value, dtype=np.uint8)
             for count in sorted(rows, reverse=True):
@@ -145,10 +143,10 @@ class Recogniser:
     def _constrained(
         self, features: NDArray[np.float32], charset: Charset
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Best classes and their probabilities ``[N,T,K]`` among the charset's classes and the blank alone.
+        """Return the best classes and their probabilities ``[N,T,K]`` among the charset's classes and the blank.
 
-        ``features`` ``[N,T,D]`` are what the last layer sees; only the allowed rows of that layer are computed. K is 1
-        where no neighbours are asked.
+        ``features`` ``[N,T,D]`` are the input of the last layer, which is computed only for the allowed classes. K is 1
+        if neither bigrams nor a lexicon are used.
         """
         weight, bias = self._constraint(charset)
         count = min(self.spec.top_k, len(bias)) if self._judges else 1
@@ -161,7 +159,7 @@ class Recogniser:
         return charset.classes[best], probability
 
     def _constraint(self, charset: Charset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The columns of the model's last layer that belong to the charset."""
+        """Return weight and bias of the model's last layer for the charset's classes, cached."""
         with self._lock:
             kept = self._constraints.get(charset.spec)
             if kept is None:
@@ -190,7 +188,7 @@ class Recogniser:
 
 
 def _best(logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Places and softmax probabilities ``[N,T,count]`` of the best of ``logits`` ``[N,T,V]``, the best first."""
+    """Return indices and softmax probabilities ``[N,T,count]`` of the highest ``logits`` ``[N,T,V]``, best first."""
     best = np.argpartition(-logits, count - 1, axis=-1)[..., :count]
     best = np.take_along_axis(best, np.argsort(-np.take_along_axis(logits, best, axis=-1), axis=-1), axis=-1)
     odds = np.exp(logits - np.take_along_axis(logits, best[..., :1], axis=-1))
@@ -199,12 +197,12 @@ def _best(logits: NDArray[np.float32], count: int) -> tuple[NDArray[np.intp], ND
 
 
 def _floats(constraints: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]]) -> int:
-    """Numbers that the kept columns have together."""
+    """Return how many numbers the cached weights have in total."""
     return sum(weight.size for weight, _ in constraints.values())
 
 
 def _keep(cache: dict[str, T], key: str, value: T) -> None:
-    """Put a value into a cache that forgets its oldest entry when it is full."""
+    """Put a value into a cache; drop the oldest entry if it is full."""
     if len(cache) >= _MAX_CHARSETS:
         del cache[next(iter(cache))]
     cache[key] = value

@@ -1,9 +1,8 @@
-"""Lines wider than the widest bucket: cut into overlapping pieces, read, and joined again without a lost or doubled
-character.
+"""Cuts lines wider than the widest bucket into overlapping pieces and joins the texts of the pieces.
 
-Each seam lies in a column of little ink, but a gap may as well be inside a character (儿, 川), so the pieces
-overlap by more than a character on both sides of it. Both readings of the overlap are aligned by text and
-position, and the line changes from one to the other at the character they agree on that is nearest to the
+No character is lost or doubled. Each seam lies in a column with little ink, but such a gap may be inside a character
+(儿, 川), so the pieces overlap by more than a character on both sides of the seam. Both texts of the overlap are
+aligned by character and position. The line switches from one to the other at the matching character nearest to the
 seam.
 """
 
@@ -20,11 +19,12 @@ from numpy.typing import NDArray
 from ocrsvc.recognition.ctc import line_of
 from ocrsvc.results import Character, LineText
 
-_REACH = 1.5  # heights of line on each side of a seam that both pieces see: a wide character and a bit
-_SLACK = 1.0  # heights of line that a seam may move to find a gap
-_MOST = 8  # neither is more than this part of a piece, of a model whose buckets are all narrow
-_SAME = 0.4  # heights of line by which two readings may disagree on where a character stands
-_GAP = 0.5  # heights of line without ink at a seam that count as a space
+# Lengths are in line heights.
+_REACH = 1.5  # overlap on each side of a seam: a wide character and a little more
+_SLACK = 1.0  # largest shift of a seam to find a gap
+_MOST = 8  # for models with narrow buckets: both are at most the widest bucket over this
+_SAME = 0.4  # largest distance between two readings of the same character
+_GAP = 0.5  # least empty length at a seam that counts as a space
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,10 @@ class Segment:
 
 
 def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
-    """The pieces in which a line image ``uint8 [H,W,3]`` is read, left to right, each no wider than
-    ``widest``.
+    """Return the pieces of a line image ``uint8 [H,W,3]``, left to right, each no wider than ``widest``.
 
-    One piece if it fits. Pieces are about equally wide. ValueError if ``widest`` is too narrow to show a
-    character.
+    A line that fits is one piece; others are cut into pieces of about equal width. Raises ValueError if ``widest`` is
+    too narrow to show a character.
     """
     height, width = image.shape[:2]
     if width <= widest:
@@ -57,7 +56,7 @@ def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
 
 
 def join(segments: Sequence[Segment], readings: Sequence[LineText], height: int) -> LineText:
-    """The reading of the whole line, from those of its pieces; ``height`` is the line image's, in pixels.
+    """Return the text of the whole line from the texts of its pieces; ``height`` is the line image's, in pixels.
 
     Positions become fractions of the whole line.
     """
@@ -72,9 +71,7 @@ def join(segments: Sequence[Segment], readings: Sequence[LineText], height: int)
 
 
 def _ink(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How much each column holds, smoothed so that the middle of a wide gap is lower than that of a narrow
-    one.
-    """
+    """Return the ink of each column, smoothed so that the middle of a wide gap is lower than that of a narrow one."""
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
     contrast = gray.max(axis=0) - gray.min(axis=0)
     kernel = np.bartlett(max(3, image.shape[0] // 3)).astype(np.float32)
@@ -83,7 +80,7 @@ def _ink(image: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _seam(ink: NDArray[np.float32], target: int, slack: int) -> int:
-    """The column with the least ink near ``target``, the nearest of equals."""
+    """Return the column with the least ink near ``target``; among equals, the nearest."""
     columns = np.arange(target - slack, target + slack + 1)
     away = np.abs(columns - target)
     return int(columns[np.lexsort((away, ink[columns].round()))[0]])
@@ -97,12 +94,12 @@ def _in_pixels(segment: Segment, reading: LineText) -> list[Character]:
 def _merge(
     left: list[Character], right: list[Character], overlap: tuple[int, int], height: int
 ) -> list[Character]:
-    """The characters of two pieces whose ``overlap`` both show; positions in pixels of the line."""
+    """Join the characters of two pieces that share ``overlap``; positions are in pixels of the line."""
     seam = sum(overlap) / 2
     shared = _agreements(left, right, overlap, _SAME * height)
     if shared:
         i, j = min(shared, key=lambda pair: abs(_centre(left[pair[0]]) - seam))
-        # The better reading of the two that stand for the same character.
+        # Both are readings of the same character; keep the more confident one.
         best = max(left[i], right[j], key=lambda c: c.confidence)
         return [*left[:i], best, *right[j + 1 :]]
     before = [c for c in left if _centre(c) < seam]
@@ -116,10 +113,9 @@ def _merge(
 def _agreements(
     left: Sequence[Character], right: Sequence[Character], overlap: tuple[int, int], tolerance: float
 ) -> list[tuple[int, int]]:
-    """Pairs of indices that stand for the same character, by the best alignment in the order of reading.
+    """Return pairs of indices of the same character, by the best alignment in reading order.
 
-    An alignment and not the nearest pairs, because a run of equal characters (1111) would match itself
-    shifted.
+    Nearest pairs would not do, because a sequence of equal characters (1111) would match itself shifted.
     """
     low, high = overlap[0] - tolerance, overlap[1] + tolerance
     ours = [i for i, c in enumerate(left) if low <= _centre(c) <= high]
@@ -143,7 +139,7 @@ def _agreements(
 
 
 def _agreement(ours: Character, theirs: Character, tolerance: float) -> float:
-    """0 for different characters, else 1 to 2, more the closer they stand."""
+    """Return 0 for different or distant characters, else 1 to 2, higher the closer they are."""
     away = abs(_centre(ours) - _centre(theirs))
     return 2 - away / tolerance if ours.text == theirs.text and away <= tolerance else 0.0
 
