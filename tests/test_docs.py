@@ -33,10 +33,11 @@ def shown(value: object) -> str:
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_each_setting_is_documented_with_its_default(name: str) -> None:
-    variable, default = f"OCRSVC_{name.upper()}", shown(Settings.model_fields[name].default)
+    field = Settings.model_fields[name]
+    variable, default = f"OCRSVC_{name.upper()}", shown(field.default)
     cell = f" `{default}` " if default else " "
     assert f"| `{variable}` |{cell}|" in (ROOT / "docs" / "settings.md").read_text("utf-8")
-    assert f"\n#{variable}={default}\n" in (ROOT / ".env.example").read_text("utf-8")
+    assert f"\n# {field.description}\n#{variable}={default}\n" in (ROOT / ".env.example").read_text("utf-8")
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     )
     cache_dir: Path | None = Field(
         None,
-        description="Folder for converted models and tuning records. Default: the user's cache folder.",
+        description="Folder for converted models. Default: the user's cache folder.",
     )
     precision: Precision = Field(
         "auto", description="Which weights to run: int8, fp32, or auto (int8 where shipped)."

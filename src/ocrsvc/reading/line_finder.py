@@ -44,7 +44,7 @@ class LineFinder:
         return DecodedPage(page, picture.pixels, [], alone=False)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
-        """The page with all of its lines and without its pixels."""
+        """Return the page with all of its lines and without its pixels."""
         pixels = decoded.pixels
         if pixels is None:
             return decoded
@@ -75,12 +75,12 @@ class LineFinder:
         most: int,
         reading: Reading,
     ) -> tuple[list[LineImage], int]:
-        """The lines of a page, the first ``most`` of them, and how many boxes were left out."""
+        """Return the first ``most`` lines of a page, and the number of boxes left out."""
         found = polygons(pixels, tiles, boxes)
         omitted = max(0, len(found) - most)
         if omitted:
             found = layout.first(found, most)
-        # Text that fills the picture has no surroundings for the detector to see.
+        # Text that fills the picture has no surroundings, so the detector may miss it.
         alone = reading.auto and not found and page.height <= _SMALL_HEIGHT
         lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
         return _in_page(lines, page, pixels), omitted

@@ -18,7 +18,7 @@ from ocrsvc.settings import Settings
 
 DESCRIPTION = (
     "Reads mixed Chinese and English text in pictures and PDFs. Errors are RFC 9457 problem documents; every "
-    "answer has an X-Request-ID, which the log and the error name too."
+    "answer has an X-Request-ID header; the log and the problem document repeat it."
 )
 
 

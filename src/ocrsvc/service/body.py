@@ -67,7 +67,7 @@ def _late(received: ReceivedBody, stalled: bool, stall_seconds: float) -> OcrErr
             "The service is shutting down; the body has not come in time.", retry_after_seconds=2
         )
     if stalled:
-        return RequestTimeout(f"No more of the body has come for {stall_seconds:g} seconds.")
+        return RequestTimeout(f"No bytes of the body arrived for {stall_seconds:g} seconds.")
     return RequestTimeout(
         f"The body comes too slowly: a request may take {stall_seconds:g} s and 1 s for every "
         f"{LEAST_BYTES_PER_SECOND} bytes, {LONGEST_SECONDS:g} s at most."

@@ -34,7 +34,7 @@ class Health:
     def check_alive(self, *, engine_alive: bool) -> None:
         """Raise Unavailable if only a restart helps."""
         if self.phase == "failed":
-            raise Unavailable("The models could not be loaded; the log tells why.", phase=self.phase)
+            raise Unavailable("The models could not be loaded; the log has the cause.", phase=self.phase)
         if self.phase == "ready" and not engine_alive:
             raise Unavailable("The recogniser has stopped working.", phase="failed")
 

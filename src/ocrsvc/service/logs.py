@@ -87,7 +87,7 @@ def dropped_lines() -> int:
 
 def _of_dropped(count: int) -> logging.LogRecord:
     about = {"levelname": "WARNING", "levelno": logging.WARNING, "name": "ocrsvc", "count": count}
-    return logging.makeLogRecord({**about, "msg": "log lines dropped: nobody read them"})
+    return logging.makeLogRecord({**about, "msg": "log lines dropped: the log was not read in time"})
 
 
 def configuration(level: str = "INFO") -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Metrics:
         )
         dropped = Gauge(
             "ocrsvc_log_lines_dropped",
-            "Lines of the log that nobody read in time.",
+            "Log lines dropped because the log was not read in time.",
             registry=self.registry,
         )
         dropped.set_function(dropped_lines)

@@ -31,7 +31,7 @@ from ocrsvc.service.record import record_of
 
 MEDIA_TYPE = "application/problem+json"
 ACCEPTED_TYPES = "image/*, application/pdf, multipart/form-data, application/json"
-_OPAQUE = "The service failed on this request. Its log tells why, under this request_id."
+_OPAQUE = "The service failed on this request. Its log has the cause, under this request_id."
 
 
 @dataclass(frozen=True, slots=True)

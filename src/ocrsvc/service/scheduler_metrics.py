@@ -34,7 +34,9 @@ class SchedulerMetrics:
             "reason",
         )
         self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
-        self._refusals = self._counter("ocrsvc_jobs_refused_total", "Pages not let in.", "reason")
+        self._refusals = self._counter(
+            "ocrsvc_jobs_refused_total", "Jobs that the queue limit refused.", "reason"
+        )
         self._failed = self._counter("ocrsvc_batch_failures_total", "Batches that failed.", "model")
         self._splits = self._counter(
             "ocrsvc_batch_splits_total", "Failed batches cut in two to find the line that broke them."
