@@ -56,7 +56,7 @@ def test_what_is_measured_is_kept_and_told(tiny: Path) -> None:
     assert record is not None
     assert json.loads(tuned.dump(record)) == body
     assert body["key"]["model"] == "tiny"
-    assert 0 < body["seconds"] < 60
+    assert body["seconds"] > 0
     knobs = {name for step in record.steps for name in step.candidates[0].values}
     assert knobs >= {"arena", "t_max_ms"}
 
