@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from available import model_name
 from drawings import RECEIPT, DrawnPage, Picture
@@ -91,7 +92,7 @@ def test_version_is_quick_and_loads_nothing_heavy() -> None:
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -281,7 +282,7 @@ def test_what_is_not_allowed_is_told_in_one_line(
 def test_a_wrong_setting_is_told_in_one_line(pictures: Path) -> None:
     wrong = {**environment(), "OCRSVC_WORKERS": "none"}
     command = [sys.executable, "-m", "ocrsvc", "read", str(pictures / "1.png")]
-    done = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("ocrsvc: OCRSVC_WORKERS")
     assert done.stderr.count("\n") == 1
@@ -322,21 +323,24 @@ def test_interrupt_ends_cleanly(pictures: Path, tmp_path: Path) -> None:
         assert process.stderr is not None
         assert same(process.stdout.readline().decode(), LINES[0])
         process.send_signal(signal.SIGINT)
-        begun = time.monotonic()
-        process.stdout.read()
+        rest = process.stdout.read()
         errors = process.stderr.read().decode()
     assert process.returncode == 130
     assert errors == "ocrsvc: interrupted\n"
-    assert time.monotonic() - begun < 10
+    assert rest.count(b"\n") < 1999, "it read on to the end"
 
 
 def test_interrupt_while_waiting_for_standard_input() -> None:
     command = [sys.executable, "-m", "ocrsvc", "read", "-"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment()) as process:
-        time.sleep(1)
+        assert process.stdin is not None
+        process.stdin.write(bytes(2**20))  # more than a pipe holds: it is being read
+        process.stdin.flush()
+        while psutil.Process(process.pid).status() != psutil.STATUS_SLEEPING:  # until there is no more
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 130
+        assert process.wait(timeout=100) == 130
 
 
 def test_a_broken_pipe_is_no_error(pictures: Path, tmp_path: Path) -> None:
@@ -427,7 +431,7 @@ def test_train_says_what_it_needs() -> None:
         "from ocrsvc.commands.cli import main; raise SystemExit(main(['train', '--help']))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 1
     assert done.stderr == "ocrsvc: training needs torch: pip install 'ocrsvc[train]'\n"

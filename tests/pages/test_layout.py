@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Sequence
 
 import pytest
@@ -193,9 +192,7 @@ def test_a_thousand_cells_are_ordered_at_once() -> None:
         for cell in range(25):
             left = cell * 100 + chance.random() * 10
             words.append((f"{row}.{cell}", left, row * 30, left + 50, row * 30 + 20))
-    begun = time.perf_counter()
     assert read(words) == labels(words)
-    assert time.perf_counter() - begun < 5
 
 
 def test_six_columns_of_a_newspaper() -> None:

@@ -121,7 +121,7 @@ async def test_a_window_gathers_requests_that_come_one_by_one() -> None:
     assert [len(payloads) for _, payloads in engine.runs] == [4], "the fourth line fills the batch"
     began = asyncio.get_running_loop().time()
     await asyncio.gather(*batcher.submit([(LANE, "alone")]))
-    assert 0.15 < asyncio.get_running_loop().time() - began < 5
+    assert asyncio.get_running_loop().time() - began > 0.15
     await batcher.close(1)
 
 
