@@ -6,12 +6,10 @@ fails them, because a check that nobody runs is no check.
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import drawings
@@ -43,19 +41,6 @@ def font_path() -> Path:
     if found is None:
         missing("no Noto Sans CJK font: install fonts-noto-cjk")
     return found
-
-
-@pytest.fixture(scope="session")
-def fonts_are_opened_once() -> Iterator[None]:
-    """What characters a font file has is found out once, not each time that faces are looked for: all take seconds."""
-    if importlib.util.find_spec("fontTools") is None:  # the tests that need it are skipped
-        yield
-        return
-    from ocrsvc.training.drawing import fonts
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(fonts, "_coverage", functools.cache(fonts._coverage))
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,7 @@ def test_a_slice_is_rated_by_its_own_metric_over_its_lines() -> None:
 
 
 @pytest.mark.timeout(240)  # the dictionaries behind the texts take seconds, on a busy machine a minute
-def test_drawn_lines_are_the_same_every_time(font_path: Path, fonts_are_opened_once: None) -> None:
+def test_drawn_lines_are_the_same_every_time(font_path: Path) -> None:
     need_training()
     first, second = drawn.lines(4), drawn.lines(4)
     assert {each.sample.source for each in first} >= {"drawn-vertical", "drawn-rare"}

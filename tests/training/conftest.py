@@ -30,11 +30,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _fonts_are_opened_once(fonts_are_opened_once: None) -> None:
-    """Nearly all that is trained is drawn first."""
-
-
 @pytest.fixture(scope="session")
 def library(font_path: Path) -> object:
     """The faces of this machine; ``font_path`` makes sure of one."""

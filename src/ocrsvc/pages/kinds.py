@@ -55,6 +55,6 @@ def sniff(data: bytes) -> str:
     if b"%PDF-" in data[:_PDF_SEARCH_BYTES]:
         return "PDF"
     raise UnsupportedMedia(
-        f"These bytes are of no kind that can be read: send {', '.join([*ACCEPTED][:-1])} or PDF.",
+        f"The type of this file is not supported: send {', '.join([*ACCEPTED][:-1])} or PDF.",
         supported=list(ACCEPTED),
     )

@@ -29,7 +29,6 @@ class Workers(Generic[Payload, Result]):
         freed: Callable[[], None],
         ended: Callable[[BaseException | None], None],
     ) -> None:
-        self.count = count
         self.idle = count
         self.running: dict[asyncio.Task[None], float] = {}  # start of each batch, in loop time
         self._runner = runner

@@ -29,10 +29,6 @@ def _charset(text: str) -> str:
     return text
 
 
-def _format(name: str) -> str:
-    return formats.find(name).name  # raises UnknownFormat
-
-
 class RequestParameters(BaseModel):
     """All parameters of a request; every value arrives as text."""
 
@@ -43,7 +39,7 @@ class RequestParameters(BaseModel):
         description="line: the picture is one line of text; page: find the lines; auto: decide by its shape.",
     )
     model: str | None = Field(None, description="Name of a recogniser, see GET /api/models.")
-    format: Annotated[str, _Lower, AfterValidator(_format)] | None = Field(
+    format: Annotated[str, _Lower] | None = Field(
         None,
         description="Format of the answer. Default: the one that the Accept header prefers, or else json.",
         json_schema_extra={"enum": list(FORMATS)},

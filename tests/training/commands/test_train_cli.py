@@ -27,7 +27,7 @@ from ocrsvc.training.commands import (
 )
 from ocrsvc.training.data import features, photos
 from ocrsvc.training.data.samples import labelled
-from ocrsvc.training.data.shards import Shards, told
+from ocrsvc.training.data.shards import Shards, teacher_labels
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning import stages, state
 from ocrsvc.training.nets import teacher
@@ -151,7 +151,9 @@ def test_the_lines_of_a_run_can_be_seen_by_another_net(tiny_run: TrainingRun, tm
     assert features.make(orders[-1]).startswith("real-000: ")
     for name in ("pixels.npy", "lengths.npy"):
         assert (ours / name).read_bytes() == (theirs / name).read_bytes(), name
-    assert json.loads((ours / "texts.json").read_text("utf-8")) == [list(each) for each in told(theirs)]
+    assert json.loads((ours / "texts.json").read_text("utf-8")) == [
+        list(each) for each in teacher_labels(theirs)
+    ]
     frames = int(np.load(theirs / "lengths.npy").sum())
     assert np.load(ours / "features.npy").shape == (frames, 160)
     assert np.load(ours / "embedding.npy").shape == (frames, 80)
@@ -189,7 +191,7 @@ def lent_model(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.Tem
     lines = [
         scale(line_image(text, font_path), HEIGHT) for text in ("合计 37.20", "2026 合计", "10 98 76 54")
     ]
-    folder.write(target, state.lent("small", description.charset, 1).eval(), description, lines)
+    folder.write(target, state.donor_net("small", description.charset, 1).eval(), description, lines)
     return target
 
 

@@ -25,7 +25,7 @@ from ocrsvc.models.buckets import fit, stack
 from ocrsvc.training.data import features
 from ocrsvc.training.data.features import BUCKETS, Extractor, Order
 from ocrsvc.training.data.samples import drawn
-from ocrsvc.training.data.shards import Shards, told
+from ocrsvc.training.data.shards import Shards, teacher_labels
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.drawing.fonts import Library
 from ocrsvc.training.drawing.synth import Synthesiser
@@ -227,7 +227,7 @@ def test_another_net_is_told_what_the_better_one_read(
         for i, text in enumerate(drawn_texts)
     ]
     (source / "texts.json").write_text(json.dumps(labels), "utf-8")
-    said = told(source)
+    said = teacher_labels(source)
     assert [text for text, name, _ in said if name == "a"] == drawn_texts[::3]
     readings = [line.truth for line in Shards([source], truths).lines]
     for (text, name, case_folded), truth in zip(said, readings, strict=True):

@@ -47,7 +47,7 @@ def text(number: int) -> str:
 @pytest.fixture(scope="module")
 def base(teacher_path: Path, font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """The lent net as a model folder, which reads what it is shown but writes # as #."""
-    net = state_module.lent("tiny", charset.load(), 1).eval()
+    net = state_module.donor_net("tiny", charset.load(), 1).eval()
     recipe = {"keep_float": list(KEPT)}
     description = described("base", charset.load(), buckets=BUCKETS, recipe=recipe, keep_float=KEPT)
     target = tmp_path_factory.mktemp("models") / "base"
@@ -183,8 +183,8 @@ def test_a_line_read_to_the_letter_is_held_on_to_and_others_are_not(
     assert {len(line.features) for line in lines} <= {width // WIDTH_STRIDE for width in BUCKETS}
     path = truths.paths(torch.from_numpy(lines[0].embedding).float())[0].tolist()
     read = truths.read(path).strip()
-    assert {finetune.hold(line).truth.distil for line in lines} == {1}  # of replayed lines all
-    assert [finetune.hold(line).truth.target for line in lines] == [line.truth.target for line in lines]
+    assert {finetune.distilled(line).truth.distil for line in lines} == {1}  # of replayed lines all
+    assert [finetune.distilled(line).truth.target for line in lines] == [line.truth.target for line in lines]
     assert finetune.judge(truths, path, read).distil == 1
     assert finetune.judge(truths, path, read + " ").distil == 0
     assert finetune.judge(truths, path[:1], "12").target == ()  # one step cannot say two characters

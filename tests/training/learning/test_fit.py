@@ -20,7 +20,7 @@ from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning import fit as fit_module
 from ocrsvc.training.learning.fit import fit, rate, score
 from ocrsvc.training.learning.loss import SIGNS
-from ocrsvc.training.learning.state import Recipe, State, lent, start, with_minutes
+from ocrsvc.training.learning.state import Recipe, State, donor_net, start, with_minutes
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.net import SHAPES, Crnn
 from ocrsvc.training.packing import export
@@ -198,7 +198,7 @@ def test_a_stage_begins_with_the_weights_of_a_model_folder(tiny_path: Path, tmp_
     """Training goes on from what ships, without the checkpoint that it came from."""
     recipe = Recipe(shape="tiny", frozen="none")
     torch.manual_seed(5)
-    net = lent("tiny", CHARSET, 1)
+    net = donor_net("tiny", CHARSET, 1)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.randn(parameter.shape))
@@ -213,18 +213,21 @@ def test_a_stage_begins_with_the_weights_of_a_model_folder(tiny_path: Path, tmp_
         start(recipe, CHARSET[1:], tmp_path / "model")
 
 
-def test_a_stage_may_begin_between_the_lent_net_and_a_trained_one(
+def test_a_stage_may_begin_between_the_before_learning_and_a_trained_one(
     whole: dict[str, Any], tmp_path: Path
 ) -> None:
     torch.save(whole, tmp_path / "first.pt")
-    lent_net, learnt = lent("small", CHARSET, RECIPE.seed).state_dict(), whole["average"]
+    before_learning, learnt = donor_net("small", CHARSET, RECIPE.seed).state_dict(), whole["average"]
     for share in (0.0, 0.7, 1.0):
         net = start(replace(RECIPE, blend=share), CHARSET, tmp_path / "first.pt").net.state_dict()
         for name in ("backbone.stem.first.weight", "neck.reduce.weight", "neck.skip.bias"):
-            assert torch.equal(net[name], torch.lerp(lent_net[name], learnt[name], share)), (share, name)
+            assert torch.equal(net[name], torch.lerp(before_learning[name], learnt[name], share)), (
+                share,
+                name,
+            )
         for name in ("neck.recurrent.lstm.weight_ih_l0", "neck.recurrent.project.weight"):
             assert torch.equal(net[name], learnt[name]), (share, name)  # lent nets have none
-        rows, before, after = (weights["head.weight"] for weights in (net, lent_net, learnt))
+        rows, before, after = (weights["head.weight"] for weights in (net, before_learning, learnt))
         assert torch.equal(rows[[0, -1]], after[[0, -1]]), share  # blank and space
         assert torch.equal(rows[1:-1], torch.lerp(before, after, share)[1:-1]), share
 
@@ -258,7 +261,7 @@ def test_frozen_parts_stay_and_all_others_learn(
     recipe = replace(recipe, epochs=1, frames=64, learning_rate=1e-3)
     few = replace(ground, lines=ground.lines[:4])
     content = few.fit(recipe, tmp_path)
-    before = lent(recipe.shape, CHARSET, recipe.seed).state_dict()
+    before = donor_net(recipe.shape, CHARSET, recipe.seed).state_dict()
     for part in ("net", "average"):
         found = changed(content, before, part)
         assert {name for name in found if name.startswith("backbone.")} == convolutions, part
@@ -272,7 +275,7 @@ def test_new_rows_learn_from_lines_with_their_character_alone(ground: Ground, tm
     first = len(CHARSET) - 60
     recipe = replace(RECIPE, epochs=1, first_row=first, head_rate=1.0)
     content = ground.fit(recipe, tmp_path)
-    before = lent(recipe.shape, CHARSET, recipe.seed).state_dict()
+    before = donor_net(recipe.shape, CHARSET, recipe.seed).state_dict()
     assert "neck.reduce" in changed(content, before, "net")
     seen = {c for line in ground.lines for c in line.truth.target if c >= first}
     moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
@@ -283,7 +286,7 @@ def test_new_rows_learn_from_lines_with_their_character_alone(ground: Ground, tm
 
 def test_rows_of_named_characters_may_learn_alone(ground: Ground, tmp_path: Path) -> None:
     content = ground.fit(replace(RECIPE, epochs=1, rows="digits,chars:合", head_rate=1.0), tmp_path)
-    before = lent(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
+    before = donor_net(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
     moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
     learnt = {CHARSET[c - 1] for c in torch.nonzero(moved).flatten().tolist()}
     seen = {CHARSET[c - 1] for line in ground.lines for c in line.truth.target}
@@ -295,7 +298,7 @@ def test_rows_may_learn_what_they_are_not(ground: Ground, tmp_path: Path) -> Non
     """From lines without their character too: else nothing tells a row of a sign where none stands."""
     recipe = replace(RECIPE, epochs=1, rows="digits,chars:合", everywhere=True, head_rate=1.0)
     content = ground.fit(recipe, tmp_path)
-    before = lent(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
+    before = donor_net(RECIPE.shape, CHARSET, RECIPE.seed).state_dict()
     moved = (content["net"]["head.weight"] != before["head.weight"]).any(dim=1)
     assert {CHARSET[c - 1] for c in torch.nonzero(moved).flatten().tolist()} == set("0123456789合") & set(
         CHARSET
@@ -349,7 +352,7 @@ def test_a_net_begins_as_it_was_lent(ground: Ground) -> None:
 
 
 def test_the_seed_decides_what_is_not_lent(teacher_path: Path) -> None:
-    first, again, other = (lent("small", CHARSET, seed).state_dict() for seed in (1, 1, 2))
+    first, again, other = (donor_net("small", CHARSET, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     differ = {name for name in first if not torch.equal(first[name], other[name])}
     assert differ

@@ -62,11 +62,11 @@ def test_our_net_is_the_donors_graph(
     """All of it: convolutions, gates, attention, norms, head; with SiLU it still says the same."""
     images = normalise(lines)
     expected = teacher.reference(name)(np.ascontiguousarray(images.numpy()))
-    lent = teacher.load(name)
+    donor = teacher.load(name)
     with torch.no_grad():
         with gelu(monkeypatch):
-            same = lent(images).softmax(-1).numpy()
-        ours = lent(images).softmax(-1).numpy()
+            same = donor(images).softmax(-1).numpy()
+        ours = donor(images).softmax(-1).numpy()
     assert expected.shape == same.shape == (2, 40, len(teacher.load_head(name).characters))
     assert expected.max() > 0.99  # there is something to compare
     assert np.abs(same - expected).max() < 2e-4
@@ -75,7 +75,9 @@ def test_our_net_is_the_donors_graph(
     assert np.abs(ours - expected).mean() < 1e-4
 
 
-def test_the_lent_net_reads_over_our_charset(teacher_path: Path, tiny_path: Path, lines: np.ndarray) -> None:
+def test_the_before_learning_reads_over_our_charset(
+    teacher_path: Path, tiny_path: Path, lines: np.ndarray
+) -> None:
     for name in SHAPES:
         characters = teacher.load_head(name).characters
         with torch.no_grad():
@@ -102,7 +104,7 @@ def test_lending_leaves_the_bilstm_and_the_head_alone(teacher_path: Path) -> Non
     torch.manual_seed(3)
     fresh = Crnn(SHAPES["small"], classes=5)
     before = {name: tensor.clone() for name, tensor in fresh.state_dict().items()}
-    teacher.lend(fresh)
+    teacher.load_donor(fresh)
     kept = {name for name, tensor in fresh.state_dict().items() if torch.equal(tensor, before[name])}
     assert kept == {name for name in before if name.startswith(("head.", "neck.recurrent."))}
 

@@ -35,7 +35,7 @@ def net(request: pytest.FixtureRequest, teacher_path: Path) -> Crnn:
     except FileNotFoundError as error:
         missing(str(error))
     net = Crnn(SHAPES[request.param], 20)
-    teacher.lend(net)
+    teacher.load_donor(net)
     return net.eval()
 
 

@@ -33,7 +33,7 @@ from ocrsvc.settings import Precision
 from ocrsvc.training.commands import cli
 from ocrsvc.training.data.features import BUCKETS, Extractor
 from ocrsvc.training.data.targets import Truths
-from ocrsvc.training.learning.state import Recipe, State, lent
+from ocrsvc.training.learning.state import Recipe, State, donor_net
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.net import Crnn, normalise
 from ocrsvc.training.packing import export, package, quantize
@@ -66,7 +66,7 @@ def net(
     It learnt the teacher's reading, with noise, so that its classes are as far apart as those of a net that was trained
     in earnest. Two weights are denormal numbers.
     """
-    net = lent(request.param, CHARSET, seed=4).eval()
+    net = donor_net(request.param, CHARSET, seed=4).eval()
     truths, extractor = Truths(CHARSET, teacher.load_head()), Extractor()
     pixels = stack(lines, height=48, width=WIDTH, pad_value=127)
     goals = truths.paths(torch.from_numpy(extractor(pixels)[1]).float())[0]

@@ -24,7 +24,8 @@ Trains a recogniser on the CPU. Each step can be killed and run again (costs: do
   ocrsvc train export --static-buckets --from crnn --model crnn-static      fixed shapes, for Ascend's CANN
   ocrsvc train charset crnn --donor ppocrv6-small --model wider    add characters from another model, without training
   ocrsvc train quantize crnn --model my-crnn --data DATA/lines/*    quantise it again, calibrated on your lines
-  ocrsvc train vocabulary --words FILE --out src/ocrsvc    build the tables of pairs and words for decoding
+  ocrsvc train vocabulary --words FILE --out src/ocrsvc/recognition
+                                                   build the tables of pairs and words for decoding
   ocrsvc train calibrate models/crnn --data DATA/lines/*   fit the calibration of its confidences
 
 Fine-tuning of an existing model on your own labelled lines, in minutes (docs/finetuning.md):

@@ -73,7 +73,9 @@ def add_parsers(steps: Steps) -> None:
         steps, "vocabulary", _vocabulary, "count pairs of characters in words, list English words"
     )
     vocabulary.add_argument("--words", type=Path, required=True, help="English, one a line")
-    vocabulary.add_argument("--out", type=Path, required=True, help="folder for both tables: src/ocrsvc")
+    vocabulary.add_argument(
+        "--out", type=Path, required=True, help="folder for both tables: src/ocrsvc/recognition"
+    )
     calibrate = add(
         steps, "calibrate", _calibrate, "fit the calibration of a model's confidences", drawing=True
     )

@@ -6,8 +6,8 @@ of distillation wherever it reads right), ``lengths`` int32 [lines] (T), ``texts
 bucket, 8 T pixels, so training sees the same tensors as serving.
 
 A shard can be recomputed from the pictures of another one. With the features and embeddings of a weaker net, its
-unlabelled lines get the better net's readings as labels (``told``). With the features of an INT8 graph, the neck
-and the head learn to read rounded features.
+unlabelled lines get the better net's readings as labels (``teacher_labels``). With the features of an INT8 graph, the
+neck and the head learn to read rounded features.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from ocrsvc.models import manifest
 from ocrsvc.models.buckets import Buckets, fit, stack
 from ocrsvc.training.data.samples import Sample, crops, fresh, labelled, vary
-from ocrsvc.training.data.shards import told
+from ocrsvc.training.data.shards import teacher_labels
 from ocrsvc.training.data.targets import Label
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.net import HEIGHT, SHAPES, WIDTH_STRIDE, Block, Crnn, normalise
@@ -85,7 +85,7 @@ class Extractor:
                 )
         else:
             net = Crnn(SHAPES[shape], classes=1)
-            teacher.lend(net)
+            teacher.load_donor(net)
         # PyTorch's type stubs lack a memory format without a dtype.
         self.net: Crnn = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -105,10 +105,10 @@ class Rounded:
 
     def __init__(self, folder: Path) -> None:
         net, _ = load_net(folder)
-        lent = Extractor(net.shape.name).net
+        donor = Extractor(net.shape.name).net
         own, theirs = (
             next(part for part in reversed(list(each.backbone.high.modules())) if isinstance(part, Block))
-            for each in (net, lent)
+            for each in (net, donor)
         )
         weight, before = own.project.weight.detach().flatten(1), theirs.project.weight.detach().flatten(1)
         scale = weight.norm(dim=1) / before.norm(dim=1)
@@ -162,8 +162,8 @@ def _again(order: Order, source: Path) -> str:
             _link(source / "texts.json", building / "texts.json")
         else:
             np.save(building / "embedding.npy", np.concatenate(embeddings))
-            _write_texts(building, told(source))
-    return _told(order.folder, len(lengths), started)
+            _write_texts(building, teacher_labels(source))
+    return _summary(order.folder, len(lengths), started)
 
 
 def _write_texts(folder: Path, texts: Sequence[Label]) -> None:
@@ -180,7 +180,7 @@ def _building(folder: Path) -> Iterator[Path]:
     building.rename(folder)
 
 
-def _told(folder: Path, lines: int, started: float) -> str:
+def _summary(folder: Path, lines: int, started: float) -> str:
     return f"{folder.name}: {lines} lines, {lines / (time.monotonic() - started):.0f} lines/s"
 
 
@@ -261,7 +261,7 @@ def make(order: Order) -> str:
         np.save(building / "embedding.npy", np.concatenate(embeddings))
         np.save(building / "lengths.npy", np.array(lengths, np.int32))
         _write_texts(building, texts)
-    return _told(order.folder, len(lengths), started)
+    return _summary(order.folder, len(lengths), started)
 
 
 def run(orders: list[Order], processes: int) -> None:

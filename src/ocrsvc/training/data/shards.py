@@ -95,20 +95,20 @@ class Shards:
         yield from chunks
 
 
-def lender(folder: Path) -> str:
+def donor_of(folder: Path) -> str:
     """Return the name of the net that computed a shard's embeddings, recognised by their size."""
     width = np.load(folder / "embedding.npy", mmap_mode="r").shape[1]
     return next(shape.name for shape in SHAPES.values() if shape.embedding == width)
 
 
-def told(folder: Path) -> list[Label]:
+def teacher_labels(folder: Path) -> list[Label]:
     """Return the labels of a shard for a weaker net: lines without a label get the teacher's reading.
 
     A weaker net that learnt from its own readings would learn its own errors. A reading that is not certain becomes an
     empty text, which teaches nothing. Labels of unknown case get the teacher's case.
     """
     characters = charset.load()
-    lines = Shards([folder], Truths(characters, teacher.lent_head(lender(folder), characters))).lines
+    lines = Shards([folder], Truths(characters, teacher.donor_head(donor_of(folder), characters))).lines
     labels: list[Label] = json.loads((folder / "texts.json").read_text("utf-8"))
     return [
         (line.truth.text, source, False)

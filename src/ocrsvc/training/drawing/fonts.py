@@ -9,7 +9,7 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from fontTools.ttLib import TTCollection, TTFont
@@ -200,7 +200,8 @@ def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
     return folder
 
 
-def _coverage(path: Path, members: Sequence[str] = _MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
+@cache  # opening every installed font takes seconds, and one command may ask several times
+def _coverage(path: Path, members: tuple[str, ...] = _MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
     """Return index and code points of a face; of a collection, of the first face named like one of ``members``."""
     if path.suffix == ".ttc":
         with TTCollection(path, lazy=True) as collection:

@@ -82,7 +82,7 @@ def judge(truths: Truths, path: Sequence[int], text: str) -> Truth:
     return Truth(tuple(target), held, held, text)
 
 
-def hold(line: Line) -> Line:
+def distilled(line: Line) -> Line:
     """Return the line with full distillation, whether the model reads it right or wrong."""
     return replace(line, truth=replace(line.truth, distil=1.0, distil_blank=1.0))
 

@@ -135,7 +135,7 @@ def _learn(
         for group in groups:
             found.append(extract(group, tell))
     own, replayed, looked_at, guard = found
-    lines = [*own, *map(finetune.hold, replayed)]
+    lines = [*own, *map(finetune.distilled, replayed)]
     say(f"learning: {recipe.epochs} epochs, {recipe.minutes:g} minutes at most")
     with progress.shown() as show:
         learnt = finetune.train(net, spec.charset, lines, looked_at, recipe, show)

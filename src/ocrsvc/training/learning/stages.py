@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ocrsvc.training.data.features import BUCKETS, Order
-from ocrsvc.training.data.shards import Line, Shards, lender
+from ocrsvc.training.data.shards import Line, Shards, donor_of
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning.classic import numbers
 from ocrsvc.training.learning.finetune import as_head
@@ -152,14 +152,14 @@ def train(
         raise FileNotFoundError(f"no shards in {source}; run `ocrsvc train features` first")
     if start is not None and not start.exists() and not is_folder(start):
         raise FileNotFoundError(f"no checkpoint {start} to start from; train that stage first")
-    lent_by = lender(folders[0])
+    donor = donor_of(folders[0])
     # No distillation from another net's embeddings: it places characters on other frames (docs/decisions/0015).
-    if lent_by != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
+    if donor != planned.shape and (planned.embedding or planned.kl or planned.frozen == "all"):
         raise ValueError(
-            f"{source} holds features of {lent_by}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
+            f"{source} holds features of {donor}: a stage of {planned.shape} needs `embedding: 0`, `kl: 0` and "
             "`frozen` low or none, or shards of its own (`ocrsvc train features ... --pictures`)"
         )
-    head = as_head(*load_net(hold)) if hold else teacher.lent_head(lent_by, charset.load())
+    head = as_head(*load_net(hold)) if hold else teacher.donor_head(donor, charset.load())
     truths = Truths(charset.load(), head)
     cached = Shards(folders, truths)
     lines, dev = split(cached)

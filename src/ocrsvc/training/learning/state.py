@@ -97,12 +97,12 @@ class State:
         self.step, self.seconds, self.log = content["step"], content["seconds"], content["log"]
 
 
-def lent(shape: str, charset: str, seed: int) -> Crnn:
+def donor_net(shape: str, charset: str, seed: int) -> Crnn:
     """Return a net with the donor's convolutions, neck and class rows, and a BiLSTM whose output is zero."""
     torch.manual_seed(seed)
     net = Crnn(SHAPES[shape], len(charset) + 1)
-    teacher.lend(net)
-    head = teacher.lent_head(shape, charset)
+    teacher.load_donor(net)
+    head = teacher.donor_head(shape, charset)
     with torch.no_grad():
         net.head.weight.copy_(torch.from_numpy(head.weight.T.copy()))
         net.head.bias.copy_(torch.from_numpy(head.bias))
@@ -110,7 +110,7 @@ def lent(shape: str, charset: str, seed: int) -> Crnn:
 
 
 def blended(
-    lent: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float, charset: str
+    donor: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float, charset: str
 ) -> dict[str, Tensor]:
     """Return weights interpolated between the donor (0) and the trained net (1) by ``share``.
 
@@ -123,7 +123,7 @@ def blended(
         if "recurrent." in name:
             between[name] = weights
             continue
-        between[name] = torch.lerp(lent[name], weights, share)
+        between[name] = torch.lerp(donor[name], weights, share)
         if name.startswith("head."):
             between[name][whole] = weights[whole]
     return between
@@ -131,7 +131,7 @@ def blended(
 
 def start(recipe: Recipe, charset: str, initial: Path | None = None) -> State:
     """Return a fresh state of the donor's net or of ``initial``: a checkpoint's averaged weights or a model folder."""
-    net = lent(recipe.shape, charset, recipe.seed)
+    net = donor_net(recipe.shape, charset, recipe.seed)
     if initial is not None:
         shape, learnt = _weights(initial, charset)
         _fits(net, shape, initial)

@@ -86,7 +86,7 @@ def _slope(before: nn.Conv2d, after: nn.Conv2d) -> None:
 
 
 @torch.no_grad()
-def lend(net: Crnn) -> None:
+def load_donor(net: Crnn) -> None:
     """Copy the donor's weights into backbone and neck; the output of the BiLSTM stays at zero.
 
     GELU becomes SiLU (``GELU_SLOPE``), which differs by at most 0.02.
@@ -204,7 +204,7 @@ def borrowed(head: Head, other: Head, charset: str) -> tuple[Array, Array]:
     return weight, bias
 
 
-def lent_head(name: str, charset: str) -> Head:
+def donor_head(name: str, charset: str) -> Head:
     """Return the initial head of a net over blank + ``charset``: its donor's rows, others predicted from small's."""
     head = load_head(name)
     weight, bias = head.rows(charset)[:2] if name == "small" else borrowed(head, load_head(), charset)
@@ -215,7 +215,7 @@ def load(name: str = "small") -> Crnn:
     """Return the donor itself, over its own characters, in eval mode."""
     head = load_head(name)
     net = Crnn(SHAPES[name], head.weight.shape[1])
-    lend(net)
+    load_donor(net)
     _set(net.head, head.weight.T, head.bias)
     return net.eval()
 
