@@ -82,6 +82,7 @@ def test_a_field_wins_and_an_empty_value_is_none() -> None:
         ({"review_threshold": "1.1"}, InvalidParameter, "number from 0 to 1, not '1.1'"),
         ({"review_threshold": "nan"}, InvalidParameter, "number from 0 to 1"),
         ({"characters": "maybe"}, InvalidParameter, "'characters' must be true or false, not 'maybe'"),
+        ({"characters": "t"}, InvalidParameter, "'characters' must be true or false, not 't'"),
     ],
 )
 def test_wrong_values(given: dict[str, str], kind: type[OcrError], said: str) -> None:

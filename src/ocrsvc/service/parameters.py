@@ -22,11 +22,20 @@ CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
 TIMEOUT_HEADER = "x-request-timeout"
 
 _Lower = BeforeValidator(str.lower)
+_FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
 def _charset(text: str) -> str:
     characters_of(text)  # raises UnknownCharset
     return text
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in _FLAGS:  # pydantic would take t, f, y and n as well
+        raise InvalidParameter(
+            f"'characters' must be true or false, not {text[:40]!r}.", allowed=["true", "false"]
+        )
+    return _FLAGS[text.lower()]
 
 
 class RequestParameters(BaseModel):
@@ -59,7 +68,9 @@ class RequestParameters(BaseModel):
         ),
     )
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
-    characters: bool = Field(False, description="Add each character with its confidence and position.")
+    characters: Annotated[bool, BeforeValidator(_flag)] = Field(
+        False, description="Add each character with its confidence and position."
+    )
     review_threshold: float | None = Field(
         None,
         ge=0,
@@ -164,8 +175,6 @@ def _invalid(details: ErrorDetails) -> InvalidParameter:
         return InvalidParameter(
             f"There is no {name} {value!r}; use one of {', '.join(allowed)}.", allowed=allowed
         )
-    if details["type"].startswith("bool"):
-        return InvalidParameter(f"{name!r} must be true or false, not {value!r}.", allowed=["true", "false"])
     return InvalidParameter(f"{name!r} must be a number from 0 to 1, not {value!r}.")
 
 
