@@ -118,18 +118,25 @@ class OwnOpinion:
 
 
 def _read(files: list[Path], own: Path | None) -> list[dict[str, object]]:
-    others = [Opinion(path) for path in (teacher.model_path(), third_path(), second_path())]
+    first, third, second = map(Opinion, (teacher.model_path(), third_path(), second_path()))
     ours = None if own is None else OwnOpinion(own)
     rows: list[dict[str, object]] = []
     for width, group in _grouped(files):
         lines = [line for _, line in group]
-        heard = [other(lines, width) for other in others]
-        for i, (file, line) in enumerate(group):
-            texts, sure = [reading[i][0] for reading in heard], heard[0][i][1]
+        heard = list(zip(first(lines, width), third(lines, width), strict=True))
+        for (file, line), ((one, sure), (other, _)) in zip(group, heard, strict=True):
             mine = None if ours is None else ours(line)
-            row = {"file": file.name, "text": voted(texts, mine), "read": texts[0], "sure": round(sure, 3)}
+            texts = [one, other]
+            if mine is None or (voted(texts, mine) is None and _could_agree(one, other, mine)):
+                texts.append(second([line], width)[0][0])
+            row = {"file": file.name, "text": voted(texts, mine), "read": one, "sure": round(sure, 3)}
             rows.append({**row, "readings": texts if mine is None else [*texts, mine]})
     return rows
+
+
+def _could_agree(*texts: str) -> bool:
+    """Return whether two of the texts are equal apart from spaces, so that one more reading could decide."""
+    return len({without_spaces(canonical(text)) for text in texts}) < len(texts)
 
 
 def _grouped(files: Sequence[Path]) -> Iterator[tuple[int, list[tuple[Path, NDArray[np.uint8]]]]]:

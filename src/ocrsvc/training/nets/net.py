@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ GELU_SLOPE = 1.702
 @dataclass(frozen=True)
 class Shape:
     """Sizes of a CRNN. ``stages``: channels of the three stages; ``blocks``: blocks that keep them, per stage;
-    ``gates``: distance between blocks with a gate, per stage (0: only the first block has one)."""
+    ``gates``: distance between blocks with a gate, per stage (0: only the first block has one); ``neck``: its kind,
+    ``attention`` (with a branched stem) or ``convolution`` (with a plain stem of ``stem`` channels)."""
 
     name: str
     stages: tuple[int, int, int]
@@ -35,6 +37,8 @@ class Shape:
     gates: tuple[int, int, int]
     embedding: int
     hidden: int
+    neck: Literal["attention", "convolution"] = "convolution"
+    stem: int = 24
 
     @property
     def features(self) -> int:
@@ -44,8 +48,10 @@ class Shape:
 
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
-        "small": Shape("small", (96, 192, 384), (3, 6, 2), (0, 2, 0), embedding=120, hidden=96),
+        "small": Shape("small", (96, 192, 384), (3, 6, 2), (0, 2, 0), 120, 96, neck="attention", stem=48),
         "tiny": Shape("tiny", (48, 96, 160), (2, 2, 3), (0, 0, 0), embedding=80, hidden=64),
+        # `tiny`, widened (widen.py): PP-OCRv6 has no net of this size.
+        "medium": Shape("medium", (64, 128, 208), (2, 2, 3), (0, 0, 0), embedding=112, hidden=96, stem=32),
     }
 )
 
@@ -76,13 +82,13 @@ class BranchedStem(nn.Module):
 class PlainStem(nn.Module):
     """Two strided convolutions, stride 4."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, 24, 3, stride=2, padding=1)
-        self.second = nn.Conv2d(24, 48, 3, stride=2, padding=1)
+        self.first = nn.Conv2d(3, shape.stem, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(shape.stem, shape.stages[0], 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [N,3,H,W] to [N,48,H/4,W/4]."""
+        """Map [N,3,H,W] to [N,C,H/4,W/4], C channels of the first stage."""
         return self.second(functional.silu(self.first(x)))
 
 
@@ -129,7 +135,7 @@ class Backbone(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.stem = BranchedStem() if shape.name == "small" else PlainStem()
+        self.stem = BranchedStem() if shape.neck == "attention" else PlainStem(shape)
         stages = []
         for stage, (channels, count, every) in enumerate(
             zip(shape.stages, shape.blocks, shape.gates, strict=True)
@@ -222,7 +228,7 @@ class AttentionNeck(nn.Module):
 
 
 class ConvolutionNeck(nn.Module):
-    """Two convolutions over frames and a BiLSTM, from features [N,T,160] to embeddings [N,T,80]."""
+    """Two convolutions over frames and a BiLSTM, from features [N,T,F] to embeddings [N,T,D]."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -233,7 +239,7 @@ class ConvolutionNeck(nn.Module):
         self.recurrent = Recurrent(shape.embedding, shape.hidden)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Map [N,T,160] to [N,T,80]."""
+        """Map [N,T,F] to [N,T,D]."""
         x = functional.hardswish(self.mix(features.transpose(1, 2)).transpose(1, 2))
         x = functional.hardswish(self.point(x))
         embedding: Tensor = self.recurrent(self.reduce(x))
@@ -247,7 +253,7 @@ class Crnn(nn.Module):
         super().__init__()
         self.shape = shape
         self.backbone = Backbone(shape)
-        self.neck = AttentionNeck(shape) if shape.name == "small" else ConvolutionNeck(shape)
+        self.neck = AttentionNeck(shape) if shape.neck == "attention" else ConvolutionNeck(shape)
         self.head = nn.Linear(shape.embedding, classes)
 
     def forward(self, images: Tensor) -> Tensor:
