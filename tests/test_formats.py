@@ -11,7 +11,7 @@ import pytest
 
 from ocrsvc.errors import UnknownFormat
 from ocrsvc.formats import FORMATS, jsonl_format, render
-from ocrsvc.results import Character, Document, Line, ModelId, Page
+from ocrsvc.results import Alternative, Character, Document, Line, ModelId, Page
 
 
 def spell(text: str) -> tuple[Character, ...]:
@@ -97,6 +97,29 @@ def test_characters_show_only_when_asked_for(document: Document) -> None:
     assert asked[0]["characters"][1] == {"text": "票", "confidence": 0.6, "start": 0.2, "end": 0.4}
     assert asked[1]["characters"] == []
     assert "characters" not in json.loads(render("json", document))["lines"][0]
+
+
+def test_alternatives_show_where_a_reading_has_them(document: Document) -> None:
+    first, second = document.lines
+    one, *others = first.characters
+    doubtful = replace(one, alternatives=(Alternative("发", 0.5), Alternative("友", 0.41234)))
+    texts = (Alternative("发票 No", 0.87654321), Alternative("友票 No", 0.1))
+    asked = replace(first, characters=(doubtful, *others), alternatives=texts)
+    for name in ("json", "jsonl"):
+        written = render(name, replace(document, lines=(asked, second)), characters=True)
+        lines = json.loads(written)["lines"]
+        assert lines[0]["alternatives"] == [
+            {"text": "发票 No", "confidence": 0.8765},
+            {"text": "友票 No", "confidence": 0.1},
+        ]
+        assert lines[0]["characters"][0]["alternatives"] == [
+            {"text": "发", "confidence": 0.5},
+            {"text": "友", "confidence": 0.4123},
+        ]
+        assert "alternatives" not in lines[0]["characters"][1]
+        assert "alternatives" not in lines[1]
+    for name in ("text", "tsv"):
+        assert render(name, replace(document, lines=(asked, second))) == render(name, document)
 
 
 def test_jsonl_is_one_line_that_starts_with_the_file(document: Document) -> None:

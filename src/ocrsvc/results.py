@@ -10,6 +10,19 @@ from dataclasses import dataclass, field
 
 Point = tuple[float, float]
 Polygon = tuple[Point, Point, Point, Point]
+# The likely characters of one time step with their probabilities, the most probable first; "" is the CTC blank.
+TimeStep = tuple[tuple[str, float], ...]
+
+
+MOST_ALTERNATIVES = 5  # of a line or character; the fifth is the right text of 0.6 % of drawn lines
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What a line, or a character, may also say, and the probability of that."""
+
+    text: str
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,25 +31,40 @@ class Character:
 
     ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction. ``confidence`` is the
     probability that it is right (``ocrsvc.models.calibration``) or, without a calibration, its CTC peak.
+    ``alternatives``: what it may be, itself first; empty unless a reading asked for them (``n_best``).
     """
 
     text: str
     confidence: float
     start: float
     end: float
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSteps:
+    """What a recogniser saw in each time step of a line, left to right; a step is ``width_pixels`` wide."""
+
+    steps: tuple[TimeStep, ...]
+    width_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
 class LineText:
     """Text of one line image. ``confidence`` is the mean over its characters (0 if empty) until it is calibrated.
 
-    ``free``: the text without the charset, from the same run, if there was a charset.
+    ``free``: the text without the charset, from the same run, if there was a charset. ``steps``: what the text was
+    decoded from, if alternatives are wanted; ``alternatives``: the other texts that were found in them. Until it is
+    calibrated, the confidence of an alternative of the line or of a character is its share of the doubt
+    (``ocrsvc.recognition.alternatives``).
     """
 
     text: str
     confidence: float
     characters: tuple[Character, ...] = ()
     free: LineText | None = None
+    steps: TimeSteps | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +73,8 @@ class Line:
 
     ``polygon``: four corners in reading order (top left, top right, bottom right, bottom left of the text); ``page``
     counts from 1. ``confidence``: probability that the whole line is right or, without a calibration, the mean of its
-    characters'. ``free_text``: the text without the charset, if there is a conflict (``conflicts``).
+    characters'. ``free_text``: the text without the charset, if there is a conflict (``conflicts``). ``alternatives``:
+    the most probable texts, this one first; empty unless a reading asked for them (``n_best``).
     """
 
     text: str
@@ -55,6 +84,7 @@ class Line:
     characters: tuple[Character, ...] = ()
     needs_review: bool = False
     free_text: str | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,20 @@ def test_standard_input_and_charset(
     assert out == b"24417\n"
 
 
+def test_alternatives_and_characters(pictures: Path, tmp_path: Path) -> None:
+    asked = ("--mode", "line", "--n-best", "2", "--characters")
+    out, _ = run("read", pictures / "1.png", "--format", "jsonl", *asked)
+    (line,) = json.loads(out)["lines"]
+    assert line["alternatives"][0]["text"] == line["text"]
+    assert len(line["alternatives"]) == 2
+    assert all(each["alternatives"][0]["text"] == each["text"] for each in line["characters"])
+    run("read", pictures / "1.png", "--format", "json", "--output", tmp_path / "out", *asked)
+    (written,) = json.loads((tmp_path / "out" / "1.png.json").read_text("utf-8"))["lines"]
+    assert written == line
+    _, errors = run("read", pictures / "1.png", "--n-best", "9", status=2)
+    assert "whole number from 1 to 5, not '9'" in errors
+
+
 def test_list_of_files_into_a_folder(pictures: Path, tmp_path: Path) -> None:
     names = "\n".join(str(pictures / name) for name in ("3.png", "2.png", "gone.png", "1.png"))
     out, errors = run(

@@ -1,4 +1,4 @@
-"""The README's commands, as they stand, against a running service.
+"""The commands and programs of the README and of docs/api.md, as they stand, against a running service.
 
 A block runs if an HTML comment ``test: expect WORD`` stands before it: it must succeed and print WORD.
 """
@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 from available import missing, model_name
-from drawings import DrawnPage
+from drawings import DrawnPage, Picture
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "api.md"]
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(
     r"<!-- test: expect (?P<word>[^\n]+) -->\n```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL
@@ -37,22 +38,34 @@ class Block:
         return [sys.executable, "-c", self.code] if self.language == "python" else ["bash", "-ec", self.code]
 
 
-BLOCKS = [Block(m["language"], m["code"], m["word"]) for m in BLOCK.finditer(README.read_text("utf-8"))]
+BLOCKS = [
+    Block(m["language"], m["code"], m["word"])
+    for page in PAGES
+    for m in BLOCK.finditer(page.read_text("utf-8"))
+]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, draw_page: Callable[..., DrawnPage], jpeg: Callable[..., bytes]) -> Path:
-    """What the README takes for granted: receipt.jpg and a folder of scans."""
+def folder(
+    tmp_path: Path,
+    draw_page: Callable[..., DrawnPage],
+    draw_line: Callable[..., Picture],
+    jpeg: Callable[..., bytes],
+    png: Callable[[Picture], bytes],
+) -> Path:
+    """What the pages take for granted: receipt.jpg, a folder of scans, and two lines."""
     receipt = jpeg(draw_page().image)
     (tmp_path / "scans").mkdir()
     for path in (tmp_path / "receipt.jpg", tmp_path / "scans" / "1.jpg"):
         path.write_bytes(receipt)
+    (tmp_path / "card.png").write_bytes(png(draw_line("4539148803436467")))
+    (tmp_path / "label.png").write_bytes(png(draw_line("苹果汁 Apple juice")))
     return tmp_path
 
 
-def test_the_readme_has_blocks_to_run() -> None:
+def test_the_pages_have_blocks_to_run() -> None:
     assert {block.language for block in BLOCKS} == {"sh", "python"}
-    assert len(BLOCKS) >= 8
+    assert len(BLOCKS) >= 10
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.code.split("\n")[0][:60])

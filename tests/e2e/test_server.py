@@ -107,6 +107,29 @@ def test_characters_lie_in_order_within_the_line(client: httpx.Client, line: byt
     assert places == sorted(places)
 
 
+def test_alternatives_of_lines_and_characters(client: httpx.Client, line: bytes) -> None:
+    answer = post(client, line, "n_best=3&characters=true").json()
+    schemas.ReadingShape.model_validate(answer)
+    (read,) = answer["lines"]
+    texts = [each["text"] for each in read["alternatives"]]
+    assert texts[0] == read["text"] == post(client, line).json()["text"]
+    assert len(set(texts)) == len(texts) == 3
+    assert read["alternatives"][0]["confidence"] == read["confidence"]
+    for character in read["characters"]:
+        assert character["alternatives"][0]["text"] == character["text"]
+        assert all(each["text"] for each in character["alternatives"])
+    (digits,) = post(client, line, "n_best=5&charset=digits").json()["lines"]
+    assert set("".join(each["text"] for each in digits["alternatives"])) <= set("0123456789")
+    form = {"n_best": "2", "characters": "true"}
+    (row,) = client.post("/api/ocr/batch", files={"images": line}, data=form).text.splitlines()
+    (read,) = schemas.BatchLineShape.model_validate_json(row).lines or []
+    assert read.alternatives is not None
+    assert len(read.alternatives) == 2
+    refused = client.post("/api/ocr", json={"image": base64.b64encode(line).decode(), "n_best": 9})
+    assert refused.status_code == 422
+    assert "'n_best' must be a whole number from 1 to 5" in refused.json()["detail"]
+
+
 def test_a_page_is_read_in_order(client: httpx.Client, page: tuple[bytes, list[str]]) -> None:
     content, lines = page
     answer = post(client, content, "mode=page").json()

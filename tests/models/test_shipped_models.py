@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -16,8 +17,9 @@ from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
 from ocrsvc.models.manifest import load
 from ocrsvc.models.registry import default_models_dir
+from ocrsvc.recognition import alternatives
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import LineText
+from ocrsvc.results import MOST_ALTERNATIVES, LineText
 from ocrsvc.settings import Precision
 
 FOLDERS = sorted(
@@ -81,6 +83,29 @@ def _same(one: LineText, other: LineText) -> None:
 def test_clean_print_is_read(recogniser: Recogniser, lines: list[NDArray[np.uint8]]) -> None:
     read = ["".join(line.text.split()) for line in recogniser.run(WIDTH, lines[:4])]
     assert read == ["".join(text.split()) for text in TEXTS[:4]]
+
+
+def test_a_misread_text_is_among_the_alternatives(recogniser: Recogniser, font_path: Path) -> None:
+    """In print 6 and 7 pixels high many lines are read wrong; the alternatives have the right text of some of those."""
+    dice = random.Random(4)
+    texts = ["".join(dice.choices("0123456789", k=9)) for _ in range(30)] * 2
+    crops = []
+    for i, text in enumerate(texts):
+        image, height = line_image(text, font_path, size=24, margin=5), 6 if i < 30 else 7
+        width = round(image.shape[1] * height / image.shape[0])
+        small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        crops.append(fit(np.asarray(small, np.uint8), 48)[:, :WIDTH])
+    read = alternatives.of_lines(recogniser.run(WIDTH, crops, steps=True))
+    assert [line.text for line in read] == [line.text for line in recogniser.run(WIDTH, crops)]
+    best, either = 0, 0
+    for line, text in zip(read, texts, strict=True):
+        ranked = alternatives.ranked(line.text, 0.5, line.alternatives, MOST_ALTERNATIVES)
+        found = [each.text for each in ranked]
+        assert found[0] == line.text
+        assert len(set(found)) == len(found)
+        best += line.text == text
+        either += text in found
+    assert best < either
 
 
 def test_traditional_chinese_and_names_are_read(recogniser: Recogniser, font_path: Path) -> None:

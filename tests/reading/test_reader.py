@@ -38,6 +38,7 @@ from ocrsvc.errors import (
 from ocrsvc.models.registry import DETECTOR, Registry, default_models_dir
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.recognition import beam
 from ocrsvc.results import Document
 from ocrsvc.settings import Settings
 
@@ -171,6 +172,63 @@ async def test_report_tells_what_stands_there_without_the_charset(reader: Reader
     assert not line.needs_review
 
 
+def doubtful(*texts: str) -> Picture:
+    """A line of the tiny model whose last stripe is nearly half-way between 2 and 3, so that it is read as 2."""
+    two, three = (tiny_model.draw(text).astype(np.float64) for text in "23")
+    middle = np.round(two * 0.52 + three * 0.48).astype(np.uint8)
+    return np.concatenate([*map(tiny_model.draw, texts), middle], axis=1)
+
+
+async def test_alternatives_of_a_line_and_its_characters(reader: Reader) -> None:
+    data = png(doubtful("1A"))
+    (plain,) = (await reader.read(data, LINE)).lines
+    assert (plain.text, plain.alternatives) == ("1A2", ())
+    assert all(character.alternatives == () for character in plain.characters)
+    (line,) = (await reader.read(data, ReadOptions(mode="line", n_best=3))).lines
+    assert (line.text, line.confidence) == (plain.text, plain.confidence)
+    assert [each.text for each in line.alternatives[:2]] == ["1A2", "1A3"]
+    assert line.alternatives[0].confidence == line.confidence
+    assert len({each.text for each in line.alternatives}) == len(line.alternatives) <= 3
+    for each in (line.alternatives, *(character.alternatives for character in line.characters)):
+        confidences = [alternative.confidence for alternative in each]
+        assert confidences == sorted(confidences, reverse=True)
+    assert [each.text for each in line.characters[2].alternatives[:2]] == ["2", "3"]
+    assert [character.alternatives[0].text for character in line.characters] == list("1A2")
+    (one,) = (await reader.read(data, ReadOptions(mode="line", n_best=1))).lines
+    assert [each.text for each in one.alternatives] == ["1A2"]
+    bound = ReadOptions(mode="line", n_best=5, charset="chars:02A")
+    (forced,) = (await reader.read(data, bound)).lines
+    assert set("".join(each.text for each in forced.alternatives)) <= set("02A")
+
+
+async def test_alternatives_of_a_line_of_several_pieces(reader: Reader) -> None:
+    text = "".join("0123456789AB"[i * 5 % 12] for i in range(20))
+    data = png(doubtful(text))
+    (line,) = (await reader.read(data, ReadOptions(mode="line", n_best=2))).lines
+    assert line.text == (await reader.read(data, LINE)).text
+    assert [each.text[-3:] for each in line.alternatives] == [text[-2:] + "2", text[-2:] + "3"]
+
+
+async def test_alternatives_are_sought_on_a_thread_and_only_if_wanted(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    search = beam.search
+
+    def watched(*arguments: Any) -> list[tuple[str, float]]:
+        searched.append(threading.current_thread().name)
+        return search(*arguments)
+
+    monkeypatch.setattr(beam, "search", watched)
+    pages = tiff(*(tiny_model.draw("12") for _ in range(3)))
+    await reader.read(pages, LINE)
+    assert searched == []
+    document = await reader.read(pages, ReadOptions(mode="line", n_best=2))
+    assert [line.alternatives[0].text for line in document.lines] == ["12"] * 3
+    assert len(searched) == 3
+    assert threading.current_thread().name not in searched
+
+
 async def test_a_calibrated_model_tells_probabilities(models_dir: Path, settings: Settings) -> None:
     data = png(tiny_model.draw("12AB中"))
     before = await _read(settings, data, LINE)
@@ -192,6 +250,11 @@ async def test_a_calibrated_model_tells_probabilities(models_dir: Path, settings
     assert after.lines[0].characters[0].confidence < before.lines[0].characters[0].confidence
     lenient = settings.model_copy(update={"review_threshold": 0.1})
     assert not (await _read(lenient, data, LINE)).lines[0].needs_review
+    (line,) = (await _read(settings, data, ReadOptions(mode="line", n_best=5))).lines
+    assert line.alternatives[0].confidence == after.lines[0].confidence
+    assert sum(each.confidence for each in line.alternatives) <= 1 + 1e-9
+    for character, plain in zip(line.characters, after.lines[0].characters, strict=True):
+        assert character.alternatives[0].confidence == character.confidence == plain.confidence
     strict = ReadOptions(mode="line", review_threshold=1.0)
     assert (await _read(lenient, data, strict)).lines[0].needs_review
     bound = ReadOptions(mode="line", charset="latin,chars:中")  # its own probabilities, and no calibration

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import groupby, pairwise
 
 import cv2
 import numpy as np
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
 from ocrsvc.models.manifest import Manifest
+from ocrsvc.recognition import alternatives
 from ocrsvc.recognition.ctc import line_of
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.recognition.segments import Segment, cut, join
-from ocrsvc.results import Character, LineText
+from ocrsvc.results import Character, LineText, TimeSteps
 
 HEIGHT = 48
 
@@ -128,13 +130,56 @@ def test_a_single_piece_is_its_own_reading() -> None:
     assert join([Segment(0, 100)], [only], HEIGHT) is only
 
 
-def read_long(recogniser: Recogniser, image: NDArray[np.uint8]) -> tuple[list[Segment], list[LineText]]:
+def read_long(
+    recogniser: Recogniser, image: NDArray[np.uint8], *, steps: bool = False
+) -> tuple[list[Segment], list[LineText]]:
     """The pieces and their readings."""
     crop = fit(image, HEIGHT)
     buckets = recogniser.spec.buckets
     pieces = cut(crop, buckets.widest)
-    readings = [recogniser.run(buckets.of(p.end - p.start), [crop[:, p.start : p.end]])[0] for p in pieces]
+    readings = [
+        recogniser.run(buckets.of(p.end - p.start), [crop[:, p.start : p.end]], steps=steps)[0]
+        for p in pieces
+    ]
     return pieces, readings
+
+
+def greedy(steps: TimeSteps | None) -> str:
+    """The text of the best class of each time step."""
+    assert steps is not None
+    return "".join(best for best, _ in groupby(step[0][0] for step in steps.steps)).strip()
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Recogniser:
+    return Recogniser(tiny_model.manifest(), cpu=cpu.inspect())
+
+
+@given(st.text("01AB中 ", min_size=20, max_size=80).filter(lambda text: len(text.strip()) >= 20))
+def test_the_joined_steps_say_the_joined_text(tiny: Recogniser, text: str) -> None:
+    """Even where the pieces disagree: a cut stripe has another grey, and the tiny model reads other characters."""
+    pieces, readings = read_long(tiny, tiny_model.draw(text.strip()), steps=True)
+    assert len(pieces) > 1
+    joined = join(pieces, readings, HEIGHT)
+    assert greedy(joined.steps) == joined.text
+    assert join(pieces, [replace(each, steps=None) for each in readings], HEIGHT).steps is None
+
+
+@pytest.mark.timeout(120)
+def test_the_steps_of_a_long_real_line_say_its_text(
+    real_spec: Manifest, draw_line: Callable[..., NDArray[np.uint8]]
+) -> None:
+    recogniser = Recogniser(real_spec, cpu=cpu.inspect(), context=False)
+    dice = random.Random(11)
+    for size in (18, 30):
+        text = "".join(dice.choices(HAN + LATIN + " " * 20, k=120)).strip()
+        pieces, readings = read_long(recogniser, draw_line(text, size=size), steps=True)
+        assert len(pieces) >= 2
+        joined = join(pieces, readings, HEIGHT)
+        assert greedy(joined.steps) == joined.text
+        (found,) = alternatives.of_lines([joined])
+        assert found.alternatives
+        assert all(abs(len(other.text) - len(joined.text)) <= 3 for other in found.alternatives)
 
 
 HAN = (
@@ -169,9 +214,8 @@ def test_a_real_model_reads_150_characters_across_the_seams(
     raise AssertionError("no text whose pieces are read without an error")
 
 
-def test_positions_of_a_long_line_are_those_of_the_whole_line() -> None:
+def test_positions_of_a_long_line_are_those_of_the_whole_line(tiny: Recogniser) -> None:
     # The tiny model reads stripes of 16 pixels exactly, so that positions can be compared with the truth.
-    tiny = Recogniser(tiny_model.manifest(), cpu=cpu.inspect())
     text = "".join(random.Random(3).choices("0123456789ABXY", k=60))
     image = tiny_model.draw(text)
     pieces = cut(image, 512)

@@ -295,10 +295,10 @@ async def test_the_answer_has_the_described_shape(bench: Bench, characters: bool
 
 async def test_parameters_reach_the_reader(bench: Bench) -> None:
     await bench.client.post(
-        "/api/ocr?mode=line&charset=digits&pages=2", content=PNG, headers={"X-Request-Timeout": "3"}
+        "/api/ocr?mode=line&charset=digits&pages=2&n_best=4", content=PNG, headers={"X-Request-Timeout": "3"}
     )
     assert bench.reader.options[-1] == ReadOptions(
-        mode="line", model=None, charset="digits", pages="2", deadline_seconds=3
+        mode="line", model=None, charset="digits", pages="2", deadline_seconds=3, n_best=4
     )
 
 
@@ -568,6 +568,7 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "charset_mode",
         "pages",
         "characters",
+        "n_best",
         "review_threshold",
     ]
     references = set(_references(description))

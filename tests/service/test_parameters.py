@@ -63,6 +63,11 @@ def test_charset_mode_and_threshold_reach_the_options() -> None:
     assert (ask().options.charset_mode, ask().options.review_threshold) == ("force", None)
 
 
+@pytest.mark.parametrize(("given", "count"), [({}, 0), ({"n_best": "1"}, 1), ({"n_best": "5"}, 5)])
+def test_the_number_of_alternatives_reaches_the_options(given: dict[str, str], count: int) -> None:
+    assert ask(given).options.n_best == ask({}, given).options.n_best == count
+
+
 def test_a_field_wins_and_an_empty_value_is_none() -> None:
     assert ask({"mode": "page"}, {"mode": "line"}).options.mode == "line"
     assert ask({"mode": "page"}, {"mode": ""}).options.mode == "page"
@@ -81,6 +86,10 @@ def test_a_field_wins_and_an_empty_value_is_none() -> None:
         ({"charset_mode": "report"}, InvalidParameter, "needs a charset"),
         ({"review_threshold": "1.1"}, InvalidParameter, "number from 0 to 1, not '1.1'"),
         ({"review_threshold": "nan"}, InvalidParameter, "number from 0 to 1"),
+        ({"n_best": "0"}, InvalidParameter, "'n_best' must be a whole number from 1 to 5, not '0'"),
+        ({"n_best": "6"}, InvalidParameter, "whole number from 1 to 5, not '6'"),
+        ({"n_best": "2.5"}, InvalidParameter, "whole number from 1 to 5, not '2.5'"),
+        ({"n_best": "all"}, InvalidParameter, "whole number from 1 to 5, not 'all'"),
         ({"characters": "maybe"}, InvalidParameter, "'characters' must be true or false, not 'maybe'"),
         ({"characters": "t"}, InvalidParameter, "'characters' must be true or false, not 't'"),
     ],

@@ -63,19 +63,22 @@ class Stream:
 
     With one source, the output is exactly what the format writes. With ``several``, ``text`` is concatenated (with the
     names on a terminal), ``jsonl`` has one object for each source, ``json`` becomes an array, and ``tsv`` becomes one
-    table with the file in its first column.
+    table with the file in its first column. ``characters``: json and jsonl list the characters of each line.
     """
 
-    def __init__(self, format_name: str, *, several: bool, path: Path | None = None) -> None:
+    def __init__(
+        self, format_name: str, *, several: bool, path: Path | None = None, characters: bool = False
+    ) -> None:
         self.format = format_name
         self.several = several
+        self._characters = characters
         self._begun = False
         self._file = path.open("wb") if path else None
         self._terminal = path is None and sys.stdout.isatty()
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading."""
-        content = render(self.format, document, file=source.title)
+        content = render(self.format, document, file=source.title, characters=self._characters)
         if self.several and self.format == "tsv":
             content = _with_file_column(content.decode(), source.title, header=not self._begun).encode()
         elif self.several and self.format == "text" and self._terminal:
@@ -116,11 +119,15 @@ class Stream:
 class Folder:
     """Output of each reading to its own file in a folder that mirrors the source folders.
 
-    Files are written atomically, because ``unread`` treats every existing file as complete.
+    Files are written atomically, because ``unread`` treats every existing file as complete. ``characters``: json and
+    jsonl list the characters of each line.
     """
 
-    def __init__(self, format_name: str, folder: Path, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, format_name: str, folder: Path, sources: Sequence[Source], *, characters: bool = False
+    ) -> None:
         self.format = format_name
+        self._characters = characters
         places = targets(sources, find(format_name).suffix)
         self._paths: Mapping[str, Path] = {
             source.name: folder / place for source, place in zip(sources, places, strict=True)
@@ -132,7 +139,8 @@ class Folder:
         path = self._paths[source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.part")
-        building.write_bytes(render(self.format, document, file=source.title))
+        content = render(self.format, document, file=source.title, characters=self._characters)
+        building.write_bytes(content)
         building.replace(path)
 
     def fail(self, source: Source, error: Exception) -> None:

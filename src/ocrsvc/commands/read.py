@@ -16,7 +16,7 @@ from ocrsvc.commands.output import Folder, Output, Stream, message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.commands.sources import STDIN, Source, find, listed
 from ocrsvc.diagnosis import configuration
-from ocrsvc.results import Document, Page
+from ocrsvc.results import MOST_ALTERNATIVES, Document, Page
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reading import ReadOptions
@@ -33,6 +33,7 @@ examples:
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
   ocrsvc read plate.png --mode line --charset plate
   ocrsvc read form.png --charset digits --charset-mode report --format jsonl
+  ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
 {"file", "error"} in their place); the rest are still read, and the exit status is 1.
@@ -89,6 +90,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="P",
         help="confidence below which a line is marked needs_review (default: the model's)",
     )
+    add(
+        "--n-best",
+        type=_count,
+        metavar="N",
+        help=f"add to json and jsonl the N most probable texts of each line, 1 to {MOST_ALTERNATIVES}",
+    )
+    add("--characters", action="store_true", help="add to json and jsonl the characters of each line")
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     arguments.add_providers(parser)
     parser.set_defaults(run=run, error=parser.error)
@@ -126,13 +134,14 @@ def run(options: argparse.Namespace) -> int:
         pages=options.pages,
         charset_mode=options.charset_mode,
         review_threshold=options.review_threshold,
+        n_best=options.n_best or 0,
     )
     output: Output
     of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
     one_file = bool(options.output and options.output.suffix in of_suffix and not options.output.is_dir())
     format_name = options.format or (of_suffix[options.output.suffix] if one_file else "text")
     if options.output and not one_file:
-        output = folder = _folder(format_name, options.output, sources)
+        output = folder = _folder(format_name, options.output, sources, characters=options.characters)
         if options.resume:
             every, sources = len(sources), folder.unread(sources)
             print(
@@ -142,16 +151,16 @@ def run(options: argparse.Namespace) -> int:
                 return 0
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
-        output = Stream(format_name, several=several, path=options.output)
+        output = Stream(format_name, several=several, path=options.output, characters=options.characters)
     failed = asyncio.run(_read(sources, settings, request, output))
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _folder(format_name: str, path: Path, sources: Sequence[Source]) -> Folder:
+def _folder(format_name: str, path: Path, sources: Sequence[Source], *, characters: bool) -> Folder:
     try:
-        return Folder(format_name, path, sources)
+        return Folder(format_name, path, sources, characters=characters)
     except ValueError as error:
         raise configuration.InvalidSettings(str(error)) from error
     except FileExistsError as error:
@@ -172,6 +181,15 @@ def _share(value: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {value!r}")
     return share
+
+
+def _count(value: str) -> int:
+    count = int(value) if value.isdecimal() else 0
+    if not 1 <= count <= MOST_ALTERNATIVES:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {MOST_ALTERNATIVES}, not {value!r}"
+        )
+    return count
 
 
 async def _read(sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output) -> int:

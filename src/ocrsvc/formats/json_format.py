@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
-from ocrsvc.results import Document, Line, Page
+from ocrsvc.results import Alternative, Character, Document, Line, Page
 
 CONFIDENCE_DIGITS = 4
 PIXEL_DIGITS = 1  # finer than the accuracy of any detector
@@ -45,17 +46,30 @@ def _line(line: Line, *, characters: bool) -> dict[str, Any]:
     }
     if line.free_text is not None:
         body |= {"charset_conflict": True, "free_text": line.free_text}
+    if line.alternatives:
+        body["alternatives"] = _alternatives(line.alternatives)
     if characters:
-        body["characters"] = [
-            {
-                "text": character.text,
-                "confidence": round(float(character.confidence), CONFIDENCE_DIGITS),
-                "start": round(float(character.start), CONFIDENCE_DIGITS),
-                "end": round(float(character.end), CONFIDENCE_DIGITS),
-            }
-            for character in line.characters
-        ]
+        body["characters"] = [_character(character) for character in line.characters]
     return body
+
+
+def _character(character: Character) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "text": character.text,
+        "confidence": round(float(character.confidence), CONFIDENCE_DIGITS),
+        "start": round(float(character.start), CONFIDENCE_DIGITS),
+        "end": round(float(character.end), CONFIDENCE_DIGITS),
+    }
+    if character.alternatives:
+        body["alternatives"] = _alternatives(character.alternatives)
+    return body
+
+
+def _alternatives(alternatives: Sequence[Alternative]) -> list[dict[str, Any]]:
+    return [
+        {"text": each.text, "confidence": round(float(each.confidence), CONFIDENCE_DIGITS)}
+        for each in alternatives
+    ]
 
 
 def encode(body: dict[str, Any]) -> bytes:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from ocrsvc.models.calibration import UNCALIBRATED_THRESHOLD
 from ocrsvc.reading.reading import Reading
 from ocrsvc.recognition import conflicts
-from ocrsvc.results import Line, LineText, Polygon
+from ocrsvc.recognition.alternatives import ranked
+from ocrsvc.results import Character, Line, LineText, Polygon
 
 _MIN_CONFIDENCE = 0.5  # detected lines with a lower confidence are mostly not text
 
@@ -25,15 +29,25 @@ def rated(
         threshold = review_threshold
     if threshold is None:
         threshold = calibration.review_threshold if calibration else UNCALIBRATED_THRESHOLD
+    count = reading.options.n_best
     differs = conflicts.differs(text) if reading.options.charset_mode == "report" else conflicts.omits(text)
     return Line(
         sure.text,
         sure.confidence,
         polygon,
         number,
-        sure.characters,
+        _with_alternatives(sure.characters, text, count) if count else sure.characters,
         needs_review=sure.confidence < threshold or differs,
         free_text=text.free.text if text.free and differs else None,
+        alternatives=ranked(sure.text, sure.confidence, text.alternatives, count) if count else (),
+    )
+
+
+def _with_alternatives(characters: Sequence[Character], text: LineText, count: int) -> tuple[Character, ...]:
+    """Return the calibrated characters of a text with their alternatives, which are not calibrated yet."""
+    return tuple(
+        replace(sure, alternatives=ranked(sure.text, sure.confidence, raw.alternatives, count))
+        for sure, raw in zip(characters, text.characters, strict=True)
     )
 
 

@@ -28,7 +28,8 @@ class ReadOptions:
     ``charset_mode``: which lines also get the text without the charset, as ``free_text``: with ``force``, lines where
     the charset left out a character; with ``report``, all lines that it changed.
     ``review_threshold``: a line with a lower confidence ``needs_review``; default: the setting, or else the model's
-    calibrated threshold.
+    calibrated threshold. ``n_best``: number of alternatives of each line and character, at most
+    ``MOST_ALTERNATIVES``; 0 for none.
     """
 
     mode: Mode = "auto"
@@ -38,6 +39,7 @@ class ReadOptions:
     deadline_seconds: float | None = None
     charset_mode: CharsetMode = "force"
     review_threshold: float | None = None
+    n_best: int = 0
 
 
 @dataclass(frozen=True, slots=True)

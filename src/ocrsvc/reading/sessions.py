@@ -77,7 +77,7 @@ class Sessions:
             return [self._detector.run(pixels) for pixels in payloads]
         recogniser = self.recognisers[lane.model]
         charset = recogniser.charset(lane.charset) if lane.charset else None
-        return recogniser.run(lane.width, payloads, charset)
+        return recogniser.run(lane.width, payloads, charset, steps=lane.steps)
 
     def used_pixels(self, lane: Lane, pixels: Pixels) -> int:
         """Return the width of a line without padding; for a detector, the width of the lane, which has none."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.results import Character, LineText
+from ocrsvc.results import Alternative, Character, LineText
 
 BLANK = 0
 CERTAIN = 0.98  # a character with at least this peak is not ambiguous
@@ -50,19 +50,28 @@ def collapse(best: NDArray[np.int32], probability: NDArray[np.float32]) -> Runs:
 
 
 def lines(
-    runs: Runs, *, widths: Sequence[int], alphabet: str, stride: int, reach_pixels: int
+    runs: Runs,
+    *,
+    widths: Sequence[int],
+    alphabet: str,
+    stride: int,
+    reach_pixels: int,
+    doubts: Sequence[tuple[Alternative, ...]] | None = None,
 ) -> list[LineText]:
     """Return the text of each line of a batch.
 
     ``widths`` are the lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i; ``stride`` is the
     width of a time step in pixels. A character spans its time steps, widened half-way to its neighbours but by no
-    more than ``reach_pixels``; its place is given as fractions of the line's own width.
+    more than ``reach_pixels``; its place is given as fractions of the line's own width. ``doubts``: the alternatives of
+    each character, if they are wanted.
     """
     lefts, rights = _spans(runs.rows, runs.starts * stride, runs.ends * stride, reach_pixels)
     own = np.asarray(widths, dtype=np.float64)[runs.rows]
     lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)
     columns = zip(runs.classes.tolist(), runs.peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
     characters = [Character(alphabet[c - 1], p, left, right) for c, p, left, right in columns]
+    if doubts is not None:
+        characters = [replace(c, alternatives=own) for c, own in zip(characters, doubts, strict=True)]
     bounds = np.searchsorted(runs.rows, np.arange(len(widths) + 1)).tolist()
     return [line_of(characters[first:last]) for first, last in itertools.pairwise(bounds)]
 

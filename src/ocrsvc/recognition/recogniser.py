@@ -20,7 +20,7 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU, gains_from_int8
 from ocrsvc.models.runtime import open_session
 from ocrsvc.models.static_shapes import FixedSessions
-from ocrsvc.recognition import ctc
+from ocrsvc.recognition import alternatives, ctc
 from ocrsvc.recognition.bigrams import Bigrams
 from ocrsvc.recognition.charsets import Charset, resolve
 from ocrsvc.recognition.lexicon import Lexicon
@@ -90,11 +90,14 @@ class Recogniser:
         width: int,
         crops: Sequence[NDArray[np.uint8]],
         charset: Charset | None = None,
+        *,
+        steps: bool = False,
     ) -> list[LineText]:
         """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one batch.
 
         With a charset, only its characters are read, and the same run also gives the ``free`` text of each line, so
         that omissions can be reported. Results are in the order of ``crops``; confidences are peaks, not calibrated.
+        With ``steps``, the texts hold their time steps, and their characters the alternatives.
         """
         if not crops:
             return []
@@ -103,11 +106,12 @@ class Recogniser:
 
         if charset is None:
             indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
-            return self._decode(indices, probabilities, crops)
+            return self._decode(indices, probabilities, crops, steps=steps)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
-        constrained = self._decode(*self._constrained(features, charset), crops, charset)
+        best = self._constrained(features, charset, several=steps or bool(self._judges))
+        constrained = self._decode(*best, crops, charset, steps=steps)
         free = self._decode(indices, probabilities, crops)
         return [replace(line, free=other) for line, other in zip(constrained, free, strict=True)]
 
@@ -117,19 +121,29 @@ class Recogniser:
         probabilities: NDArray[np.float32],
         crops: Sequence[NDArray[np.uint8]],
         charset: Charset | None = None,
+        *,
+        steps: bool = False,
     ) -> list[LineText]:
         """Return the text of each line; ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes."""
         runs = ctc.collapse(indices[:, :, 0], probabilities[:, :, 0])
         for judge in self._judges:
             if charset is None or judge.judges(charset.characters):
                 runs = judge.choose(indices, probabilities, runs)
-        return ctc.lines(
+        stride = self.spec.input.width_stride
+        lines = ctc.lines(
             runs,
             widths=[crop.shape[1] for crop in crops],
             alphabet=self.spec.charset,
-            stride=self.spec.input.width_stride,
+            stride=stride,
             reach_pixels=self.spec.input.height // 2,
+            doubts=alternatives.of_characters(indices, probabilities, runs, self.spec.charset)
+            if steps
+            else None,
         )
+        if not steps:
+            return lines
+        seen = alternatives.time_steps(indices, probabilities, self.spec.charset, stride)
+        return [replace(line, steps=each) for line, each in zip(lines, seen, strict=True)]
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
         """Run every bucket with each number of rows, the largest first; yield (width, rows, seconds)."""
@@ -141,15 +155,15 @@ class Recogniser:
                 yield width, count, time.perf_counter() - started
 
     def _constrained(
-        self, features: NDArray[np.float32], charset: Charset
+        self, features: NDArray[np.float32], charset: Charset, *, several: bool
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the best classes and their probabilities ``[N,T,K]`` among the charset's classes and the blank.
 
         ``features`` ``[N,T,D]`` are the input of the last layer, which is computed only for the allowed classes. K is 1
-        if neither bigrams nor a lexicon are used.
+        unless ``several`` are needed.
         """
         weight, bias = self._constraint(charset)
-        count = min(self.spec.top_k, len(bias)) if self._judges else 1
+        count = min(self.spec.top_k, len(bias)) if several else 1
         rows = max(1, _MOST_SCORES // (features.shape[1] * len(bias)))
         parts = [
             _best(features[start : start + rows] @ weight + bias, count)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrsvc.recognition.ctc import line_of
-from ocrsvc.results import Character, LineText
+from ocrsvc.results import Character, LineText, TimeStep, TimeSteps
 
 # Lengths are in line heights.
 _REACH = 1.5  # overlap on each side of a seam: a wide character and a little more
@@ -25,6 +25,7 @@ _SLACK = 1.0  # largest shift of a seam to find a gap
 _MOST = 8  # for models with narrow buckets: both are at most the widest bucket over this
 _SAME = 0.4  # largest distance between two readings of the same character
 _GAP = 0.5  # least empty length at a seam that counts as a space
+_NOISE = 0.01  # time steps; positions are fractions, so the edge of a step is only nearly one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,18 @@ class Segment:
 
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Seam:
+    """Where a line switches from one piece to the next, in pixels of the line.
+
+    The left piece counts up to ``left``, the right one from ``right`` on; ``space``: there is a space between them.
+    """
+
+    left: float
+    right: float
+    space: bool = False
 
 
 def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
@@ -58,16 +71,18 @@ def cut(image: NDArray[np.uint8], widest: int) -> list[Segment]:
 def join(segments: Sequence[Segment], readings: Sequence[LineText], height: int) -> LineText:
     """Return the text of the whole line from the texts of its pieces; ``height`` is the line image's, in pixels.
 
-    Positions become fractions of the whole line.
+    Positions become fractions of the whole line. If the pieces hold their time steps, so does the line.
     """
     if len(segments) == 1:
         return readings[0]
     width = segments[-1].end
     pieces = [_in_pixels(segment, reading) for segment, reading in zip(segments, readings, strict=True)]
-    joined = pieces[0]
+    joined, seams = pieces[0], []
     for piece, before, after in zip(pieces[1:], segments, segments[1:], strict=False):
-        joined = _merge(joined, piece, (after.start, before.end), height)
-    return line_of([replace(c, start=c.start / width, end=c.end / width) for c in joined])
+        joined, seam = _merge(joined, piece, (after.start, before.end), height)
+        seams.append(seam)
+    line = line_of([replace(c, start=c.start / width, end=c.end / width) for c in joined])
+    return replace(line, steps=_joined_steps(segments, [reading.steps for reading in readings], seams))
 
 
 def _ink(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -93,7 +108,7 @@ def _in_pixels(segment: Segment, reading: LineText) -> list[Character]:
 
 def _merge(
     left: list[Character], right: list[Character], overlap: tuple[int, int], height: int
-) -> list[Character]:
+) -> tuple[list[Character], _Seam]:
     """Join the characters of two pieces that share ``overlap``; positions are in pixels of the line."""
     seam = sum(overlap) / 2
     shared = _agreements(left, right, overlap, _SAME * height)
@@ -101,13 +116,52 @@ def _merge(
         i, j = min(shared, key=lambda pair: abs(_centre(left[pair[0]]) - seam))
         # Both are readings of the same character; keep the more confident one.
         best = max(left[i], right[j], key=lambda c: c.confidence)
-        return [*left[:i], best, *right[j + 1 :]]
+        i, j = (i + 1, j + 1) if best is left[i] else (i, j)
+        return [*left[:i], *right[j:]], _Seam(_edge(left, i, seam), _edge(right, j, seam))
     before = [c for c in left if _centre(c) < seam]
     after = [c for c in right if _centre(c) >= seam]
+    edges = _edge(left, len(before), seam), _edge(right, len(right) - len(after), seam)
     if before and after and after[0].start - before[-1].end >= _GAP * height:
         confidence = min(before[-1].confidence, after[0].confidence)
-        return [*before, Character(" ", confidence, before[-1].end, after[0].start), *after]
-    return before + after
+        space = Character(" ", confidence, before[-1].end, after[0].start)
+        return [*before, space, *after], _Seam(*edges, space=True)
+    return before + after, _Seam(*edges)
+
+
+def _edge(characters: Sequence[Character], index: int, seam: float) -> float:
+    """Return the position between two characters, the second of which has this index, in pixels of the line.
+
+    Before the first and after the last character it is the character's own edge; ``seam`` if there is no character.
+    """
+    if not characters:
+        return seam
+    ends = characters[max(index - 1, 0)].end, characters[min(index, len(characters) - 1)].start
+    if index == 0:
+        return ends[1]
+    return ends[0] if index == len(characters) else sum(ends) / 2
+
+
+def _joined_steps(
+    segments: Sequence[Segment], pieces: Sequence[TimeSteps | None], seams: Sequence[_Seam]
+) -> TimeSteps | None:
+    """Return the time steps of the whole line: of each piece those between its seams; None if a piece has none."""
+    known = [piece for piece in pieces if piece is not None]
+    if len(known) < len(pieces):
+        return None
+    steps: list[TimeStep] = []
+    stride = known[0].width_pixels
+    for number, (segment, piece) in enumerate(zip(segments, known, strict=True)):
+        first, last = 0, len(piece.steps)
+        if number:
+            # A blank, so that the last character of one piece and the first of the next stay two.
+            between = ((" ", 1.0),) if seams[number - 1].space else (("", 1.0),)
+            steps.append(between)
+            # A seam inside a step takes the whole step: a character is cut off at the end of its piece.
+            first = max(0, math.floor((seams[number - 1].right - segment.start) / stride + _NOISE))
+        if number < len(seams):
+            last = math.ceil((seams[number].left - segment.start) / stride - _NOISE)
+        steps += piece.steps[first:last]
+    return TimeSteps(tuple(steps), stride)
 
 
 def _agreements(

@@ -60,7 +60,7 @@ class CostModel:
     """Cost estimates for all lanes. Belongs to the event loop.
 
     Lanes that differ only in their charset share an estimate, because callers may send any number of charsets and
-    memory must not grow with them.
+    memory must not grow with them; so do lanes that differ in ``steps``, which costs next to nothing.
     """
 
     def __init__(self, *, seconds_per_pixel: float = _DEFAULT_SECONDS_PER_PIXEL) -> None:

@@ -18,11 +18,15 @@ _SLACK = 64  # up to this many dead entries, rebuilding the heap is not worth th
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Key of lines that may share a batch: model, padded width in pixels, charset specification."""
+    """Key of lines that may share a batch: model, padded width in pixels, charset specification.
+
+    ``steps``: the answers hold all time steps, from which alternatives are found.
+    """
 
     model: str
     width: int
     charset: str = ""
+    steps: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -15,6 +15,7 @@ from ocrsvc.errors import InvalidParameter, UnknownModel
 from ocrsvc.formats import FORMATS, Format
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
+from ocrsvc.results import MOST_ALTERNATIVES
 from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
@@ -70,6 +71,15 @@ class RequestParameters(BaseModel):
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
     characters: Annotated[bool, BeforeValidator(_flag)] = Field(
         False, description="Add each character with its confidence and position."
+    )
+    n_best: int | None = Field(
+        None,
+        ge=1,
+        le=MOST_ALTERNATIVES,
+        description=(
+            "Add the most probable texts of each line, at most this many; with characters=true also of each "
+            "character. Applies to json and jsonl."
+        ),
     )
     review_threshold: float | None = Field(
         None,
@@ -132,6 +142,7 @@ def parse(
         deadline_seconds=_deadline(headers.get(TIMEOUT_HEADER), deadline_seconds),
         charset_mode=asked.charset_mode,
         review_threshold=asked.review_threshold,
+        n_best=asked.n_best or 0,
     )
     chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
     return Parameters(options, chosen, asked.characters)
@@ -175,7 +186,8 @@ def _invalid(details: ErrorDetails) -> InvalidParameter:
         return InvalidParameter(
             f"There is no {name} {value!r}; use one of {', '.join(allowed)}.", allowed=allowed
         )
-    return InvalidParameter(f"{name!r} must be a number from 0 to 1, not {value!r}.")
+    wanted = f"a whole number from 1 to {MOST_ALTERNATIVES}" if name == "n_best" else "a number from 0 to 1"
+    return InvalidParameter(f"{name!r} must be {wanted}, not {value!r}.")
 
 
 def _deadline(asked: str | None, limit_seconds: float) -> float:

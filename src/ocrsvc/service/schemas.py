@@ -13,6 +13,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
+class AlternativeShape(Shape):
+    """One text that a line or character may be."""
+
+    text: str
+    confidence: float = Field(ge=0, le=1, description="Probability that this is the right text.")
+
+
 class CharacterShape(Shape):
     """One character of a line."""
 
@@ -20,6 +27,10 @@ class CharacterShape(Shape):
     confidence: float = Field(ge=0, le=1)
     start: float = Field(description="Where it begins, as a fraction of the line's length.")
     end: float = Field(description="Where it ends, as a fraction of the line's length.")
+    alternatives: list[AlternativeShape] | None = Field(
+        None,
+        description="Only with n_best: what it may be, the most probable first, which is this character.",
+    )
 
 
 class LineShape(Shape):
@@ -46,6 +57,9 @@ class LineShape(Shape):
         description="true if the charset left out a character or, in mode report, changed anything; else absent.",
     )
     free_text: str | None = Field(None, description="Text without the charset, if charset_conflict is true.")
+    alternatives: list[AlternativeShape] | None = Field(
+        None, description="Only with n_best: the most probable texts, best first; the first is text."
+    )
     characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
 
 
