@@ -70,7 +70,7 @@ def test_the_teachers_own_embeddings_cost_next_to_nothing(
 
 def test_the_classes_that_a_batch_needs_are_among_the_candidates(head: Head, truths: Truths) -> None:
     loss, batch = Loss(Weights(), CHARSET, head), batch_of(truths, [900, BLANK], CHARSET[1099])
-    classes = loss.candidates(batch)
+    classes = loss.candidates(batch.classes, batch.targets)
     assert torch.equal(classes, classes.unique())  # ascending, for searchsorted
     assert {BLANK, 900, 1100, len(CHARSET)} | set(range(loss_module.SIGNS)) <= set(classes.tolist())
     unit = functional.normalize(loss.rows, dim=1)
@@ -84,7 +84,7 @@ def test_the_sample_of_classes_follows_the_seed(head: Head, truths: Truths) -> N
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        drawn.append(loss.candidates(batch).tolist())
+        drawn.append(loss.candidates(batch.classes, batch.targets).tolist())
     assert drawn[0] == drawn[1] != drawn[2]
 
 
@@ -92,7 +92,7 @@ def test_ctc_is_that_of_the_candidates_alone(head: Head, truths: Truths, student
     loss, batch = Loss(Weights(ctc=0.5), CHARSET, head), batch_of(truths, PATH, TEXT)
     embedding = torch.randn(1, len(PATH), WIDTH, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(5)
-    classes = loss.candidates(batch).tolist()
+    classes = loss.candidates(batch.classes, batch.targets).tolist()
     torch.manual_seed(5)
     term = loss(embedding, student, batch)["ctc"]
     logits = student(embedding)[..., classes].log_softmax(-1)
@@ -133,7 +133,8 @@ def test_the_teacher_has_no_say_about_characters_that_it_lacks(
     for bias in (0.0, 50.0):
         loss.bias[lacking] = bias
         torch.manual_seed(5)
-        assert lacking in loss.candidates(batch_of(truths, PATH, "é"))
+        other = batch_of(truths, PATH, "é")
+        assert lacking in loss.candidates(other.classes, other.targets)
         torch.manual_seed(5)
         found.append(float(loss(batch.embedding, student, batch)["kl"].detach()))
     assert found[0] == found[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ocrsvc.training.commands import learning, lines, packing
+from ocrsvc.training.commands import large, learning, lines, packing
 
 DESCRIPTION = """\
 Trains a recogniser on the CPU. Each step can be killed and run again (costs: docs/training.md). In order:
@@ -28,6 +28,10 @@ Trains a recogniser on the CPU. Each step can be killed and run again (costs: do
                                                    build the tables of pairs and words for decoding
   ocrsvc train calibrate models/crnn --data DATA/lines/*   fit the calibration of its confidences
 
+All layers of a model, on lines drawn meanwhile and on real crops, by the clock, on a GPU or a CPU:
+
+  ocrsvc train large crnn --start models/crnn --out runs/large --minutes 120 --real DATA/lines/receipts
+
 Fine-tuning of an existing model on your own labelled lines, in minutes (docs/finetuning.md):
 
   ocrsvc train finetune --data my.jsonl --out my-model     kept only if it reads them better and nothing else worse
@@ -45,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ocrsvc train", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     steps = top.add_subparsers(dest="command", required=True, metavar="STEP")
-    for module in (lines, learning, packing):
+    for module in (lines, learning, large, packing):
         module.add_parsers(steps)
     return top
 

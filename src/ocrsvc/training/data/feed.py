@@ -6,8 +6,10 @@ the seed, the number of processes and the step at which the run was started, nev
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context, parent_process
@@ -31,15 +33,20 @@ from ocrsvc.training.texts.corpus import Corpus
 
 PAD_VALUE = 127
 DEPTH = 6  # most batches in each queue
+_NICE = (
+    5  # added to the niceness of drawing: the trainer goes first, and each queue holds lines for some steps
+)
+_POLL_SECONDS = 0.02
 _PATIENCE_SECONDS = 2.0  # between checks whether the other process is alive
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Lines of one bucket, padded as in serving: ``pixels`` uint8 [N,height,W,3] BGR, and their texts."""
+    """Lines of one bucket, padded as in serving: ``pixels`` uint8 [N,height,W,3] BGR, their texts and own widths."""
 
     pixels: NDArray[np.uint8]
     texts: tuple[str, ...]
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ class Order:
 
     ``texts``: ``corpus`` uses the whole data engine, ``random`` draws strings of uniformly random characters.
     ``columns``: pixels of width in a batch, all lines together. The length limit grows from ``first_characters`` to
-    ``longest`` characters over ``curriculum_steps`` steps.
+    ``longest`` characters over ``curriculum_steps`` steps. ``shares``: factors on how often kinds of lines are drawn
+    (``Corpus``).
     """
 
     library: Library
@@ -64,6 +72,7 @@ class Order:
     width_stride: int = 4
     columns: int = 5120
     seed: int = 1
+    shares: Mapping[str, float] | None = None
 
     def longest_at(self, step: int) -> int:
         """Return the length limit of this step, in characters."""
@@ -83,7 +92,7 @@ class _Engine:
     """The whole data engine; texts are cut to the length limit."""
 
     def __init__(self, order: Order, seed: int) -> None:
-        self.corpus = Corpus(order.charset, seed, order.prose)
+        self.corpus = Corpus(order.charset, seed, order.prose, order.shares)
         self.synthesiser = Synthesiser(order.library, seed)
 
     def line(self, longest: int) -> str:
@@ -165,12 +174,13 @@ def held(order: Order, seed: int, count: int) -> list[Batch]:
 
 def _stacked(group: list[tuple[NDArray[np.uint8], str]], height: int, width: int) -> Batch:
     pixels = stack([line for line, _ in group], height=height, width=width, pad_value=PAD_VALUE)
-    return Batch(pixels, tuple(text for _, text in group))
+    return Batch(pixels, tuple(text for _, text in group), tuple(line.shape[1] for line, _ in group))
 
 
 def _draw(order: Order, seed: int, step: int, stride: int, queue: Queue[Batch]) -> None:
     """Fill ``queue`` until the process is terminated or its parent has died."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer handles Ctrl-C
+    os.nice(_NICE)
     cv2.setNumThreads(1)
     queue.cancel_join_thread()
     parent = parent_process()
@@ -225,11 +235,29 @@ class Feed:
             try:
                 return self.queues[at].get(timeout=_PATIENCE_SECONDS)
             except Empty:
-                if not self.processes[at].is_alive():
-                    code = self.processes[at].exitcode
-                    raise RuntimeError(
-                        f"a process that draws lines has ended with status {code}; its message is above"
-                    ) from None
+                self._check(at)
+
+    def ready(self, wait: bool = False) -> Batch | None:
+        """Return a batch of whichever process has one; without one, None or, with ``wait``, the next.
+
+        RuntimeError as ``take``.
+        """
+        while True:
+            for at, queue in enumerate(self.queues):
+                try:
+                    return queue.get_nowait()
+                except Empty:
+                    self._check(at)
+            if not wait:
+                return None
+            time.sleep(_POLL_SECONDS)
+
+    def _check(self, at: int) -> None:
+        if not self.processes[at].is_alive():
+            code = self.processes[at].exitcode
+            raise RuntimeError(
+                f"a process that draws lines has ended with status {code}; its message is above"
+            ) from None
 
 
 def _seed(seed: int, step: int, worker: int) -> int:

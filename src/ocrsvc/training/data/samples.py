@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,40 +65,50 @@ def labelled(folder: Path, held_out: int) -> list[Sample]:
 
     ``held_out`` is the scoring limit: ``random.Random(0).sample`` chooses the same rows as scoring does.
     """
-    rows = [
+    return list(label_each(folder, held_out))
+
+
+def label_each(folder: Path, held_out: int, left_out: Collection[Path] = ()) -> Iterator[Sample]:
+    """Yield what ``labelled`` returns, but for the files ``left_out`` (resolved paths)."""
+    rows = rows_of(folder)
+    scored = {row["file"] for row in scored_rows(rows, held_out)}
+    for row in rows:
+        file = folder / row["file"]
+        if row["file"] not in scored and file.resolve() not in left_out:
+            yield from _sample(file, canonical(row["text"]), folder.name, bool(row.get("case_insensitive")))
+
+
+def rows_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of a folder's ``manifest.jsonl``."""
+    return [
         json.loads(row) for row in (folder / "manifest.jsonl").read_text("utf-8").splitlines() if row.strip()
     ]
-    scored = {
-        row["file"] for row in (random.Random(0).sample(rows, held_out) if len(rows) > held_out else rows)
-    }
-    samples = []
-    for row in rows:
-        image = cv2.imread(str(folder / row["file"])) if row["file"] not in scored else None
-        if image is not None and image.size:
-            samples.append(
-                Sample(
-                    np.asarray(image, np.uint8),
-                    canonical(row["text"]),
-                    folder.name,
-                    bool(row.get("case_insensitive")),
-                )
-            )
-    return samples
+
+
+def scored_rows(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Return the rows that scoring draws."""
+    return random.Random(0).sample(rows, limit) if len(rows) > limit else rows
+
+
+def _sample(file: Path, text: str | None, source: str, case_folded: bool = False) -> Iterator[Sample]:
+    image = cv2.imread(str(file))
+    if image is not None and image.size:
+        yield Sample(np.asarray(image, np.uint8), text, source, case_folded)
 
 
 def crops(folder: Path) -> list[Sample]:
     """Return the crops of photos (``*.png``) with the pseudo-labels of ``manifest.jsonl``, if there is one."""
-    manifest = folder / "manifest.jsonl"
+    return list(crop_each(folder))
+
+
+def crop_each(folder: Path, left_out: Collection[Path] = ()) -> Iterator[Sample]:
+    """Yield what ``crops`` returns, but for the files ``left_out`` (resolved paths)."""
     texts: dict[str, str | None] = {}
-    if manifest.exists():
-        rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
-        texts = {row["file"]: row["text"] for row in rows}
-    samples = []
+    if (folder / "manifest.jsonl").exists():
+        texts = {row["file"]: row["text"] for row in rows_of(folder)}
     for file in sorted(folder.rglob("*.png")):
-        image = cv2.imread(str(file))
-        if image is not None and image.size:
-            samples.append(Sample(np.asarray(image, np.uint8), texts.get(file.name), folder.name))
-    return samples
+        if file.resolve() not in left_out:
+            yield from _sample(file, texts.get(file.name), folder.name)
 
 
 def vary(sample: Sample, rng: random.Random) -> Sample:

@@ -26,34 +26,47 @@ class Weights:
     embedding: float = 1.0
 
 
-class Loss:
-    """The loss over a sampled set of classes.
+class Candidates:
+    """Chooses the classes that a batch is scored over.
 
-    The set holds the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random sample:
-    a full softmax over 7 000 classes would cost four times the rest of the step.
+    They are the classes of the batch, their look-alikes (nearest class embeddings), the signs and a random sample: a
+    full softmax over 7 000 classes would cost four times the rest of a step with frozen convolutions.
     """
+
+    def __init__(self, rows: Tensor, charset: str, count: int = CANDIDATES) -> None:
+        self.classes, self.count = len(rows), count
+        spaces = [i for i, character in enumerate(charset, start=1) if character == " "]
+        self.always = torch.tensor([BLANK, *range(1, min(SIGNS, len(rows))), *spaces], device=rows.device)
+        unit = functional.normalize(rows, dim=1)
+        near = min(ALIKE, len(rows))
+        self.alike = torch.cat([(part @ unit.T).topk(near).indices for part in unit.split(1024)])
+
+    def to(self, device: torch.device) -> None:
+        """Move the tables to a device."""
+        self.always, self.alike = self.always.to(device), self.alike.to(device)
+
+    def __call__(self, *seen: Tensor) -> Tensor:
+        """Return the classes [C], ascending, for a batch in which the classes ``seen`` occur."""
+        present = torch.unique(torch.cat([classes.flatten() for classes in seen]))
+        sample = torch.randint(self.classes, (self.count,), device=present.device)
+        return torch.unique(torch.cat((self.alike[present].flatten(), present, sample, self.always)))
+
+
+class Loss:
+    """The loss over a sampled set of classes (``Candidates``)."""
 
     def __init__(self, weights: Weights, charset: str, head: Head) -> None:
         self.weights = weights
         rows, bias, classes = head.rows(charset)
         self.rows, self.bias = torch.from_numpy(rows), torch.from_numpy(bias)
         self.known = torch.tensor([source >= 0 for source in classes])
-        spaces = [i for i, character in enumerate(charset, start=1) if character == " "]
-        self.always = torch.tensor([BLANK, *range(1, SIGNS), *spaces])
-        unit = functional.normalize(self.rows, dim=1)
-        self.alike = torch.cat([(part @ unit.T).topk(ALIKE).indices for part in unit.split(1024)])
-
-    def candidates(self, batch: Batch) -> Tensor:
-        """Return the classes [C] that this batch is scored over, ascending."""
-        seen = torch.unique(torch.cat((batch.classes.flatten(), batch.targets.flatten())))
-        sample = torch.randint(len(self.known), (CANDIDATES,))
-        return torch.unique(torch.cat((self.alike[seen].flatten(), seen, sample, self.always)))
+        self.candidates = Candidates(self.rows, charset)
 
     def __call__(self, embedding: Tensor, head: nn.Linear, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted terms by name, each a mean over the frames or lines that it applies to."""
         frames = batch.weights
         total = frames.sum().clamp(min=1)
-        classes = self.candidates(batch)
+        classes = self.candidates(batch.classes, batch.targets)
         logits = functional.linear(embedding, head.weight[classes], head.bias[classes]).log_softmax(-1)
         known = classes[self.known[classes]]
         target = (batch.embedding @ self.rows[known].T + self.bias[known]).softmax(-1)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _EVERY_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class Report:
-    """State after one step: progress (0 to 1), lines since this process started, smoothed loss, last score."""
+    """State after one step: progress (0 to 1), lines since this process started, smoothed loss, last score.
+
+    ``terms``: parts of the loss by name; ``drawn``: lines drawn since this process started.
+    """
 
     done: float
     step: int
     lines: int
     loss: float
     score: float | None = None
+    terms: Mapping[str, float] = field(default_factory=dict)
+    drawn: int | None = None
 
 
 class Meter:
@@ -36,6 +41,9 @@ class Meter:
         if self.first is None:
             self.first = report.done
         words = [f"step {report.step}", f"{report.lines / passed:.0f} lines/s", f"loss {report.loss:.3f}"]
+        if report.drawn is not None:
+            words.insert(2, f"{report.drawn / passed:.0f} drawn/s")
+        words += [f"{name} {value:.3f}" for name, value in report.terms.items()]
         if report.score is not None:
             words.append(f"dev {report.score:.3f}")
         if report.done > self.first:

@@ -7,7 +7,6 @@ checkpoint, at the same point of its schedule.
 from __future__ import annotations
 
 import math
-import os
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -21,6 +20,7 @@ from torch.nn import functional
 
 from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.data.feed import Batch, Feed, Order, held
+from ocrsvc.training.learning import checkpoint
 from ocrsvc.training.learning.progress import Report, shown
 from ocrsvc.training.nets.vgg import Shape, Vgg
 
@@ -89,7 +89,6 @@ class State:
 
     def save(self, plan: Plan) -> None:
         """Write the checkpoint atomically: a kill leaves the old one or the new one."""
-        building = plan.checkpoint.with_suffix(".part")
         content = {
             "net": self.net.state_dict(),
             "average_net": self.average.state_dict(),
@@ -98,24 +97,12 @@ class State:
             "recipe": plan.described(),
             "charset": plan.order.charset,
         }
-        with building.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        building.replace(plan.checkpoint)
+        checkpoint.write(plan.checkpoint, content)
 
     def load(self, plan: Plan) -> None:
         """Load the checkpoint; ValueError if it belongs to another recipe."""
         content = torch.load(plan.checkpoint, map_location=plan.device, weights_only=True)
-        now, then = plan.described(), content["recipe"]
-        differing = [
-            f"{part}.{name}" for part in now for name in now[part] if now[part][name] != then[part].get(name)
-        ]
-        if differing:
-            raise ValueError(
-                f"{plan.checkpoint} was begun with another recipe (different: {', '.join(differing)}): "
-                "name another folder with --out, or go back to that recipe"
-            )
+        checkpoint.check_same(plan.checkpoint, plan.described(), content["recipe"])
         self.net.load_state_dict(content["net"])
         self.average.load_state_dict(content["average_net"])
         self.optimiser.load_state_dict(content["optimiser"])
@@ -143,9 +130,9 @@ def start(plan: Plan) -> State:
     return State(net, deepcopy(net).eval(), optimiser)
 
 
-def load(checkpoint: Path) -> tuple[Vgg, str]:
+def load(path: Path) -> tuple[Vgg, str]:
     """Return a net with the averaged weights of a checkpoint, in eval mode on the CPU, and its charset."""
-    content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     charset: str = content["charset"]
     numbers = content["recipe"]["net"]
     net = Vgg(Shape(tuple(numbers["widths"]), numbers["hidden"], numbers["height"]), len(charset) + 1)

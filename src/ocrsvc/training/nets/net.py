@@ -262,6 +262,14 @@ class Crnn(nn.Module):
         return logits
 
 
+def embed(net: Crnn, images: Tensor, *, bfloat16: bool = False) -> Tensor:
+    """Return the embeddings float32 [N,T,D] of images; ``bfloat16`` applies to the convolutions only."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+        features = net.backbone(images)
+    embedding: Tensor = net.neck(features.float())
+    return embedding
+
+
 def normalise(batch: NDArray[np.uint8]) -> Tensor:
     """Convert uint8 [N,48,W,3] to float32 [N,3,48,W] in -1..1, channels last in memory."""
     return ((torch.from_numpy(batch).float() / 255 - 0.5) / 0.5).permute(0, 3, 1, 2)

@@ -29,9 +29,14 @@ _GATES = (0, 2, 3, 1)  # ONNX stores input, output, forget, cell; PyTorch input,
 Array = NDArray[np.float32]
 
 
+def bare(path: Path) -> Path:
+    """Return the path of a model folder without ``@int8``."""
+    return path.with_name(path.name.removesuffix(_ROUNDED))
+
+
 def is_folder(path: Path) -> bool:
     """Return whether this is a model folder, with or without ``@int8``, and not a checkpoint."""
-    return path.with_name(path.name.removesuffix(_ROUNDED)).is_dir()
+    return bare(path).is_dir()
 
 
 def load_net(folder: Path) -> tuple[Crnn, str]:
@@ -40,7 +45,7 @@ def load_net(folder: Path) -> tuple[Crnn, str]:
     ValueError if the model is not one of ours or its graph lacks the parameters; UnknownModel and CorruptModel as
     ``manifest.load``.
     """
-    spec = manifest.load(folder.with_name(folder.name.removesuffix(_ROUNDED)))
+    spec = manifest.load(bare(folder))
     return from_manifest(spec, "int8" if folder.name.endswith(_ROUNDED) else "fp32"), spec.charset
 
 

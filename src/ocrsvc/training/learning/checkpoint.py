@@ -1,0 +1,35 @@
+"""Checkpoints of training runs: written atomically, resumed only with the settings that they were begun with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a checkpoint; a kill leaves the old one or the new one."""
+    building = path.with_suffix(".part")
+    with building.open("wb") as file:
+        torch.save(dict(content), file)
+        file.flush()
+        os.fsync(file.fileno())
+    building.replace(path)
+
+
+def check_same(path: Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
+    """ValueError if the settings ``now`` differ from those of the checkpoint; both are sections of settings."""
+    differing = [
+        f"{part}.{name}"
+        for part in now
+        for name in now[part]
+        if now[part][name] != then.get(part, {}).get(name)
+    ]
+    if differing:
+        raise ValueError(
+            f"{path} was begun with another recipe (different: {', '.join(differing)}): "
+            "name another folder with --out, or go back to that recipe"
+        )
