@@ -33,6 +33,9 @@ from ocrsvc.training.nets.weights import load_net
 _SAVE_SECONDS = 60.0
 _SHOW_SECONDS = 30.0
 _HELD_SEED = 700_000
+# Adam makes the smallest push as large as any. A row of the head is rarely read but pushed away in every step, so it
+# remembers its rare large gradients for longer than the steps between them, and pushes below this size stay small.
+_HEAD = {"betas": (0.9, 0.999), "eps": 1e-5}
 _LATE = 0.8  # progress from which the variation has its end strength
 
 
@@ -101,7 +104,8 @@ def _groups(net: Crnn, recipe: Recipe) -> list[dict[str, Any]]:
     ):
         for matrix, decay in ((True, recipe.weight_decay), (False, 0.0)):
             chosen = [p for p in part.parameters() if (p.ndim > 1) == matrix]
-            groups.append({"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay})
+            group = {"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay}
+            groups.append(group | (_HEAD if part is net.head else {}))
     return groups
 
 
