@@ -114,12 +114,10 @@ def test_features_are_those_of_the_pictures(shards: Shards) -> None:
             assert np.allclose(now.astype(np.float32), then, atol=0.01 * np.abs(then).max())
 
 
-def test_the_teacher_read_most_lines_right(shards: Shards) -> None:
-    """So that texts, frames and lengths belong together."""
+def test_the_teacher_read_many_lines_right(shards: Shards) -> None:
+    """So that texts, frames and lengths belong together; it reads no line of others."""
     drawn = [line for line in shards.lines if line.source == "drawn"]
-    assert sum(line.truth.distil > 0 for line in drawn) > 0.3 * len(
-        drawn
-    )  # many lines have rare characters or hard looks
+    assert sum(line.truth.distil > 0 for line in drawn) > len(drawn) / 5
 
 
 def test_real_lines_are_those_that_are_not_scored(shards: Shards, tiny_run: TrainingRun) -> None:
