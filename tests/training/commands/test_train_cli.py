@@ -91,8 +91,8 @@ def test_shards_follow_the_recipe() -> None:
     fonts, prose, real, photos = ((Path(name),) for name in ("fonts", "prose", "real", "photos"))
     drawn = stages.orders(recipe, Path("s"), fonts=fonts, prose=prose)
     assert [(order.folder.name, order.seed, order.lines) for order in drawn] == [
-        ("drawn-000", 3, 12),
-        ("drawn-001", 4, 12),
+        ("drawn-000", 4, 12),
+        ("drawn-001", 5, 12),
     ]
     assert all(
         (order.fonts, order.prose, order.real, order.photos) == (fonts, prose, (), ()) for order in drawn

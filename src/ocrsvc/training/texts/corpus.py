@@ -96,9 +96,7 @@ class Corpus:
             self.rng, self.chinese_label, lambda: self.english.draw(self.rng), self.allowed
         )
         self.screens = Screens(self.rng, self.chinese_label, self.chinese_words, self.english)
-        self.streets = Streets(
-            self.rng, self.chinese_label, lambda: str(self.faker_zh.name()), self.english
-        )
+        self.streets = Streets(self.rng, self.chinese_label, lambda: str(self.faker_zh.name()), self.english)
         # Without these scripts in the charset, only fragments of their lines would remain.
         has_kana, has_signs = self.allowed.issuperset("ひらカナ"), self.allowed.issuperset("①☑℃")
         self._rare = Rare(

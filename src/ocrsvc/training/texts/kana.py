@@ -14,11 +14,17 @@ from ocrsvc.training.texts.words import Weighted
 _MOST = 20_000  # most frequent words
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _PARTICLES = "の は が を に で と も から まで へ や より".split()
-_ENDINGS = "です。 ます。 でした ました ません ください。 ですか？ だ。 ている ない たい しよう 中 用 について として による".split()
+_ENDINGS = (
+    "です。 ます。 でした ました ません ください。 ですか？ だ。 ている ない たい しよう 中 用 "
+    "について として による"
+).split()
 _SHOWN = (
-    "営業中 準備中 本日定休日 いらっしゃいませ ご注意ください 立入禁止 お手洗い トイレ 出口 入口 駐車場 禁煙席 お会計 ラーメン 焼き鳥 居酒屋 "
-    "カフェ パン屋 コンビニ クリーニング お届け お問い合わせ 送料無料 キャンセル ログイン メニュー スタート つづきから セーブ はじめる もどる "
-    "レベルアップ ゲームオーバー おすすめ ランキング セール 税込 円 割引 ポイント チケット きっぷ のりば まもなく 電車がまいります 新発売 期間限定 "
+    "営業中 準備中 本日定休日 いらっしゃいませ ご注意ください 立入禁止 お手洗い トイレ 出口 入口 "
+    "駐車場 禁煙席 お会計 ラーメン 焼き鳥 居酒屋 "
+    "カフェ パン屋 コンビニ クリーニング お届け お問い合わせ 送料無料 キャンセル ログイン メニュー "
+    "スタート つづきから セーブ はじめる もどる "
+    "レベルアップ ゲームオーバー おすすめ ランキング セール 税込 円 割引 ポイント チケット きっぷ "
+    "のりば まもなく 電車がまいります 新発売 期間限定 "
     "お買い得 レジ袋 領収書 合計 お預り お釣り ありがとうございました またお越しくださいませ"
 ).split()
 
@@ -47,7 +53,9 @@ class Kana:
         if draw < 0.65:
             return self.phrase()
         if draw < 0.73 and self.shown:
-            return rng.choice(self.shown) + rng.choice(("", "", self.words.draw(rng), f" {rng.randint(1, 9999)}"))
+            return rng.choice(self.shown) + rng.choice(
+                ("", "", self.words.draw(rng), f" {rng.randint(1, 9999)}")
+            )
         if draw < 0.83:
             word = self.with_kana.draw(rng)
             return rng.choice(

@@ -31,22 +31,39 @@ class Leaders:
         self.english = english
         self.allowed = allowed
         self.every = sorted(allowed - {" "})
-        self.alike = [c for c in _REPEATED if c in allowed]
-        self.lone = [c for c in _LONE if c in allowed]
+        self.alike = [c for c in _REPEATED if c in allowed] or self.every
+        self.lone = [c for c in _LONE if c in allowed] or self.every
 
     def contents(self) -> str:
         """Draw a row of a table of contents: 第一章 总则……12, 2.1 Board of directors ...... 15."""
         rng = self.rng
-        page = rng.choice((str(rng.randint(1, 20)), str(rng.randint(1, 400)), f"({rng.randint(1, 99)})", "Ⅱ", "iv"))
+        page = rng.choice(
+            (str(rng.randint(1, 20)), str(rng.randint(1, 400)), f"({rng.randint(1, 99)})", "Ⅱ", "iv")
+        )
         if rng.random() < 0.6:
             number = rng.choice(_NUMERALS)
             start = rng.choice(
-                (f"第{number}章 ", f"第{number}节", f"{number}、", f"{rng.randint(1, 9)}.{rng.randint(1, 9)} ", "", "附录 ", "目录")
+                (
+                    f"第{number}章 ",
+                    f"第{number}节",
+                    f"{number}、",
+                    f"{rng.randint(1, 9)}.{rng.randint(1, 9)} ",
+                    "",
+                    "附录 ",
+                    "目录",
+                )
             )
             heading = start + self.label()
             dots = rng.choice(("……", "……", "……", "…", "...", "......", "···", "......", "——", ". . . . ."))
         else:
-            start = rng.choice((f"Chapter {rng.randint(1, 20)} ", f"{rng.randint(1, 9)}.{rng.randint(1, 9)} ", "", "Appendix A "))
+            start = rng.choice(
+                (
+                    f"Chapter {rng.randint(1, 20)} ",
+                    f"{rng.randint(1, 9)}.{rng.randint(1, 9)} ",
+                    "",
+                    "Appendix A ",
+                )
+            )
             heading = start + " ".join(self.english().capitalize() for _ in range(rng.randint(1, 4)))
             dots = rng.choice(("……", "……", "......", "....", "...", ". . . .", "_ _ _"))
         gap = rng.choice(("", "", " "))

@@ -26,7 +26,9 @@ _SURNAMES = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田"
     "任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文欧阳司马上官诸葛張劉陳楊趙黃吳孫"
 )
-_GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文建国志玉春海宇子梓雨欣怡轩浩然思佳一诺家豪淑婷美惠"
+_GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华文建国志玉春海宇子梓雨欣怡轩浩然思佳一诺家豪淑婷美惠"
+)
 # Code points are ordered by Kangxi radical, so that a range is a radical and what its characters go with.
 _RADICALS: tuple[tuple[str, str, str], ...] = (
     ("水", "火", "江 河 湖 溪 水 镇 港 县 滩 源 泽 洲 阳 州"),
@@ -52,9 +54,12 @@ _RADICALS: tuple[tuple[str, str, str], ...] = (
     ("食", "首", "饼 食 饭 馆"),
     ("犬", "玄", "犬 兽 科 猴"),
 )  # fmt: skip
-_PLACES = "山 江 河 县 镇 村 乡 路 街 巷 寺 庙 桥 湖 洲 岛 岭 塘 坊 庄 店 州 市 里 區 縣 鄉 鎮 村民委员会 社区 书院".split()
+_PLACES = (
+    "山 江 河 县 镇 村 乡 路 街 巷 寺 庙 桥 湖 洲 岛 岭 塘 坊 庄 店 州 市 里 區 縣 鄉 鎮 村民委员会 社区 书院"
+).split()
 _SHOPS = (
-    "记 记面馆 记小吃 香阁 源堂 丰号 园饭店 轩 大药房 酒家 书店 茶庄 斋 宾馆 美发 火锅 烧烤 冰室 餐厅 記茶餐廳 珠寶 鐵板燒"
+    "记 记面馆 记小吃 香阁 源堂 丰号 园饭店 轩 大药房 酒家 书店 茶庄 斋 宾馆 美发 火锅 烧烤 冰室 餐厅 "
+    "記茶餐廳 珠寶 鐵板燒"
 ).split()
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 
@@ -126,7 +131,7 @@ class Rare:
         return separator.join([first, *self._more(rng.randint(1, 6))])
 
     def word(self, character: str) -> str | None:
-        """Draw a word of the dictionary with the character, in Traditional spelling if need be; None if there is none."""
+        """Draw a word of the dictionary with the character, in Traditional spelling if need be; None without one."""
         rng = self.rng
         if numbers := self._containing.get(character):
             return self.words.items[rng.choice(numbers)]
@@ -155,10 +160,10 @@ class Rare:
         """Put characters in the place of others in frequent words."""
         rng = self.rng
         text = list("".join(self.words.draw(rng) for _ in range(rng.randint(1, 4))))
-        for character in (first, *self._more(1 if len(text) < 5 else 2)):
-            text[rng.randrange(len(text))] = character
-        if first not in text:  # replaced in turn
-            text.append(first)
+        others = [first, *self._more(1 if len(text) < 5 else 2)]
+        text += [""] * (len(others) - len(text))
+        for place, character in zip(rng.sample(range(len(text)), len(others)), others, strict=True):
+            text[place] = character
         return "".join(text)
 
     def _people(self, first: str) -> str:
@@ -173,8 +178,13 @@ class Rare:
         text = rng.choice(("、", " ", " ", "，", "/", "")).join(names)
         draw = rng.random()
         if draw < 0.2:
-            return rng.choice(("姓名：", "联系人 ", "经办人:", "主任医师 ", "作者：", "承办：", "聯絡人：")) + text
-        return text + rng.choice(("先生", "女士", "主任", "教授", "著", "签收", "小姐")) if draw < 0.3 else text
+            return (
+                rng.choice(("姓名：", "联系人 ", "经办人:", "主任医师 ", "作者：", "承办：", "聯絡人："))
+                + text
+            )
+        return (
+            text + rng.choice(("先生", "女士", "主任", "教授", "著", "签收", "小姐")) if draw < 0.3 else text
+        )
 
     def _compound(self, first: str) -> str:
         """Make the name of a place, a substance, an illness or a species, by the radical."""
@@ -190,14 +200,28 @@ class Rare:
             text = self.words.draw(rng) + text
         if rng.random() < 0.25:
             text += rng.choice(
-                (f"{rng.randint(1, 300)}号", f"第{rng.randint(1, 20)}组", f"（{self.words.draw(rng)}）", "省", "站")
+                (
+                    f"{rng.randint(1, 300)}号",
+                    f"第{rng.randint(1, 20)}组",
+                    f"（{self.words.draw(rng)}）",
+                    "省",
+                    "站",
+                )
             )
         return text
 
     def _shop(self, first: str) -> str:
         rng = self.rng
-        text = rng.choice(("", "", rng.choice("老大小新福金宝")) ) + first + "".join(self._more(rng.choice((0, 1))))
-        return text + rng.choice(_SHOPS) + rng.choice(("", "", "（总店）", f"No.{rng.randint(1, 9)}", "·始于1998"))
+        text = (
+            rng.choice(("", "", rng.choice("老大小新福金宝")))
+            + first
+            + "".join(self._more(rng.choice((0, 1))))
+        )
+        return (
+            text
+            + rng.choice(_SHOPS)
+            + rng.choice(("", "", "（总店）", f"No.{rng.randint(1, 9)}", "·始于1998"))
+        )
 
     def _coded(self, first: str) -> str:
         """Put the character beside Latin letters and digits."""
@@ -235,7 +259,9 @@ class Rare:
         rng = self.rng
         left, right = self.words.draw(rng), self.words.draw(rng)
         if first.isalnum():
-            return rng.choice((f"{left}{first}{right}", f"{first}{rng.randint(0, 99)}", f"{left}{first}", first * 3))
+            return rng.choice(
+                (f"{left}{first}{right}", f"{first}{rng.randint(0, 99)}", f"{left}{first}", first * 3)
+            )
         english = self.figures.english
         return rng.choice(
             (

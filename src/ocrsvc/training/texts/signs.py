@@ -16,13 +16,17 @@ _YEAR = "〇一二三四五六七八九"
 _RELATIONS = "≥≤≠≈=<>±×÷≡≌∝≪≫∈∉⊂⊃∩∪⊥"
 _ARROWS = "→←↑↓↔↕↗↘↖↙⇒⇔"
 _GREEK = "αβγδεζηθκλμξπρστφχψωΔΩΦΓΘΛΞΨ"
-_UNITS = "℃ °F ‰ ㎡ m² m³ cm² km² μm μg/L Ω kΩ MΩ Å ° % rad/s² N·m kg/m³ mol·L⁻¹ ×10⁹/L ×10¹²/L ￥ € £ $ ₩ ₽".split()
+_UNITS = (
+    "℃ °F ‰ ㎡ m² m³ cm² km² μm μg/L Ω kΩ MΩ Å ° % rad/s² N·m kg/m³ mol·L⁻¹ ×10⁹/L ×10¹²/L ￥ € £ $ ₩ ₽"
+).split()
 _FORMULAS = "H₂O CO₂ SO₂ NaHCO₃ H₂SO₄ Ca²⁺ Na⁺ Cl⁻ NO₃⁻ PM₂.₅ O₃ NH₄⁺ Fe₂O₃ C₆H₁₂O₆ KMnO₄ SO₄²⁻".split()
 _MEASURED = (
-    "℃ ‰ % °C °F ㎡ m² m³ cm³ km² μm μg/L mg/L ×10⁹/L ×10¹²/L ×10⁶ kg/m³ m/s² Ω kΩ °  N·m W/m² ml/min mol·L⁻¹ cm⁻¹ s⁻¹"
+    "℃ ‰ % °C °F ㎡ m² m³ cm³ km² μm μg/L mg/L ×10⁹/L ×10¹²/L ×10⁶ kg/m³ m/s² Ω kΩ °  N·m W/m² ml/min "
+    "mol·L⁻¹ cm⁻¹ s⁻¹"
 ).split()
 _QUANTITIES = (
-    "白细胞 红细胞 血小板 细菌总数 菌落总数 体温 温度 湿度 面积 建筑面积 体积 降水量 盐度 坡度 费率 利率 误差 电阻 密度 浓度 压力 角度 "
+    "白细胞 红细胞 血小板 细菌总数 菌落总数 体温 温度 湿度 面积 建筑面积 体积 降水量 盐度 坡度 费率 "
+    "利率 误差 电阻 密度 浓度 压力 角度 "
     "流量 含量 透光率 加速度 WBC PLT Temp"
 ).split()
 _REFERENCES = "附录 附件 第 类型 阶段 级别 表 图 方案 型号 Type Class Stage Grade".split()
@@ -189,7 +193,9 @@ class Signs:
         rng = self.rng
         answers = rng.choice((("是", "否"), ("有", "无"), ("同意", "不同意"), ("男", "女"), ("合格", "不合格"),
                               ("正常", "异常"), ("Yes", "No"), ("已婚", "未婚"), ("同意", "拒絕")))  # fmt: skip
-        mark, empty = rng.choice((("☑", "☐"), ("☑", "□"), ("☒", "☐"), ("■", "□"), ("●", "○"), ("✓", "□"), ("√", "□")))
+        mark, empty = rng.choice(
+            (("☑", "☐"), ("☑", "□"), ("☒", "☐"), ("■", "□"), ("●", "○"), ("✓", "□"), ("√", "□"))
+        )
         ticked, gap = rng.randrange(3), rng.choice(("", " "))
         boxes = (f"{mark if i == ticked else empty}{gap}{word}" for i, word in enumerate(answers))
         return rng.choice(("", self.label()[:6] + rng.choice((" ", "：", "")))) + " ".join(boxes)

@@ -8,30 +8,53 @@ from collections.abc import Callable
 from ocrsvc.training.texts.words import Weighted
 
 _TRADES = (
-    "超市 便利店 水果店 药房 大药房 五金建材 烟酒 茶叶 美容美发 理发店 足浴 网吧 宾馆 酒店 快餐 面馆 饺子馆 火锅 烧烤 川菜馆 早餐 包子铺 "
-    "奶茶 咖啡 蛋糕 母婴 童装 鞋店 眼镜 手机维修 打印复印 房产中介 汽修 洗车 轮胎 加油站 停车场 干洗 花店 文具 书店 诊所 牙科 宠物医院 银行 "
-    "茶餐廳 冰室 燒臘 雲吞麵 牛肉麵 鹽酥雞 豆漿 藥局 藥房 髮廊 當舖 眼鏡 機車行 便當 滷肉飯 麵包 鐘錶 珠寶金行 海味 雜貨"
+    "超市 便利店 水果店 药房 大药房 五金建材 烟酒 茶叶 美容美发 理发店 足浴 网吧 宾馆 酒店 快餐 面馆 "
+    "饺子馆 火锅 烧烤 川菜馆 早餐 包子铺 "
+    "奶茶 咖啡 蛋糕 母婴 童装 鞋店 眼镜 手机维修 打印复印 房产中介 汽修 洗车 轮胎 加油站 停车场 干洗 "
+    "花店 文具 书店 诊所 牙科 宠物医院 银行 "
+    "茶餐廳 冰室 燒臘 雲吞麵 牛肉麵 鹽酥雞 豆漿 藥局 藥房 髮廊 當舖 眼鏡 機車行 便當 滷肉飯 麵包 鐘錶 "
+    "珠寶金行 海味 雜貨"
 ).split()
 _NOTICES = (
-    "禁止吸烟 禁止停车 小心地滑 请勿触摸 请勿靠近 安全出口 紧急出口 消防通道 严禁烟火 注意安全 出口 入口 洗手间 收银台 问讯处 候车室 电梯 "
-    "前方施工 减速慢行 车辆绕行 限速 单行道 公交专用 招租 转让 出租 清仓 打折 全场五折 营业中 休息中 暂停服务 请排队 推 拉 "
+    "禁止吸烟 禁止停车 小心地滑 请勿触摸 请勿靠近 安全出口 紧急出口 消防通道 严禁烟火 注意安全 出口 "
+    "入口 洗手间 收银台 问讯处 候车室 电梯 "
+    "前方施工 减速慢行 车辆绕行 限速 单行道 公交专用 招租 转让 出租 清仓 打折 全场五折 营业中 休息中 "
+    "暂停服务 请排队 推 拉 "
     "小心梯級 請勿吸煙 不准停車 禁止標貼 出口 入口 洗手間 緊急出口 小心月台空隙 服務中心 行人專用"
 ).split()
 _ROADS = "路 街 大道 巷 弄 胡同 大街 高速 桥 隧道 立交 广场 道 里 段".split()
 _WAYS = "东 西 南 北 中 East West North South E W N S".split()
 _NOTICES_ENGLISH = (
-    "EXIT|ENTRANCE|NO SMOKING|NO PARKING|STOP|SALE|OPEN|CLOSED|PUSH|PULL|TOILET|RESTROOM|INFORMATION|CASHIER|TAXI|BUS|METRO|"
-    "WAY OUT|CAUTION|DANGER|KEEP LEFT|SPEED LIMIT|ONE WAY|DO NOT ENTER|FIRE EXIT|PUBLIC LIBRARY|COFFEE|FREE WIFI|50% OFF|"
-    "BUY 1 GET 1|NEW ARRIVAL|PARKING|HOTEL|RESTAURANT|PHARMACY|BAKERY|BOUTIQUE|BANK|POLICE|POST OFFICE|CAFE & BAR|MALL"
+    "EXIT|ENTRANCE|NO SMOKING|NO PARKING|STOP|SALE|OPEN|CLOSED|PUSH|PULL|TOILET|RESTROOM|INFORMATION|"
+    "CASHIER|TAXI|BUS|METRO|"
+    "WAY OUT|CAUTION|DANGER|KEEP LEFT|SPEED LIMIT|ONE WAY|DO NOT ENTER|FIRE EXIT|PUBLIC LIBRARY|COFFEE|"
+    "FREE WIFI|50% OFF|"
+    "BUY 1 GET 1|NEW ARRIVAL|PARKING|HOTEL|RESTAURANT|PHARMACY|BAKERY|BOUTIQUE|BANK|POLICE|POST OFFICE|"
+    "CAFE & BAR|MALL"
 ).split("|")
-_SYLLABLES = "ta ri mo ne ka lo ve xi zo pha lu mi so ra no vi ko del ar en or ix um ia tec ney gra bel fon sta cor dia pre quo vel".split()
-_SUFFIXES = "& Co.|INC.|Ltd|LTD.|GmbH|Pro|PLUS|Max|Lite|®|™|'s|Studio|Lab|Group|Design|Foods|Coffee|Bar|Express|24h|+|Tech".split("|")
-_GOODS = "牛奶 酸奶 面包 方便面 大米 食用油 酱油 矿泉水 可乐 啤酒 饼干 薯片 巧克力 纸巾 洗衣液 牙膏 洗发水 苹果 香蕉 五花肉 鸡蛋 豆腐 口香糖".split()
-_SIZES = "500g 1kg 250ml 330mL 1.5L 2.5L 5L 12片 24罐 6瓶 100抽×3 10包 180g×2 /斤 /kg /盒 /袋 /件 净含量:85克".split()
+_SYLLABLES = (
+    "ta ri mo ne ka lo ve xi zo pha lu mi so ra no vi ko del ar en or ix um ia tec ney gra bel fon sta "
+    "cor dia pre quo vel"
+).split()
+_SUFFIXES = (
+    "& Co.|INC.|Ltd|LTD.|GmbH|Pro|PLUS|Max|Lite|®|™|'s|Studio|Lab|Group|Design|Foods|Coffee|Bar|Express|24h|+"
+).split("|")
+_GOODS = (
+    "牛奶 酸奶 面包 方便面 大米 食用油 酱油 矿泉水 可乐 啤酒 饼干 薯片 巧克力 纸巾 洗衣液 牙膏 洗发水 "
+    "苹果 香蕉 五花肉 鸡蛋 豆腐 口香糖"
+).split()
+_SIZES = (
+    "500g 1kg 250ml 330mL 1.5L 2.5L 5L 12片 24罐 6瓶 100抽×3 10包 180g×2 /斤 /kg /盒 /袋 /件 净含量:85克"
+).split()
 _PRICES = "会员价 促销价 特价 原价 现价 单价 零售价 疯抢价 第二件半价 優惠價 特惠 NT$ HK$".split()
-_IMPRINTS = "人民出版社 商务印书馆 中华书局 三联书店 机械工业出版社 高等教育出版社 人民邮电出版社 聯經出版 三民書局 上海译文出版社 PRESS".split()
+_IMPRINTS = (
+    "人民出版社 商务印书馆 中华书局 三联书店 机械工业出版社 高等教育出版社 人民邮电出版社 聯經出版 "
+    "三民書局 上海译文出版社 PRESS"
+).split()
 _CODES = "ABCDEFGHJKLMNPQRSTUVWXYZ"
-_TERMINALS = "GND VCC L1 L2 L3 N PE COM NO NC A+ B- TX RX +24V -24V 0V DI DO AI AO U V W SA SB KM KA FU QF X Y".split()
+_TERMINALS = (
+    "GND VCC L1 L2 L3 N PE COM NO NC A+ B- TX RX +24V 0V DI DO AI AO U V W SA SB KM KA FU QF X Y"
+).split()
 
 
 class Streets:
@@ -97,7 +120,9 @@ class Streets:
     def price(self) -> str:
         """Draw a price label or a line of it."""
         rng = self.rng
-        value = f"{rng.randint(0, 199)}.{rng.choice(('90', '99', '80', '50', '00', f'{rng.randint(0, 99):02d}'))}"
+        value = (
+            f"{rng.randint(0, 199)}.{rng.choice(('90', '99', '80', '50', '00', f'{rng.randint(0, 99):02d}'))}"
+        )
         goods = self.label()[:3] + rng.choice(_GOODS)
         forms = (
             f"￥{value}",
@@ -121,7 +146,9 @@ class Streets:
     def title(self) -> str:
         """Draw the spine of a book, the title of a film, or the name of a product."""
         rng = self.rng
-        name = self.label() + rng.choice(("", "", rng.choice(("史", "论", "概论", "传", "集", "的艺术", "导论", "手册", "全书", "入门"))))
+        name = self.label() + rng.choice(
+            ("", "", rng.choice(("史", "论", "概论", "传", "集", "的艺术", "导论", "手册", "全书", "入门")))
+        )
         brand = self.brand()
         forms = (
             name,
@@ -157,12 +184,21 @@ class Streets:
         text = " ".join(words)
         text = rng.choice((text.upper(), text.upper(), text.title(), text.title(), text, text.swapcase()))
         if rng.random() < 0.25:
-            text = rng.choice(
-                (f"{text}!", f"{text}?", f"{text},", f"{text}.", f"“{text}”", f'"{text}"', f"({text})", f"{text}'s", f"{text}:",
-                 f"#{text}", f"{text}-{self._word()}", f"{text} & {self._word().title()}", f"{text}/{self._word()}", f"{text}™",
-                 f"{text} {rng.randint(1, 99)}", f"{rng.randint(1, 99)} {text}", f"{text}...", f"${rng.randint(1, 99)}.{rng.randint(0, 99):02d}",
-                 f"{rng.randint(1, 99)}%", f"{text}+")
-            )  # fmt: skip
+            forms = (
+                *(text + mark for mark in ("!", "?", ",", ".", "'s", ":", "™", "...", "+")),
+                f"“{text}”",
+                f'"{text}"',
+                f"({text})",
+                f"#{text}",
+                f"{text}-{self._word()}",
+                f"{text}/{self._word()}",
+                f"{text} & {self._word().title()}",
+                f"{text} {rng.randint(1, 99)}",
+                f"{rng.randint(1, 99)} {text}",
+                f"${rng.randint(1, 99)}.{rng.randint(0, 99):02d}",
+                f"{rng.randint(1, 99)}%",
+            )
+            text = rng.choice(forms)
         return text
 
     def terminal(self) -> str:
