@@ -30,7 +30,8 @@ class Varied:
 class Augment:
     """Variation of one batch or several; a seed fixes it on a CPU."""
 
-    def __init__(self, device: torch.device, seed: int) -> None:
+    def __init__(self, device: torch.device, seed: int, pad_value: int) -> None:
+        self.pad_value = pad_value
         self.draws = Draws(device, seed)
         self.optics = Optics(self.draws)
 
@@ -48,8 +49,9 @@ class Augment:
         """
         within = canvas.inside(self.draws.integers(width), pictures.shape[3])
         pictures = bent(pictures, width, self.draws, _BENT * strength)
-        kept = canvas.finished(pictures[:clean], within[:clean])
-        return Varied(canvas.finished(self.spoil(pictures, poor, strength), within), kept)
+        kept = canvas.finished(pictures[:clean], within[:clean], self.pad_value)
+        spoilt = self.spoil(pictures, poor, strength)
+        return Varied(canvas.finished(spoilt, within, self.pad_value), kept)
 
     def spoil(self, pictures: Tensor, poor: NDArray[np.bool_], strength: float) -> Tensor:
         """Change stroke, colour, light, resolution, blur, noise and compression, in place."""

@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-PAD_VALUE = 127
-
 
 def stretched(columns: Tensor, offset: Tensor, source: Tensor, width: Tensor, bucket: int) -> Tensor:
     """Return pictures [N,3,H,bucket] of lines that are ``source`` columns of uint8 [C,3H] from ``offset`` on.
@@ -37,7 +35,7 @@ def inside(width: Tensor, bucket: int) -> Tensor:
     return (torch.arange(bucket, device=width.device)[None] < width[:, None])[:, None, None]
 
 
-def finished(pictures: Tensor, within: Tensor) -> Tensor:
-    """Return what the net gets, float32 [N,3,48,W] in -1 to 1: whole numbers, ``PAD_VALUE`` right of each line."""
+def finished(pictures: Tensor, within: Tensor, pad_value: int) -> Tensor:
+    """Return what the net gets, float32 [N,3,48,W] in -1 to 1: whole numbers, ``pad_value`` right of each line."""
     whole = pictures.clamp(0, 255).round_()
-    return whole.masked_fill_(~within, PAD_VALUE).mul_(2 / 255).sub_(1)
+    return whole.masked_fill_(~within, pad_value).mul_(2 / 255).sub_(1)

@@ -36,6 +36,7 @@ def add_parsers(steps: Steps) -> None:
 def _large(options: argparse.Namespace) -> None:
     import torch
 
+    from ocrsvc.errors import OcrError
     from ocrsvc.training.learning.large import train
     from ocrsvc.training.learning.large_plan import plan
 
@@ -53,6 +54,6 @@ def _large(options: argparse.Namespace) -> None:
         train(planned)
     except KeyboardInterrupt:
         raise SystemExit("ocrsvc train: stopped and saved; the same command goes on") from None
-    except (ValueError, RuntimeError, FileNotFoundError) as error:
+    except (OcrError, ValueError, RuntimeError, FileNotFoundError) as error:
         raise SystemExit(f"ocrsvc train: {error}") from error
     print(planned.checkpoint)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ocrsvc.training.augmentation.augment import Augment
 from ocrsvc.training.augmentation.canvas import stretched
-from ocrsvc.training.data.feed import Feed
+from ocrsvc.training.data.feed import PAD_VALUE, Feed
 from ocrsvc.training.data.pool import Picked, Pool
 from ocrsvc.training.data.real_lines import RealLines
 from ocrsvc.training.data.targets import Label
@@ -96,7 +96,7 @@ class MixedBatches:
         with self.lock:  # until the pictures are copied: the pool overwrites its oldest lines
             chosen = self._chosen(at)
         poor = np.ones(len(chosen.labels), bool)  # drawn lines come with faults of a camera
-        augment = Augment(self.device, chosen.seed)
+        augment = Augment(self.device, chosen.seed, PAD_VALUE)
         poor[: chosen.real] = augment.draws.rng.random(chosen.real) < _POOR
         clean = len(chosen.labels) if self.clean_drawn else chosen.real
         varied = augment(chosen.pictures, chosen.width, poor, clean, strength)

@@ -37,6 +37,16 @@ class _Ring:
     next: int = 0
     filled: int = 0
 
+    def put(self, text: str, width: int) -> None:
+        """Fill the next slot, which may overwrite a line that was never used."""
+        slot = self.next
+        if self.unused and self.filled == len(self.texts) and self.unused[0] == slot:
+            self.unused.popleft()
+        self.texts[slot], self.widths[slot] = text, width
+        self.unused.append(slot)
+        self.next = (slot + 1) % len(self.texts)
+        self.filled = max(self.filled, slot + 1)
+
 
 class Pool:
     """A ring of lines for each bucket; the oldest are overwritten. ``columns``: pixels of width to keep, in all."""
@@ -63,17 +73,24 @@ class Pool:
         at = self.buckets.index(bucket)
         ring = self.rings[at]
         upright = np.ascontiguousarray(batch.pixels.transpose(0, 2, 1, 3)).reshape(lines, bucket, height * 3)
-        for line, text, width in zip(torch.from_numpy(upright), batch.texts, batch.widths, strict=True):
-            slot = ring.next
-            if ring.filled == len(ring.texts) and ring.unused and ring.unused[0] == slot:
-                ring.unused.popleft()
-            begin = ring.start + slot * bucket
-            self.columns[begin : begin + bucket].copy_(line)
-            ring.texts[slot], ring.widths[slot] = text, width
-            ring.unused.append(slot)
-            ring.next = (slot + 1) % len(ring.texts)
-            ring.filled = max(ring.filled, slot + 1)
+        first = 0
+        while first < lines:  # in one piece, or in two around the end of the ring
+            count = min(lines - first, len(ring.texts) - ring.next)
+            self._copy(
+                ring.start + ring.next * bucket, upright[first : first + count].reshape(-1, height * 3)
+            )
+            for line in range(first, first + count):
+                ring.put(batch.texts[line], batch.widths[line])
+            first += count
         self.arrived[at] += lines
+
+    def _copy(self, start: int, columns: NDArray[np.uint8]) -> None:
+        source = torch.from_numpy(columns)
+        target = self.columns[start : start + len(columns)]
+        if target.is_cuda:  # the copy does not wait for the device
+            target.copy_(source.pin_memory(), non_blocking=True)
+        else:
+            target.copy_(source)
 
     def pick(self, at: int, count: int, passes: float, rng: np.random.Generator) -> Picked:
         """Return ``count`` lines of the bucket with index ``at``, none if it is empty.

@@ -50,17 +50,18 @@ class RealLines:
     ) -> None:
         self.buckets = tuple(buckets)
         self.labels: list[Label] = []
-        columns: list[NDArray[np.uint8]] = []
+        widths: list[int] = []
+        columns = bytearray()  # grows without a second copy of all crops
         for sample in samples:
             line = fit(sample.image, height)
             if _NARROWEST_PIXELS <= line.shape[1] <= self.buckets[-1]:
-                columns.append(np.ascontiguousarray(line.transpose(1, 0, 2)).reshape(line.shape[1], -1))
+                columns += line.transpose(1, 0, 2).tobytes()
+                widths.append(line.shape[1])
                 self.labels.append((sample.text, sample.source, sample.case_folded))
-        self.widths = np.array([len(line) for line in columns], np.int64)
+        self.widths = np.array(widths, np.int64)
         self.offsets = np.cumsum(self.widths) - self.widths
-        whole = np.concatenate([np.zeros((0, height * 3), np.uint8), *columns])
-        columns.clear()
-        self.columns = torch.from_numpy(whole).to(device)
+        whole = np.frombuffer(columns, np.uint8).reshape(-1, height * 3)
+        self.columns = (torch.from_numpy(whole) if len(whole) else torch.zeros(whole.shape)).to(device)
         self._spread(mix, width_stride, np.random.default_rng(seed))
 
     def __len__(self) -> int:

@@ -91,7 +91,7 @@ def start(plan: Plan) -> State:
     average = deepcopy(net).eval().requires_grad_(False)
     if plan.recipe.quantised:
         rounding.attach(average, iter(rounding.attach(net)))  # scores simulate INT8, too
-    return State(net, average, torch.optim.AdamW(_groups(net, plan.recipe), betas=(0.9, 0.98)))
+    return State(net, average, torch.optim.AdamW(_groups(net, plan.recipe), betas=(0.9, 0.98), fused=True))
 
 
 def _groups(net: Crnn, recipe: Recipe) -> list[dict[str, Any]]:
@@ -131,8 +131,8 @@ class Learner:
     def __init__(self, plan: Plan, state: State, made: MixedBatches) -> None:
         self.plan, self.state, self.made = plan, state, made
         net, charset = load_net(plan.hold)
-        if charset != plan.order.charset or net.shape != state.net.shape:
-            raise ValueError(f"{plan.hold} and {plan.start} are nets of different shapes or charsets")
+        if charset != plan.order.charset:
+            raise ValueError(f"{plan.hold} and {plan.start} have different charsets")
         share = 1.0 if plan.recipe.hold_drawn else made.real_share
         self.loss = HeldLoss(net, charset, plan.recipe.sample, share, bfloat16=plan.bfloat16).to(plan.device)
         self.parameters = list(state.net.parameters())
@@ -149,7 +149,10 @@ class Learner:
         with rounding.weights(state.net) if recipe.quantised else nullcontext():
             learnt = list(self.threads.map(self._gradient, [done] * recipe.batches))
         for parameter, *gradients in zip(self.parameters, *(each.gradients for each in learnt), strict=True):
-            parameter.grad = torch.stack(gradients).mean(0) if len(gradients) > 1 else gradients[0]
+            total, *rest = gradients
+            for gradient in rest:
+                total.add_(gradient)
+            parameter.grad = total.div_(len(gradients))
         norm = nn.utils.clip_grad_norm_(self.parameters, recipe.clip)
         if torch.isfinite(norm):
             state.optimiser.step()
@@ -195,12 +198,12 @@ class _Learnt:
 
 def dev_sets(plan: Plan) -> dict[str, DevSet]:
     """Return the lines to score on by name: those of the plan's folders, and drawn ones."""
-    sets = {
-        folder.name: dev_scores.from_folder(
+    sets: dict[str, DevSet] = {}
+    for folder in plan.dev:
+        name = folder.name if folder.name not in sets else f"{folder.parent.name}-{folder.name}"
+        sets[name] = dev_scores.from_folder(
             folder, plan.recipe.dev_lines, plan.order.buckets, plan.order.height
         )
-        for folder in plan.dev
-    }
     if plan.recipe.dev_lines:
         drawn = held(plan.order, _HELD_SEED + plan.recipe.seed, plan.recipe.dev_lines)
         sets["drawn"] = DevSet(tuple(drawn))

@@ -12,7 +12,7 @@ import torch
 
 from ocrsvc.machine.cpu import inspect
 from ocrsvc.models import manifest
-from ocrsvc.training.data.feed import Order
+from ocrsvc.training.data.feed import PAD_VALUE, Order
 from ocrsvc.training.data.real_lines import Mix
 from ocrsvc.training.drawing.fonts import discover
 from ocrsvc.training.learning.classic import numbers
@@ -20,6 +20,7 @@ from ocrsvc.training.nets.weights import bare
 
 SECTION = "large"
 _MOST_WORKERS = 16
+_GPU_THREADS = 2  # one prepares its batch while the GPU computes that of the other
 _CPU = torch.device("cpu")
 _FEED_COLUMNS = (2048, 16_384)  # pixels of width in what a drawing process delivers at once: least and most
 # Processors that multiply bfloat16; others emulate it, several times slower than float32.
@@ -151,6 +152,8 @@ def plan(
         cores = len(os.sched_getaffinity(0))
         workers = 1 if on.type == "cpu" else max(1, min(_MOST_WORKERS, cores - 1))
     spec = manifest.load(bare(start))
+    if spec.input.pad_value != PAD_VALUE:
+        raise ValueError(f"{spec.name} pads with {spec.input.pad_value}; batches are padded with {PAD_VALUE}")
     least, most = _FEED_COLUMNS
     order = Order(
         library=discover(fonts),
@@ -174,7 +177,7 @@ def plan(
         tuple(photos),
         tuple(dev),
         workers,
-        1 if on.type == "cuda" else threads or inspect().effective,
+        threads or (_GPU_THREADS if on.type == "cuda" else inspect().effective),
         on,
         on.type == "cuda" or bool(inspect().flags & _BFLOAT16),
     )
