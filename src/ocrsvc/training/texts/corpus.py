@@ -18,6 +18,7 @@ from faker import Faker
 from ocrsvc.training.texts import words
 from ocrsvc.training.texts.charset import canonical
 from ocrsvc.training.texts.documents import Documents
+from ocrsvc.training.texts.european import European
 from ocrsvc.training.texts.figures import Figures
 from ocrsvc.training.texts.kana import Kana
 from ocrsvc.training.texts.leaders import Leaders
@@ -92,6 +93,7 @@ class Corpus:
         )
         self.kana = Kana(self.rng, seed, self.allowed)
         self.signs = Signs(self.rng, self.chinese_label, self.allowed)
+        self.european = European(self.rng, seed, self.allowed)
         self.leaders = Leaders(
             self.rng, self.chinese_label, lambda: self.english.draw(self.rng), self.allowed
         )
@@ -146,6 +148,8 @@ class Corpus:
         }
         if self.allowed.issuperset("圖書館"):
             kinds["traditional"] = (self.traditional.line, 55)
+        if self.allowed.issuperset("éüñł"):
+            kinds["european"] = (self.european.line, 18)
         if has_kana:
             kinds["kana"] = (self.kana.line, 14)
         if has_signs:
