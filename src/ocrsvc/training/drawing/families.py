@@ -16,7 +16,8 @@ DEBIAN_PACKAGES = (
     "fonts-firacode fonts-jetbrains-mono fonts-dseg fonts-unifont fonts-ocr-b "
     "fonts-arphic-bkai00mp fonts-arphic-bsmi00lp fonts-cwtex-ming fonts-cwtex-heib fonts-cwtex-yen "
     "fonts-ipafont-gothic fonts-ipafont-mincho fonts-vlgothic fonts-symbola "
-    "fonts-cns11643-kai fonts-cns11643-sung fonts-seto fonts-kiloji fonts-kouzan-mouhitsu fonts-aoyagi-kouzan-t"
+    "fonts-cns11643-kai fonts-cns11643-sung fonts-seto fonts-kiloji fonts-kouzan-mouhitsu fonts-aoyagi-kouzan-t "
+    "xfonts-wqy xfonts-terminus xfonts-base"
 ).split()
 # Handwriting, display and interface faces; the last row has the faces that only dev sets draw (``HELD_OUT``).
 NPM_PACKAGES = tuple(
