@@ -33,9 +33,10 @@ from ocrsvc.training.nets.weights import load_net
 _SAVE_SECONDS = 60.0
 _SHOW_SECONDS = 30.0
 _HELD_SEED = 700_000
-# Adam makes the smallest push as large as any. A row of the head is rarely read but pushed away in every step, so it
-# remembers its rare large gradients for longer than the steps between them, and pushes below this size stay small.
-_HEAD = {"betas": (0.9, 0.999), "eps": 1e-5}
+# Adam makes the smallest push as large as any: of the rows of the head, which are rarely read but pushed away in every
+# step, pushes below this size stay small.
+_HEAD = {"eps": 1e-5}
+_EARLY = 4.0  # while a run is young, the average is over its last quarter
 _LATE = 0.8  # progress from which the variation has its end strength
 
 
@@ -157,7 +158,7 @@ class Learner:
         if torch.isfinite(norm):
             state.optimiser.step()
         state.step += 1
-        follow(state.average, state.net, min(recipe.ema, state.step / (state.step + 20)))
+        follow(state.average, state.net, min(recipe.ema, 1 - _EARLY / (_EARLY + state.step)))
         lines = sum(each.lines for each in learnt)
         state.lines += lines
         names = {name for each in learnt for name in each.terms}
