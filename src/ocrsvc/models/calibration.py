@@ -39,7 +39,7 @@ class Calibration:
     """Maps of one precision of one model, and the confidence below which a line needs review.
 
     ``slope`` and ``doubt`` are above 0, so that both maps are monotone; ``least_doubt`` is above 0 for its logarithm.
-    ``mixed`` is 0 for calibrations from before this value, and where it makes no difference.
+    ``mixed`` is 0 for calibrations from before this value.
     """
 
     slope: float

@@ -25,7 +25,9 @@ LEAST_DOUBTS = (0.0001, 0.0003, 0.001, 0.003, 0.005, 0.01, 0.015, 0.02, 0.03, 0.
 # Half the 95 % quantile of chi-squared with one degree of freedom, 1.92, bounds the interval of a profile likelihood.
 # Twice that, because most lines occur twice, once varied.
 _INTERVAL_NATS = 3.84
-_FEWEST_MIXED = 30  # lines of both scripts; 500 drawn lines have about 50
+# Standard deviation of the prior of ``mixed``, around 0. Few lines have both scripts (50 of 500 drawn ones); without
+# a prior their weight would be mostly chance; a test of significance keeps too little of it or too much.
+_PRIOR_MIXED = 0.5
 _RIDGE = 1e-3  # keeps the weights finite where a feature separates right from wrong
 
 
@@ -63,46 +65,33 @@ def fit_maps(readings: Sequence[Reading]) -> Calibration:
 def _line_map(readings: Sequence[Reading], each: Floats) -> tuple[float, Floats]:
     """Return ``least_doubt`` and the map of lines: its offset, and the weights of doubt, length and ``mixed``.
 
-    ``mixed`` is 0 for few such lines, and unless it makes the readings more likely by more than the likelihood
-    interval: otherwise it would be chance.
-    """
-    lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
-    mixed = np.array([float(script_of(reading.text) == "mixed") for reading in readings])
-    nats, least, line = _profile(readings, each, lengths[:, None])
-    if mixed.sum() >= _FEWEST_MIXED:
-        nats_mixed, least_mixed, line_mixed = _profile(readings, each, np.column_stack([lengths, mixed]))
-        if nats_mixed > nats + _INTERVAL_NATS:
-            return least_mixed, line_mixed
-    return least, np.append(line, 0.0)
-
-
-def _profile(readings: Sequence[Reading], each: Floats, others: Floats) -> tuple[float, float, Floats]:
-    """Return the highest log-likelihood, ``least_doubt``, and offset and weights of doubt and ``others`` [n,d].
-
     ``least_doubt`` is the smallest candidate within the likelihood interval of the best one.
     """
     right = np.array([reading.right for reading in readings], dtype=np.float64)
+    lengths = np.array([math.log(len(reading.peaks)) for reading in readings])
+    mixed = np.array([float(script_of(reading.text) == "mixed") for reading in readings])
+    prior = np.array([math.inf, math.inf, _PRIOR_MIXED])
     doubts = np.array([calibration.nats(reading.peaks) for reading in readings])
     found, likelihoods = [], []
     for least in LEAST_DOUBTS:
-        features = np.column_stack([np.log(least + doubts), others])
-        line = logistic(features, right, each)
+        features = np.column_stack([np.log(least + doubts), lengths, mixed])
+        line = logistic(features, right, each, prior)
         odds = line[0] + features @ line[1:]
         likelihoods.append(-float(each @ np.logaddexp(0, np.where(right > 0, -odds, odds))))
         found.append((least, line))
-    most = max(likelihoods)
-    enough = most - _INTERVAL_NATS
-    least, line = next(
-        pair for pair, likelihood in zip(found, likelihoods, strict=True) if likelihood >= enough
-    )
-    return most, least, line
+    enough = max(likelihoods) - _INTERVAL_NATS
+    return next(pair for pair, likelihood in zip(found, likelihoods, strict=True) if likelihood >= enough)
 
 
-def logistic(features: Floats, right: Floats, weight: Floats) -> Floats:
-    """Return offset and weights [1 + d] of the logistic regression of ``right`` [n] on ``features`` [n,d]."""
+def logistic(features: Floats, right: Floats, weight: Floats, prior: Floats | None = None) -> Floats:
+    """Return offset and weights [1 + d] of the logistic regression of ``right`` [n] on ``features`` [n,d].
+
+    ``prior`` [d]: standard deviations of the weights' Gaussian priors around 0, infinite for none.
+    """
     middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     design = np.column_stack([np.ones(len(features)), (features - middle) / spread])
-    ridge = _RIDGE * len(features) * np.diag([0.0] + [1.0] * features.shape[1])
+    priors = np.zeros(len(spread)) if prior is None else (prior * spread) ** -2.0
+    ridge = np.diag([0.0, *(_RIDGE * len(features) + priors)])
     found = np.zeros(design.shape[1])
     for _ in range(100):
         chance = 1 / (1 + np.exp(-np.clip(design @ found, -30, 30)))
