@@ -27,6 +27,7 @@ from ocrsvc.training.texts.deck import Deck
 _MOST_CHARACTERS = 24  # of a line, unless its stratum is about length
 _PRINT_PIXELS = (18, 48)  # heights of printed lines
 _LOW_PIXELS = (10, 16)
+_ALIKE = frozenset("lI|oO")  # alone they look like 1 and 0
 _LONG_CHARACTERS = (40, 60)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -156,9 +157,10 @@ class Stratum:
         return text[: self.rng.randint(*_LONG_CHARACTERS)].strip().ljust(_LONG_CHARACTERS[0], "-")
 
     def brief(self) -> str:
-        """Draw one or two characters."""
+        """Draw one or two characters that can be told from others."""
         if self.rng.random() < 0.6:
-            return self.corpus.leaders.single()
+            single = self.corpus.leaders.single()
+            return "" if single in _ALIKE else single
         return self.rng.choice((self.corpus.chinese_label(), self.corpus.figures.number()))[:2]
 
     # Looks
