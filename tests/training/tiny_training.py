@@ -13,7 +13,7 @@ RECIPE = """\
 name: tiny
 architecture: LCNetV4 + BiLSTM + CTC
 features:
-  drawn: {shards: 2, lines: 12, seed: 3}
+  drawn: {shards: 2, lines: 12, seed: 4}
   real: {shards: 1, lines: 6, seed: 8, held_out: 1}
 neck: {shape: small, epochs: 2, frames: 256, learning_rate: 0.003, frozen: all, seed: 1}
 whole: {shape: small, epochs: 1, frames: 64, learning_rate: 0.0004, frozen: low, seed: 2}

@@ -13,6 +13,7 @@ need_training()
 
 from ocrsvc.training.drawing.fonts import Library
 from ocrsvc.training.drawing.glyphs import Glyphs, Gray, Style, wide
+from ocrsvc.training.drawing.wear import Wear
 
 
 def glyphs(library: Library, seed: int) -> Glyphs:
@@ -60,7 +61,7 @@ def test_signs_that_the_chinese_face_lacks_are_drawn_by_another(library: Library
     assert glyphs(replace(bare, latin=()), 3).ink("① 同意") is None
 
 
-def _unspoilt(self: Glyphs, ink: Gray, *, han: bool) -> Gray:
+def _unspoilt(self: Wear, ink: Gray, *, han: bool) -> Gray:
     """Worn print has holes of its own."""
     return ink
 
@@ -70,7 +71,7 @@ def test_a_space_is_the_widest_gap(library: Library, text: str, monkeypatch: pyt
     """In letters of even spacing nothing inside a word is as far apart as the words are."""
     upright = replace(library, segment=())
     checked = 0
-    monkeypatch.setattr(Glyphs, "_stroke", _unspoilt)
+    monkeypatch.setattr(Wear, "worn", _unspoilt)
     for seed in range(40):
         maker = glyphs(upright, seed)
         ink = maker.ink(text)
@@ -126,15 +127,36 @@ def test_an_apostrophe_does_not_look_like_a_space(library: Library) -> None:
         assert faces[1] in library.latin
 
 
-@pytest.mark.parametrize("text", ["中国", "AB8"])
-def test_spoilt_print_keeps_its_size_and_most_of_its_ink(library: Library, text: str) -> None:
-    for seed in range(80):
-        maker = glyphs(library, seed)
-        ink = np.zeros((40, 90), np.float32)
-        ink[5:35, 10:40] = ink[5:35, 50:80] = 1
-        spoilt = maker._stroke(ink.copy(), han=text == "中国")
-        assert spoilt.shape == ink.shape
-        assert spoilt.min() >= 0
-        assert spoilt.max() <= 1.001
-        assert spoilt[5:35, 10:40].mean() > 0.3
-        assert spoilt[:, 43:47].max() < 0.3  # what is apart stays apart
+def test_letters_are_condensed_and_expanded(library: Library) -> None:
+    maker = glyphs(library, 4)
+    latin = [maker._style(False).stretch for _ in range(600)]
+    assert min(latin) < 0.6
+    assert max(latin) > 1.5
+    assert min(maker._style(True).stretch for _ in range(600)) >= 0.75
+
+
+def test_small_figures_are_drawn_as_characters_or_raised(library: Library) -> None:
+    """A raised 2 of x² leaves the lower right empty, as the character does; that of x₂ the upper right."""
+    plain = replace(library, segment=())
+    for text, empty in (("x²", np.s_[-8:, -4:]), ("x₂", np.s_[:4, -4:])):
+        drawn = [ink for seed in range(30) if (ink := glyphs(plain, seed).ink(text)) is not None]
+        assert len(drawn) == 30
+        assert sum(float(ink[empty].max()) < 0.5 for ink in drawn) > 20, text
+
+
+def test_a_leader_is_longer_than_its_label(library: Library) -> None:
+    def widest(text: str) -> float:
+        inks = [ink for seed in range(40) if (ink := glyphs(library, seed).ink(text)) is not None]
+        return max(ink.shape[1] / ink.shape[0] for ink in inks)
+
+    assert widest("目录……12") > 1.5 * widest("目录……")
+    assert widest("合计——12") > 1.5 * widest("合计12——")
+
+
+def test_chinese_headings_are_spaced_out(library: Library) -> None:
+    spaced = 0
+    for seed in range(100):
+        ink = glyphs(library, seed).ink("合同条款")
+        assert ink is not None
+        spaced += ink.shape[1] > 5.3 * ink.shape[0]
+    assert 1 <= spaced < 20

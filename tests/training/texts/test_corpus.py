@@ -14,7 +14,8 @@ need_training()
 
 from ocrsvc.recognition.charsets import named
 from ocrsvc.training.texts import charset
-from ocrsvc.training.texts.corpus import Corpus, running_text
+from ocrsvc.training.texts.corpus import Corpus
+from ocrsvc.training.texts.prose import running_text
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -107,14 +108,6 @@ def test_traditional_lines_come_in_the_spellings_of_taiwan_and_hong_kong() -> No
         assert one in text, one
         assert other in text, other
     assert text.count("個") > 5 * text.count("个")
-
-
-def test_rare_characters_are_drawn_as_evenly_as_common_ones() -> None:
-    corpus = Corpus(charset.load(), 3)
-    seen = collections.Counter("".join(corpus.rare() for _ in range(12000)))
-    assert set(seen) <= set(corpus.han)
-    assert len(seen) > 0.99 * len(corpus.han)
-    assert max(seen.values()) < 25  # six on average
 
 
 def test_a_smaller_charset_is_kept_to() -> None:

@@ -13,6 +13,7 @@ Trains a recogniser on the CPU. Each step can be killed and run again (costs: do
   ocrsvc train fonts --npm DIR/*.tgz --out runs/fonts      unpack npm typefaces (after `npm pack @fontsource/...`)
   ocrsvc train sheet --out sheet.png                       draw a contact sheet of training lines
   ocrsvc train synth --out lines/drawn                     draw labelled lines for evaluation and calibration
+  ocrsvc train devset runs/dev                             draw a dev set: strata, faces and looks that training lacks
   ocrsvc train photos PHOTOS --out runs/photos             cut lines out of unlabelled photos with our detector
   ocrsvc train opinions runs/photos                        read them with two recognisers, keep what both read
   ocrsvc train features crnn --out runs/crnn ...           draw and vary all lines once, cache their features

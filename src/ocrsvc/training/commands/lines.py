@@ -1,4 +1,4 @@
-"""``ocrsvc train fonts|sheet|synth|photos|opinions|features|draw``: the steps that make training lines."""
+"""``ocrsvc train fonts|sheet|synth|devset|photos|opinions|features|draw``: the steps that make training lines."""
 
 from __future__ import annotations
 
@@ -21,6 +21,13 @@ def add_parsers(steps: Steps) -> None:
     synth.add_argument("--out", type=Path, required=True, help="a new folder for manifest.jsonl and img/")
     synth.add_argument("--lines", type=int, default=1000)
     synth.add_argument("--seed", type=int, default=1)
+    devset = add(steps, "devset", _devset, "draw a dev set in strata, as training never draws", drawing=True)
+    devset.add_argument(
+        "out", type=Path, metavar="OUT", help="folder for STRATUM/manifest.jsonl and STRATUM/img/"
+    )
+    devset.add_argument("--lines", type=int, default=500, help="lines of each stratum")
+    devset.add_argument("--seed", type=int, default=1)
+    devset.add_argument("--strata", nargs="*", metavar="STRATUM", help="only these (default: all)")
     photos = add(steps, "photos", _photos, "cut lines out of a folder of photos with our own detector")
     photos.add_argument("photos", type=Path)
     photos.add_argument("--detector", help="a detector's name or folder (default: that of the default model)")
@@ -50,7 +57,8 @@ def add_parsers(steps: Steps) -> None:
 
 
 def _fonts(options: argparse.Namespace) -> None:
-    from ocrsvc.training.drawing.fonts import discover, unpack_npm
+    from ocrsvc.training.drawing.archives import unpack_npm
+    from ocrsvc.training.drawing.fonts import discover
 
     unpack_npm(options.npm, options.out)
     library = discover([options.out])
@@ -82,6 +90,20 @@ def _synth(options: argparse.Namespace) -> None:
     try:
         print(examples.write(samples, options.out / "manifest.jsonl"))
     except OSError as error:
+        raise SystemExit(f"ocrsvc train: {error}") from error
+
+
+def _devset(options: argparse.Namespace) -> None:
+    from ocrsvc.training.data import devset
+    from ocrsvc.training.data.strata import STRATA
+
+    chosen = options.strata or STRATA
+    try:
+        for manifest in devset.write(
+            options.out, options.lines, options.seed, options.fonts, options.prose, chosen
+        ):
+            print(manifest, flush=True)
+    except (ValueError, OSError) as error:
         raise SystemExit(f"ocrsvc train: {error}") from error
 
 

@@ -1,145 +1,28 @@
 """Typefaces for drawn lines: installed files, sorted by script and use, with their character coverage.
 
-Debian packages provide most families. Brush and handwriting come as npm packages (``@fontsource``), whose
-``.woff2`` files are converted to TrueType once. A face draws a text only if its cmap has every character.
+Debian packages provide most families. Handwriting, display and interface faces come as npm packages
+(``@fontsource``), which ``archives`` unpacks once. A face draws a text only if it has a glyph for every character.
 """
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
+import numpy as np
 from fontTools.ttLib import TTCollection, TTFont
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
-DEBIAN_PACKAGES = (
-    "fonts-noto-cjk fonts-noto-cjk-extra fonts-wqy-microhei fonts-wqy-zenhei fonts-arphic-ukai "
-    "fonts-arphic-uming fonts-arphic-gbsn00lp fonts-arphic-gkai00mp fonts-cwtex-fs fonts-cwtex-kai "
-    "fonts-lxgw-wenkai fonts-smiley-sans fonts-dejavu fonts-liberation fonts-freefont-ttf "
-    "fonts-open-sans fonts-roboto fonts-hack fonts-lato fonts-crosextra-carlito "
-    "fonts-crosextra-caladea fonts-inconsolata fonts-courier-prime fonts-comfortaa fonts-cantarell "
-    "fonts-firacode fonts-jetbrains-mono fonts-dseg fonts-unifont fonts-ocr-b "
-    "fonts-arphic-bkai00mp fonts-arphic-bsmi00lp fonts-cwtex-ming fonts-cwtex-heib fonts-cwtex-yen "
-    "fonts-ipafont-gothic fonts-ipafont-mincho fonts-vlgothic fonts-symbola "
-).split()
-NPM_PACKAGES = tuple(
-    f"@fontsource/{name}"
-    for name in (
-        "ma-shan-zheng",
-        "liu-jian-mao-cao",
-        "long-cang",
-        "zhi-mang-xing",
-        "zcool-xiaowei",
-        "zcool-kuaile",
-        "zcool-qingke-huangyou",
-    )
-)
+from ocrsvc.training.drawing.families import DEBIAN_PACKAGES, EXCLUDED, HELD_OUT, MEMBERS, USES
 
-# Weights of families by a substring of the file name; common print faces dominate real documents.
-_CJK = {
-    "NotoSansCJK-Regular": 5.0,
-    "NotoSansCJK-Bold": 3.0,
-    "NotoSansCJK-Medium": 2.0,
-    "NotoSansCJK-Light": 1.0,
-    "NotoSansCJK-Black": 1.0,
-    "NotoSansCJK-Thin": 0.4,
-    "NotoSerifCJK-Regular": 4.0,
-    "NotoSerifCJK-Bold": 2.0,
-    "NotoSerifCJK-Light": 1.0,
-    "NotoSerifCJK-Black": 0.7,
-    "wqy-microhei": 3.0,
-    "wqy-zenhei": 3.0,
-    "uming": 3.0,
-    "ukai": 2.0,
-    "gbsn00lp": 3.0,
-    "gkai00mp": 2.0,
-    "LXGWWenKai-Regular": 2.0,
-    "LXGWWenKaiMono": 0.5,
-    "LXGWWenKai-Bold": 1.0,
-    "SmileySans": 1.5,
-    "cwfs": 1.5,
-    "cwkai": 0.4,
-    "ma-shan-zheng": 0.8,
-    "liu-jian-mao-cao": 0.4,
-    "long-cang": 0.6,
-    "zhi-mang-xing": 0.4,
-    "zcool-xiaowei": 1.2,
-    "zcool-kuaile": 0.8,
-    "zcool-qingke-huangyou": 0.8,
-    "unifont": 0.7,
-}
-_LATIN = {
-    "LiberationSans": 4.0,
-    "LiberationSerif": 4.0,
-    "LiberationMono": 3.0,
-    "DejaVuSans": 1.0,
-    "DejaVuSerif": 1.0,
-    "DejaVuSansMono": 1.5,
-    "FreeSans": 1.5,
-    "FreeSerif": 1.5,
-    "FreeMono": 2.0,
-    "OpenSans": 1.0,
-    "Roboto": 1.5,
-    "Hack": 0.7,
-    "Lato": 1.0,
-    "Carlito": 2.0,
-    "Caladea": 1.5,
-    "Inconsolata": 1.0,
-    "Courier": 2.5,
-    "Comfortaa": 0.6,
-    "Cantarell": 0.7,
-    "FiraCode": 0.7,
-    "JetBrainsMono": 0.7,
-    "unifont": 0.7,
-    "OCRB": 0.3,
-}
-# Faces with the glyph shapes of Taiwan and Hong Kong, or with both kinds.
-_HANT = {
-    "NotoSansCJK-Regular": 5.0,
-    "NotoSansCJK-Bold": 3.0,
-    "NotoSansCJK-Medium": 2.0,
-    "NotoSansCJK-Light": 1.0,
-    "NotoSansCJK-Black": 0.7,
-    "NotoSerifCJK-Regular": 4.0,
-    "NotoSerifCJK-Bold": 2.0,
-    "NotoSerifCJK-Light": 0.7,
-    "uming": 3.0,
-    "ukai": 2.0,
-    "bsmi00lp": 3.0,
-    "bkai00mp": 3.0,
-    "cwming": 2.0,
-    "cwheib": 2.0,
-    "cwkai": 2.0,
-    "cwfs": 1.0,
-    "cwyen": 1.0,
-    "LXGWWenKai-Regular": 2.0,
-    "wqy-microhei": 2.0,
-    "wqy-zenhei": 2.0,
-    "unifont": 0.5,
-}
-_KANA = {
-    "NotoSansCJK-Regular": 5.0,
-    "NotoSansCJK-Bold": 2.0,
-    "NotoSerifCJK-Regular": 4.0,
-    "NotoSerifCJK-Bold": 1.0,
-    "ipag": 2.0,
-    "ipam": 2.0,
-    "VL-Gothic": 2.0,
-    "LXGWWenKai-Regular": 1.0,
-    "wqy-zenhei": 1.0,
-    "uming": 1.0,
-}
-# Faces with signs that most others lack.
-_SIGNS = {"DejaVuSans": 3.0, "FreeSans": 1.0, "FreeSerif": 1.5, "Symbola": 2.0, "unifont": 0.5}
-_MEMBERS = {"cjk": (" SC", "CN"), "hant": (" TC", " HK", "TW", "HK"), "kana": (" JP",)}
-_SEGMENT = {"DSEG7Classic-Regular": 1.0, "DSEG7Classic-Bold": 1.0, "DSEG7Modern-Regular": 1.0}
-_CARD = {"OCRB": 1.0}
-_NOT = ("Emoji", "unifont_", "OCRBE", "OCRBF", "OCRBS", "OCRBX")  # excluded: samples and boxed faces
 _MAGIC = (b"\0\1\0\0", b"true", b"OTTO", b"ttcf")
 _ROOTS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"))
+_LEAST_DIFFERENCE = 0.1  # of the pixels of small letters and capitals, both fitted to a square
+_MOST_FILES = 6  # of a family without Chinese
+_NAMED_REGIONS = frozenset(MEMBERS)  # uses whose collections have a member for each region
 
 
 @dataclass(frozen=True)
@@ -160,7 +43,8 @@ class Face:
         return _load(str(self.path), self.index, size_pixels)
 
 
-@lru_cache(maxsize=256)
+# A face of a size takes up to 3 MB, and opening one less than a millisecond.
+@lru_cache(maxsize=80)
 def _load(path: str, index: int, size_pixels: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size_pixels, index=index)
 
@@ -170,7 +54,9 @@ class Library:
     """All faces by use.
 
     ``cjk`` draw Chinese, ``latin`` ASCII, ``segment`` seven-segment digits, ``card`` digits of bank cards, ``hant``
-    Traditional Chinese of Taiwan and Hong Kong, ``kana`` Japanese, ``signs`` signs that most faces lack.
+    Traditional Chinese of Taiwan and Hong Kong, ``kana`` Japanese, ``signs`` signs that most faces lack. Looks other
+    than print have faces of their own: ``handwriting``, ``display`` (signs, games, subtitles) and ``interface``, each
+    with Chinese and Latin ones.
     """
 
     cjk: tuple[Face, ...]
@@ -180,36 +66,83 @@ class Library:
     hant: tuple[Face, ...] = ()
     kana: tuple[Face, ...] = ()
     signs: tuple[Face, ...] = ()
+    handwriting: tuple[Face, ...] = ()
+    handwriting_latin: tuple[Face, ...] = ()
+    display: tuple[Face, ...] = ()
+    display_latin: tuple[Face, ...] = ()
+    interface: tuple[Face, ...] = ()
+    interface_latin: tuple[Face, ...] = ()
+
+    def only(self, chinese: tuple[Face, ...], latin: tuple[Face, ...]) -> Library:
+        """Return a library whose texts are drawn in these faces; signs that they lack in the usual ones."""
+        return replace(self, cjk=chinese, hant=chinese, kana=chinese, latin=latin or self.latin, segment=())
 
 
-def unpack_npm(archives: Iterable[Path], folder: Path) -> Path:
-    """Convert the faces of npm ``@fontsource`` archives (``npm pack``) to TrueType files; return ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for archive in archives:
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                name = Path(member.name).name
-                if not name.endswith("-chinese-simplified-400-normal.woff2"):
-                    continue
-                target = folder / f"{name.removesuffix('.woff2')}.ttf"
-                if not target.exists() and (source := tar.extractfile(member)) is not None:
-                    with source:
-                        font = TTFont(source)
-                        font.flavor = None
-                        font.save(target)
-    return folder
+@cache
+def _code_point(value: int) -> int:
+    """Return one object for equal numbers: a hundred faces have the same two million code points between them."""
+    return value
+
+
+@cache
+def _shared(points: frozenset[int]) -> frozenset[int]:
+    """Return one object for equal sets: the weights of a family have the same characters."""
+    return points
+
+
+def _coverage(path: Path, members: tuple[str, ...] = MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
+    """Return index and code points of a face; of a collection, of the first face named like one of ``members``."""
+    return _of_collection(path, members) if path.suffix == ".ttc" else (0, _of_file(path))
 
 
 @cache  # opening every installed font takes seconds, and one command may ask several times
-def _coverage(path: Path, members: tuple[str, ...] = _MEMBERS["cjk"]) -> tuple[int, frozenset[int]]:
-    """Return index and code points of a face; of a collection, of the first face named like one of ``members``."""
-    if path.suffix == ".ttc":
-        with TTCollection(path, lazy=True) as collection:
-            names = [str(font["name"].getDebugName(1) or "") for font in collection.fonts]
-            index = next((i for part in members for i, name in enumerate(names) if part in name), 0)
-            return index, frozenset(collection.fonts[index].getBestCmap())
+def _of_collection(path: Path, members: tuple[str, ...]) -> tuple[int, frozenset[int]]:
+    with TTCollection(path, lazy=True) as collection:
+        names = [str(font["name"].getDebugName(1) or "") for font in collection.fonts]
+        index = next((i for part in members for i, name in enumerate(names) if part in name), 0)
+        return index, _drawn(collection.fonts[index])
+
+
+@cache
+def _of_file(path: Path) -> frozenset[int]:
     with TTFont(path, lazy=True) as font:
-        return 0, frozenset(font.getBestCmap() or {})
+        points = _drawn(font)
+    if points.issuperset(b"agreAGRE") and not _has_small_letters(path):
+        return _shared(frozenset(point for point in points if not chr(point).islower()))
+    return points
+
+
+def _drawn(font: TTFont) -> frozenset[int]:
+    """Return the code points with a glyph that is not empty: some faces map characters that they lack to blanks."""
+    font.setGlyphOrder(
+        [str(number) for number in range(font["maxp"].numGlyphs)]
+    )  # reading the names takes long
+    characters: dict[int, str] = font.getBestCmap() or {}
+    if "glyf" in font:
+        places = font["loca"]
+        characters = {
+            code: name
+            for code, name in characters.items()
+            if places[int(name) + 1] > places[int(name)] or chr(code).isspace()
+        }
+    return _shared(frozenset(map(_code_point, characters)))
+
+
+def _has_small_letters(path: Path) -> bool:
+    """Return whether a face draws agre unlike AGRE; some display faces have only capitals."""
+    font = ImageFont.truetype(str(path), 40)
+    differences = []
+    for letter in "agre":
+        pair = []
+        for shape in (letter, letter.upper()):
+            canvas = Image.new("L", (120, 120), 0)
+            ImageDraw.Draw(canvas).text((40, 80), shape, 255, font=font, anchor="ls")
+            box = canvas.getbbox()
+            if box is None:
+                return True
+            pair.append(np.asarray(canvas.crop(box).resize((24, 24)), np.float32) / 255)
+        differences.append(float(np.abs(pair[0] - pair[1]).mean()))
+    return sum(differences) / len(differences) > _LEAST_DIFFERENCE
 
 
 def face(path: Path) -> Face:
@@ -229,34 +162,50 @@ def _share(stem: str) -> float:
     return slanted * (0.6 if "Bold" in stem else 1.0)
 
 
-def discover(extra: Sequence[Path] = ()) -> Library:
-    """Return all known faces that are installed or in ``extra`` folders; FileNotFoundError without any CJK face."""
-    files = sorted(
+def _files(extra: Sequence[Path]) -> list[Path]:
+    found = (
         file
         for root in (*_ROOTS, *extra)
-        for pattern in ("*.ttf", "*.otf", "*.ttc")
-        for file in root.rglob(pattern)
+        for kind in ("*.ttf", "*.otf", "*.ttc")
+        for file in root.rglob(kind)
     )
-    kinds = {
-        "cjk": _CJK,
-        "latin": _LATIN,
-        "segment": _SEGMENT,
-        "card": _CARD,
-        "hant": _HANT,
-        "kana": _KANA,
-        "signs": _SIGNS,
-    }
-    chosen: dict[str, list[Face]] = {kind: [] for kind in kinds}
-    for kind, wanted in kinds.items():
+    return sorted(file for file in found if not any(part in file.stem for part in EXCLUDED))
+
+
+def discover(extra: Sequence[Path] = ()) -> Library:
+    """Return the known faces that are installed or in ``extra`` folders, without those of ``HELD_OUT``.
+
+    FileNotFoundError without any CJK face.
+    """
+    logging.getLogger("fontTools.ttLib.tables._h_e_a_d").setLevel(
+        logging.ERROR
+    )  # dates of old files are wrong
+    files = [file for file in _files(extra) if not any(name in file.stem for name in HELD_OUT)]
+    chosen: dict[str, list[Face]] = {use: [] for use in USES}
+    for use, wanted in USES.items():
         for name, weight in wanted.items():
-            found = [f for f in files if name in f.stem and not any(part in f.stem for part in _NOT)]
-            if kind not in _MEMBERS:
-                found = [file for file in found if "CJK" not in file.stem and "Math" not in file.stem][:6]
+            found = [file for file in files if name in file.stem]
+            if use not in _NAMED_REGIONS:
+                found = [file for file in found if "CJK" not in file.stem and "Math" not in file.stem]
+                found = found[:_MOST_FILES]
             for file in found:
-                index, coverage = _coverage(file, _MEMBERS.get(kind, ()))
-                if kind != "latin" or ord("a") in coverage:
+                index, coverage = _coverage(file, MEMBERS.get(use, ()))
+                if not use.endswith("latin") or ord("A") in coverage:
                     share = weight * _share(file.stem) / sum(_share(other.stem) for other in found)
-                    chosen[kind].append(Face(file, index, share, coverage))
+                    chosen[use].append(Face(file, index, share, coverage))
     if not chosen["cjk"]:
         raise FileNotFoundError("no Chinese typeface found: apt-get install " + " ".join(DEBIAN_PACKAGES[:4]))
-    return Library(**{kind: tuple(faces) for kind, faces in chosen.items()})
+    return Library(**{use: tuple(faces) for use, faces in chosen.items()})
+
+
+def held_out(extra: Sequence[Path] = ()) -> Library:
+    """Return the faces of ``HELD_OUT`` that are in ``extra`` folders or installed; training never draws them."""
+    files = _files(extra)
+    chosen: dict[str, list[Face]] = {use: [] for use in USES}
+    for name, uses in HELD_OUT.items():
+        for file in files:
+            if name in file.stem:
+                index, coverage = _coverage(file)
+                for use in uses:
+                    chosen[use].append(Face(file, index, 1.0, coverage))
+    return Library(**{use: tuple(faces) for use, faces in chosen.items()})

@@ -1,7 +1,8 @@
-"""Draws the ink of a text: choice of faces, spacing of words and letters, print defects.
+"""Draws the ink of a text: choice of faces, spacing of words and letters, leaders, raised digits.
 
 A visible gap must match a space of the label, and the reverse. So letter spacing stays well below the word gap,
-spaces of monospaced faces fill a cell, and full-width punctuation is followed by a wider gap.
+spaces of monospaced faces fill a cell, and full-width punctuation is followed by a wider gap. Only purely Chinese
+texts without spaces may be spaced out: their labels have no spaces between characters.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,14 +19,19 @@ from PIL import Image, ImageDraw, ImageFont
 
 from ocrsvc.recognition.charsets import named
 from ocrsvc.training.drawing.fonts import Face, Library
+from ocrsvc.training.drawing.wear import Gray, Wear
 
-Gray = NDArray[np.float32]  # [H,W], ink coverage 0 to 1
+__all__ = ["Glyphs", "Gray", "Style", "wide"]
 
 _WIDE = 0x2E80  # first code point of full-width characters; signs below it occur in both scripts
 _SEGMENT = re.compile(r"[\d.:-]+")
 _HALF_EMPTY = frozenset("，。、；：！？）》】")  # full-width signs whose ink is on the left
 _KANA = re.compile(r"[\u3041-\u30ff]")
 _HAS_WIDE = re.compile(r"[\u2e80-\uffff]")
+# A leader between a name and a page or a sum; any number of dots or dashes is labelled so.
+_LEADER = re.compile(r"(?<=\S)( ?)(……|——)(?= ?[\w(￥$]+$)")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class Glyphs:
         self.rng = rng
         self.noise = noise
         self.worn = worn
+        self.wear = Wear(rng, noise)
         self.traditional = frozenset(named()["hant"]) - frozenset(named()["hans"])
 
     def _chinese(self, text: str) -> Sequence[Face]:
@@ -124,12 +131,15 @@ class Glyphs:
         gap = rng.choice((0.25, rng.uniform(0.22, 0.34), rng.uniform(0.14, 0.9)))
         if han:
             gap = max(gap, 0.28)
+        stretch = rng.choice((1, 1, rng.uniform(0.75, 1.3)))
+        if not han and (draw := rng.random()) < 0.12:  # condensed and expanded letters
+            stretch = rng.uniform(0.5, 0.8) if draw < 0.08 else rng.uniform(1.3, 1.7)
         return Style(
             size_pixels=rng.randint(26, 58),
             spacing=spacing,
             gap=max(gap, 2 * spacing + 0.2) if spacing > 0 else gap,
             jitter=rng.choice((0, 0, 0.15)),
-            stretch=rng.choice((1, 1, rng.uniform(0.75, 1.3))),
+            stretch=stretch,
             squeezed=rng.random() < 0.25,
         )
 
@@ -147,15 +157,37 @@ class Glyphs:
 
     def ink(self, text: str) -> Gray | None:
         """Return the coverage 0..1 of the drawn text, cropped to its ink; None if no faces have its characters."""
-        chinese = wide(text)
-        faces = self._faces(text, chinese)
+        rng = self.rng
+        shown, level = text, [0] * len(text)
+        if (small := text.translate(_RAISED).translate(_LOWERED)) != text and rng.random() < 0.5:
+            level = [(c.translate(_RAISED) != c) - (c.translate(_LOWERED) != c) for c in text]
+            shown = small
+        chinese = wide(shown)
+        faces = self._faces(shown, chinese)
         if faces is None:
             return None
         style = self._style(any(chinese))
-        size = style.size_pixels
+        if (
+            len(text) > 1 and all(chinese) and " " not in text and rng.random() < 0.06
+        ):  # spaced out, as headings are
+            style = replace(style, spacing=rng.uniform(0.3, 1.5), squeezed=False)
+        ink = self._set(shown, chinese, level, faces, style)
+        if ink is None:
+            return None
+        if style.stretch != 1:
+            stretched = max(2, round(ink.shape[1] * style.stretch)), ink.shape[0]
+            ink = np.asarray(cv2.resize(ink, stretched), np.float32)
+        return self.wear.worn(ink, han=bool(_HAS_WIDE.search(text))) if self.worn else ink
+
+    def _set(
+        self, text: str, chinese: list[bool], level: list[int], faces: tuple[Face, Face], style: Style
+    ) -> Gray | None:
+        """Set the text from left to right; ``level``: 1 for raised and -1 for lowered small characters."""
+        rng, size = self.rng, style.size_pixels
         fonts = faces[0].at(size), faces[1].at(size)
+        leader = match.span(2) if (match := _LEADER.search(text)) and rng.random() < 0.65 else None
         length = size * 1.4 * (len(text) * (1 + max(style.spacing, 0)) + 4) + 3 * size * text.count(" ")
-        canvas = Image.new("L", (int(length), size * 3), 0)
+        canvas = Image.new("L", (int(length) + (15 * size if leader else 0), size * 3), 0)
         pen = ImageDraw.Draw(canvas)
         x, i = float(size), 0
         while i < len(text):
@@ -164,76 +196,63 @@ class Glyphs:
                 x += self._gap(style, fonts[1], text[i - 1] if i else "")
                 i += 1
                 continue
+            if leader and i == leader[0]:
+                x = self._lead(pen, x, size, dashes=text[i] == "—")
+                i = leader[1]
+                continue
             end = i + 1
-            apart = style.spacing or (style.squeezed and chinese[i])
-            while not apart and end < len(text) and text[end] != " " and chinese[end] == chinese[i]:
+            apart = style.spacing or (style.squeezed and chinese[i]) or level[i]
+            while (
+                not apart
+                and end < len(text)
+                and text[end] != " "
+                and chinese[end] == chinese[i]
+                and not level[end]
+                and not (leader and end == leader[0])
+            ):
                 end += 1
-            run = text[i:end]
-            pen.text((x, size * 2), run, 255, font=font, anchor="ls")
+            run, y = text[i:end], size * 2.0
+            if level[i]:
+                font = faces[1].at(max(8, round(size * 0.6)))
+                y -= size * (0.38 if level[i] > 0 else -0.16)
+            pen.text((x, y), run, 255, font=font, anchor="ls")
             x += font.getlength(run) + size * style.spacing
             if style.squeezed and run in _HALF_EMPTY:
                 x -= size * 0.35
             i = end
-        ink = _tight(np.asarray(canvas, np.float32) / np.float32(255), size)
-        if ink is None:
-            return None
-        if style.stretch != 1:
-            stretched = max(2, round(ink.shape[1] * style.stretch)), ink.shape[0]
-            ink = np.asarray(cv2.resize(ink, stretched), np.float32)
-        return self._stroke(ink, han=bool(_HAS_WIDE.search(text))) if self.worn else ink
+        return _tight(np.asarray(canvas, np.uint8), size)
 
-    def _stroke(self, ink: Gray, *, han: bool) -> Gray:
-        """Return the ink thinned, fattened, dotted, coarse, worn or faded; seven of ten lines stay unchanged."""
-        rng, draw = self.rng, self.rng.random()
-        if draw < 0.06:
-            return np.asarray(cv2.erode(ink, np.ones((2, 2), np.uint8)), np.float32)
-        if draw < 0.15:
-            return np.asarray(cv2.dilate(ink, np.ones((2, 2), np.uint8)), np.float32)
-        if draw < 0.19:
-            return _matrix(ink, rng.randint(24, 30) if han else rng.randint(13, 19), rng.uniform(0.32, 0.62))
-        if draw < 0.21:  # a bitmap face: square pixels
-            rows = rng.randint(22, 30) if han else rng.randint(13, 18)
-            columns = max(2, round(ink.shape[1] * rows / ink.shape[0]))
-            coarse = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA)
-            square = np.where(coarse > 0.42, np.float32(1), np.float32(0))
-            return np.asarray(
-                cv2.resize(square, ink.shape[::-1], interpolation=cv2.INTER_NEAREST), np.float32
-            )
-        if draw < 0.24:  # missing scan lines
-            mask = np.ones_like(ink)
-            mask[:: rng.randint(3, 6), :] = rng.uniform(0, 0.6)
-            return ink * mask
-        if draw < 0.27:  # worn print
-            spots = cv2.GaussianBlur(self.noise.random(ink.shape, np.float32), (0, 0), 1.5)
-            return ink * (spots > np.quantile(spots, rng.uniform(0.05, 0.25)))
-        if draw < 0.30:  # thermal paper faded in bands
-            bands = self.noise.uniform(rng.uniform(0.35, 0.7), 1, max(3, ink.shape[1] // 40))
-            along = cv2.resize(
-                bands.astype(np.float32)[None], (ink.shape[1], 1), interpolation=cv2.INTER_CUBIC
-            )
-            return ink * np.clip(along, 0.3, 1)
-        return ink
+    def _lead(self, pen: ImageDraw.ImageDraw, x: float, size: int, *, dashes: bool) -> float:
+        """Draw a leader of more marks than one counts; return where it ends."""
+        rng = self.rng
+        x += size * rng.uniform(0, 0.4)
+        end = x + size * rng.uniform(2.5, 13)
+        if dashes and rng.random() < 0.5:
+            y = size * rng.uniform(1.55, 1.75)
+            pen.line((x, y, end, y), 255, max(1, size // 18))
+        else:
+            pitch = size * rng.uniform(0.14, 0.5)
+            y = size * (rng.uniform(1.55, 1.75) if dashes or rng.random() < 0.3 else rng.uniform(1.9, 2.0))
+            radius, half = size * rng.uniform(0.03, 0.06), pitch * rng.uniform(0.25, 0.4)
+            for mark in np.arange(x, end, max(pitch, 3 * radius)):
+                box = (
+                    (mark, y, mark + half, y)
+                    if dashes
+                    else (mark - radius, y - radius, mark + radius, y + radius)
+                )
+                if dashes:
+                    pen.line(box, 255, max(1, size // 18))
+                else:
+                    pen.ellipse(box, 255)
+        return end + size * rng.uniform(0.05, 0.4)
 
 
-def _tight(ink: Gray, size: int) -> Gray | None:
-    columns = np.flatnonzero(ink.max(axis=0) > 0.2)
-    rows = np.flatnonzero(ink.max(axis=1) > 0.2)
+def _tight(canvas: NDArray[np.uint8], size: int) -> Gray | None:
+    columns, rows = np.flatnonzero(canvas.max(axis=0) > 51), np.flatnonzero(canvas.max(axis=1) > 51)
     if not len(columns) or not len(rows):
         return None
     # The box of a lone dash or full stop is as high as the font's body, as detectors draw it.
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     if bottom - top < size * 0.6:
         top, bottom = min(top, round(size * 1.25)), max(bottom, round(size * 2.02))
-    return np.asarray(ink[top:bottom, columns[0] : columns[-1] + 1], np.float32)
-
-
-def _matrix(ink: Gray, rows: int, radius: float) -> Gray:
-    """Return the ink as dot-matrix print with ``rows`` rows; ``radius`` as a fraction of the dots' distance."""
-    columns = max(2, round(ink.shape[1] * rows / ink.shape[0]))
-    struck = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA) > 0.4
-    cell = max(3, round(ink.shape[0] / rows) + 1)
-    middle = (cell - 1) / 2
-    y, x = np.mgrid[:cell, :cell]
-    dot = np.clip(radius * cell + 0.5 - np.hypot(y - middle, x - middle), 0, 1).astype(np.float32)
-    dots = np.kron(struck.astype(np.float32), dot)
-    return np.asarray(cv2.resize(dots, ink.shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(canvas[top:bottom, columns[0] : columns[-1] + 1], np.float32) / np.float32(255)

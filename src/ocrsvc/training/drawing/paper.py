@@ -86,6 +86,46 @@ class Paper:
             alpha[:, at : at + rng.randint(1, 3)] = rng.uniform(0.5, 1)
         if rng.random() < 0.10:
             self._neighbour(alpha, y, height)
+        if rng.random() < 0.02 and min(y, rows - y - height) > 3 and min(x, columns - x - width) > away:
+            self._frame(alpha, x, y, width, height)
+
+    def _frame(self, alpha: Gray, x: int, y: int, width: int, height: int) -> None:
+        """Draw the border of a cell or of a button around the text's box."""
+        rows, columns = alpha.shape
+        left, top = self.rng.randint(0, x - max(4, round(height * 0.3))), self.rng.randint(0, y - 3)
+        right = self.rng.randint(x + width + max(4, round(height * 0.3)) - 1, columns - 1)
+        bottom = self.rng.randint(y + height + 2, rows - 1)
+        cv2.rectangle(
+            alpha, (left, top), (right, bottom), self.rng.uniform(0.5, 1), self.rng.choice((1, 1, 2))
+        )
+
+    def marked(self, picture: Picture, x: int, y: int, width: int, height: int) -> Picture:
+        """Return the paper with the stroke of a highlighter over the text's box, before the text is printed on it."""
+        rng = self.rng
+        rows, columns = picture.shape[:2]
+        stroke = np.zeros((rows, columns), np.float32)
+        reach = round(height * rng.uniform(-0.1, 0.25))
+        start = x + round(width * rng.choice((0, 0, rng.uniform(0, 0.6)))) - rng.randint(0, height // 3)
+        end = x + round(width * rng.choice((1, 1, rng.uniform(0.5, 1)))) + rng.randint(0, height // 3)
+        slope = round(height * rng.uniform(-0.08, 0.08))
+        corners = [
+            (start, y - reach),
+            (end, y - reach + slope),
+            (end, y + height + reach + slope),
+            (start, y + height + reach),
+        ]
+        cv2.fillPoly(stroke, [np.array(corners, np.int32)], 1, cv2.LINE_AA)
+        # BGR, share of light that passes: yellow, green, pink, blue, orange
+        passes = (
+            (0.25, 0.97, 1.0),
+            (0.45, 1.0, 0.55),
+            (0.85, 0.55, 1.0),
+            (1.0, 0.85, 0.5),
+            (0.35, 0.75, 1.0),
+        )
+        film = np.array(rng.choice(passes), np.float32)
+        opacity = (stroke * np.float32(rng.uniform(0.4, 1)))[..., None]
+        return np.asarray(picture * (1 - opacity * (1 - film)), np.float32)
 
     def _neighbour(self, alpha: Gray, y: int, height: int) -> None:
         """Draw the bottom of the line above or the top of the line below at the edge of the crop, clear of the text."""

@@ -14,6 +14,10 @@ from ocrsvc.training.nets import rounding
 from ocrsvc.training.nets.net import Crnn
 from ocrsvc.training.nets.weights import load_net
 
+# Adam makes the smallest push as large as any. A row of the head is rarely read but pushed away in every step, so it
+# remembers its rare large gradients for longer than the steps between them, and pushes below this size stay small.
+_HEAD = {"betas": (0.9, 0.999), "eps": 1e-5}
+
 
 @dataclass
 class State:
@@ -80,5 +84,6 @@ def _groups(net: Crnn, recipe: Recipe) -> list[dict[str, Any]]:
     ):
         for matrix, decay in ((True, recipe.weight_decay), (False, 0.0)):
             chosen = [p for p in part.parameters() if (p.ndim > 1) == matrix]
-            groups.append({"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay})
+            group = {"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay}
+            groups.append(group | (_HEAD if part is net.head else {}))
     return groups

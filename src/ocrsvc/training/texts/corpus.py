@@ -1,4 +1,4 @@
-"""Random texts for drawn lines: Chinese, English and mixed prose, fields, receipts, plates, signs, rare characters.
+"""Random texts for drawn lines: prose, fields, receipts, plates, signs, screens, streets, rare characters.
 
 Sources are jieba's dictionary with counts, wordfreq, Faker (zh_CN, en_US), Python's own manual, and prose in folders
 that the caller names. Each call of ``Corpus.line`` draws one kind by its share.
@@ -6,8 +6,6 @@ that the caller names. Each call of ``Corpus.line`` draws one kind by its share.
 
 from __future__ import annotations
 
-import gzip
-import html
 import itertools
 import pydoc_data.topics
 import random
@@ -20,9 +18,15 @@ from faker import Faker
 from ocrsvc.training.texts import words
 from ocrsvc.training.texts.charset import canonical
 from ocrsvc.training.texts.documents import Documents
+from ocrsvc.training.texts.european import European
 from ocrsvc.training.texts.figures import Figures
 from ocrsvc.training.texts.kana import Kana
+from ocrsvc.training.texts.leaders import Leaders
+from ocrsvc.training.texts.prose import running_text
+from ocrsvc.training.texts.rare import Rare
+from ocrsvc.training.texts.screens import Screens
 from ocrsvc.training.texts.signs import Signs
+from ocrsvc.training.texts.streets import Streets
 from ocrsvc.training.texts.traditional import Traditional
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -39,32 +43,6 @@ _FIELDS = (
     "姓名 地址 电话 单位 名称 日期 编号 金额 税号 开户行 账号 备注 "
     "数量 单价 合计 规格型号 纳税人识别号 发票号码 收款人 复核"
 ).split()
-
-
-def running_text(folders: Sequence[Path]) -> list[str]:
-    """Return lines that contain Chinese from the gzipped manual pages and HTML files below ``folders``."""
-    lines: list[str] = []
-    for file in itertools.chain.from_iterable(sorted(folder.rglob("*")) for folder in folders):
-        if not file.is_file():
-            continue
-        if file.suffix == ".gz":
-            raw = gzip.decompress(file.read_bytes())
-        elif file.suffix == ".html":
-            raw = file.read_bytes()
-        else:
-            continue
-        text = raw.decode("utf-8", "ignore")
-        text = (
-            html.unescape(re.sub(r"<[^>]+>", " ", text))
-            if file.suffix == ".html"
-            else re.sub(r"\\f.|\\", "", text)
-        )
-        lines.extend(
-            canonical(line)
-            for line in text.splitlines()
-            if _HAN.search(line) and not line.startswith((".", "'"))
-        )
-    return [line for line in lines if len(line) >= 4]
 
 
 class Corpus:
@@ -98,6 +76,39 @@ class Corpus:
         self.faker_zh.seed_instance(seed)
         self.faker_en.seed_instance(seed)
         self.documents = Documents(self.rng, self.english, self.words, self.figures, self.faker_en)
+        self.traditional = Traditional(
+            self.rng,
+            seed,
+            (
+                self.chinese_prose,
+                self.chinese_words,
+                self.chinese_label,
+                self.chinese_label,
+                self.mixed,
+                self.chinese_field,
+                self.documents.chinese_quoted,
+            ),
+            self.chinese_label,
+            self.allowed,
+        )
+        self.kana = Kana(self.rng, seed, self.allowed)
+        self.signs = Signs(self.rng, self.chinese_label, self.allowed)
+        self.european = European(self.rng, seed, self.allowed)
+        self.leaders = Leaders(
+            self.rng, self.chinese_label, lambda: self.english.draw(self.rng), self.allowed
+        )
+        self.screens = Screens(self.rng, self.chinese_label, self.chinese_words, self.english)
+        self.streets = Streets(self.rng, self.chinese_label, lambda: str(self.faker_zh.name()), self.english)
+        # Without these scripts in the charset, only fragments of their lines would remain.
+        has_kana, has_signs = self.allowed.issuperset("ひらカナ"), self.allowed.issuperset("①☑℃")
+        self._rare = Rare(
+            self.rng,
+            self.allowed,
+            self.words,
+            self.figures,
+            self.kana if has_kana else None,
+            self.signs if has_signs else None,
+        )
         kinds: dict[str, tuple[Callable[[], str], float]] = {
             "chinese_prose": (self.chinese_prose, 16),
             "chinese_words": (self.chinese_words, 12),
@@ -115,30 +126,34 @@ class Corpus:
             "numbers": (self.figures.numbers, 6),
             "chinese_field": (self.chinese_field, 8),
             "part_number": (self.figures.part_number, 5),
-            "plate": (self.figures.plate, 3),
-            "card": (self.figures.card, 10),
-            "rare": (self.rare, 14),
-            "confusable": (self.confusable, 5),
+            "plate": (self.figures.plate, 7),
+            "card": (self.figures.card, 14),
+            "rare": (self.rare, 112),
+            "confusable": (self.confusable, 6),
+            "leader": (self.leaders.line, 6),
+            "repeated": (self.leaders.repeated, 5),
+            "single": (self.leaders.single, 5),
+            "apart": (self.leaders.apart, 5),
+            "interface": (self.screens.interface, 10),
+            "log": (self.screens.log, 3),
+            "game": (self.screens.game, 7),
+            "subtitle": (self.screens.subtitle, 6),
+            "chat": (self.screens.chat, 4),
+            "shop": (self.streets.shop, 7),
+            "road": (self.streets.road, 5),
+            "price": (self.streets.price, 5),
+            "title": (self.streets.title, 4),
+            "street_word": (self.streets.street_word, 12),
+            "terminal": (self.streets.terminal, 7),
         }
-        simplified = (
-            self.chinese_prose,
-            self.chinese_words,
-            self.chinese_label,
-            self.chinese_label,
-            self.mixed,
-            self.chinese_field,
-            self.documents.chinese_quoted,
-        )
-        self.traditional = Traditional(self.rng, seed, simplified, self.allowed)
-        self.kana = Kana(self.rng, seed, self.allowed)
-        self.signs = Signs(self.rng, self.chinese_label, self.allowed)
-        # Without these scripts in the charset, only fragments of their lines would remain.
         if self.allowed.issuperset("圖書館"):
-            kinds["traditional"] = (self.traditional.line, 50)
-        if self.allowed.issuperset("ひらカナ"):
-            kinds["kana"] = (self.kana.line, 10)
-        if self.allowed.issuperset("①☑℃"):
-            kinds["signs"] = (self.signs.line, 26)
+            kinds["traditional"] = (self.traditional.line, 55)
+        if self.allowed.issuperset("éüñł"):
+            kinds["european"] = (self.european.line, 18)
+        if has_kana:
+            kinds["kana"] = (self.kana.line, 14)
+        if has_signs:
+            kinds["signs"] = (self.signs.line, 28)
         times = shares or {}
         if unknown := sorted(set(times) - set(kinds)):
             raise ValueError(f"no kind of line {', '.join(unknown)}; there are {', '.join(kinds)}")
@@ -270,8 +285,8 @@ class Corpus:
         )
 
     def rare(self) -> str:
-        """Draw Chinese characters uniformly from the charset, so that rare ones are as frequent as common ones."""
-        return "".join(self.rng.choice(self.han) for _ in range(self.rng.randint(1, 9)))
+        """Draw a text with characters that come evenly from the whole charset, most of them inside words and names."""
+        return self._rare.line()
 
     def confusable(self) -> str:
         """Draw look-alikes beside each other and beside words."""
