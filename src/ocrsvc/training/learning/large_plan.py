@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -38,10 +38,10 @@ class Recipe:
     A step learns from ``batches`` batches of ``columns`` pixels of width each. ``real_share``: share of real crops
     among its lines. ``passes``: uses of a drawn line. ``pool_columns``: pixels of width of the drawn lines in memory.
     ``strength``, ``end_strength``: of the variation, the latter in the last fifth of the run, to be nearer to what
-    serving sees. ``longest``: characters in a drawn line. ``shares``: factors on how often kinds of lines are drawn.
-    ``real``, ``real_other``, ``stretches``: how real crops are chosen (``Mix``). ``held_out``: the scoring limit.
-    ``score_minutes``: time between scores on at most ``dev_lines`` lines of each kind. ``quantised``: simulate the
-    rounding of INT8.
+    serving sees. ``texts``, ``longest``: what drawn lines say, in at most so many characters (``Order``). ``shares``:
+    factors on how often kinds of lines are drawn. ``real``, ``real_other``, ``stretches``: how real crops are chosen
+    (``Mix``). ``held_out``: the scoring limit. ``score_minutes``: time between scores on at most ``dev_lines`` lines
+    of each kind. ``quantised``: simulate the rounding of INT8.
     """
 
     minutes: float = 120
@@ -64,6 +64,7 @@ class Recipe:
     pool_columns: int = 1_000_000
     strength: float = 1.0
     end_strength: float = 0.75
+    texts: Literal["corpus", "random"] = "corpus"
     longest: int = 95
     shares: Mapping[str, float] | None = None
     real: Mapping[str, float] | None = None
@@ -159,6 +160,7 @@ def plan(
         library=discover(fonts),
         charset=spec.charset,
         prose=tuple(prose),
+        texts=settings.texts,
         longest=settings.longest,
         height=spec.input.height,
         buckets=spec.input.buckets,
