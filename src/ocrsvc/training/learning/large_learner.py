@@ -22,15 +22,13 @@ from ocrsvc.training.learning.scratch import follow
 from ocrsvc.training.nets import rounding
 from ocrsvc.training.nets.weights import load_net
 
+_EARLY = 4.0  # while a run is young, the average is over its last quarter
 _LATE = 0.8  # progress from which the variation has its end strength
 
 
 def held_weight(recipe: Recipe, done: float) -> float:
     """Return the weight of the held net at a progress of 0 to 1."""
     return recipe.hold + (recipe.hold_end - recipe.hold) * done
-
-
-_EARLY = 4.0  # while a run is young, the average is over its last quarter
 
 
 class Learner:
