@@ -5,6 +5,7 @@ The run follows the clock and resumes from its checkpoint, written each minute, 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -103,7 +104,8 @@ class _Run:
 
     def __init__(self, plan: Plan, state: State, learner: Learner, dev: Mapping[str, DevSet]) -> None:
         self.plan, self.state, self.learner, self.dev = plan, state, learner, dev
-        self.saved = self.scored = self.before = state.seconds
+        self.scored = self.before = state.seconds
+        self.saved = -math.inf  # the first step shows whether a checkpoint can be written
         self.seen = self.arrived = 0
         self.means: dict[str, float] = {}
         if not state.step:
