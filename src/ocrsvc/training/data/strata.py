@@ -101,14 +101,14 @@ class Stratum:
     def mixed(self) -> str:
         """Draw a short line of any frequent kind."""
         corpus = self.corpus
-        kinds = (corpus.chinese_words, corpus.english_title, corpus.mixed, corpus.figures.receipt, self.hant)
+        kinds = (corpus.chinese_words, corpus.latin.title, corpus.mixed, corpus.figures.receipt, self.hant)
         return self.rng.choice(kinds)()[:_MOST_CHARACTERS]
 
     def rare(self) -> str:
         """Draw characters evenly from the charset, alone or in a word of the dictionary."""
         if self.deck is None:
             return ""
-        if self.rng.random() < 0.5 and (word := self.corpus._rare.word(first := self.deck.draw())):
+        if self.rng.random() < 0.5 and (word := self.corpus.rarities.word(first := self.deck.draw())):
             return word if len(word) < 6 else first
         return "".join(self.deck.draw() for _ in range(self.rng.randint(1, 4)))
 
@@ -149,7 +149,7 @@ class Stratum:
         """Draw a line of at least 40 characters."""
         corpus, text = self.corpus, ""
         kind = self.rng.choice(
-            (corpus.chinese_words, corpus.english_prose, corpus.documents.legal, corpus.mixed)
+            (corpus.chinese_words, corpus.latin.prose, corpus.documents.legal, corpus.mixed)
         )
         while len(text) < _LONG_CHARACTERS[1]:
             text += kind() + (" " if kind not in (corpus.chinese_words, corpus.mixed) else "")

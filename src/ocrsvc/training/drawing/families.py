@@ -33,7 +33,7 @@ NPM_PACKAGES = tuple(
         "press-start-2p vt323 silkscreen orbitron abril-fatface playfair-display alfa-slab-one staatliches "
         "fjalla-one barlow-condensed archivo-narrow titan-one bungee great-vibes kaushan-script cinzel "
         "josefin-sans poppins montserrat rubik special-elite roboto-slab teko ubuntu ubuntu-mono "
-        "source-sans-3 ibm-plex-sans noto-sans fira-sans pt-sans cascadia-code "
+        "source-sans-3 ibm-plex-sans fira-sans pt-sans cascadia-code "
         "cactus-classical-serif huninn iansui wdxl-lubrifont-tc lxgw-marker-gothic zen-kurenaido "
         "chiron-goround-tc rampart-one inter caveat"
     ).split()
@@ -257,7 +257,6 @@ _INTERFACE_LATIN = {
     "ubuntu-mono": 0.5,
     "source-sans-3": 0.7,
     "ibm-plex-sans": 0.7,
-    "noto-sans-latin": 1.0,
     "fira-sans": 0.5,
     "pt-sans": 0.5,
     "cascadia-code": 0.7,

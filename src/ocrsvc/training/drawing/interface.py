@@ -82,7 +82,7 @@ class Interface:
     def _coverage(self, text: str, size: int) -> Picture | None:
         """Return the coverage of each colour channel, float32 [H,W,3], cropped to the ink."""
         rng, chinese = self.rng, wide(text)
-        faces = self.glyphs._faces(text, chinese)
+        faces = self.glyphs.faces(text, chinese)
         if faces is None:
             return None
         scale = 3 if rng.random() < 0.35 else 1

@@ -12,7 +12,8 @@ from collections.abc import Callable, Set
 LONGEST_COUNTED = 6  # dots or dashes in a row that labels count
 _LONE = "-—·/|\\.,:;!?()[]{}<>+=*#%&@~^_'\"$￥…、。，：；！？（）《》「」×√〇"
 _NUMERALS = "一二三四五六七八九十"
-_REPEATED = "0123456789一一二十口日ilI1loOxX*#=_-.~…—·。!！?？哈啊呵嘿嗯的了5８8WwmMaA"
+# Neither o nor l: alone they look like 0 and 1.
+_REPEATED = "01234567891110005588一一二十口日iIII*#=_-.~…—·。!！?？哈啊呵嘿嗯的了mMaA"
 _SEPARATORS = "- = _ * · ～ . # +".split()
 
 
