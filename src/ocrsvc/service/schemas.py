@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,6 +69,9 @@ class PageShape(Shape):
     number: int = Field(ge=1)
     width: int
     height: int
+    orientation: Literal[0, 90, 180, 270] = Field(
+        description="Clockwise angle in degrees by which the page has to be turned to be upright."
+    )
     lines_omitted: int | None = Field(
         None,
         ge=1,
@@ -214,6 +217,7 @@ class OptionsShape(Shape):
     models: list[str]
     formats: list[FormatShape]
     charset_modes: list[str]
+    orientations: list[str]
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]
