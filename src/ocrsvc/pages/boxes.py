@@ -21,6 +21,7 @@ _TINY_AREA = 150  # largest area of a tiny group such as a dash, in pixels of th
 _TINY_PEAK = 0.8  # least maximum probability of a tiny group
 # Widely spaced letters: least maximum probability, and how much their pixels must exceed the box threshold.
 _BRIDGED_PEAK, _BRIDGED_MORE = 0.9, 0.1
+_COLUMN_ASPECT = 1.5  # least height over width of a piece of a column
 _MAX_CANDIDATES = 2000  # most groups per tile
 
 
@@ -121,7 +122,7 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Merge the boxes ``[N,4,2]`` of overlapping tiles, so that each line occurs once.
 
     If two boxes share most of the smaller one's area, the larger stays: the other is the same line, cut by its tile's
-    edge. If both are cut, or two pieces of a row overlap less, they are replaced by one box around both.
+    edge. If both are cut, or two pieces of a row or column overlap less, they are replaced by one box around both.
     """
     kept = parts[0]
     for boxes in parts[1:]:
@@ -157,6 +158,9 @@ def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
     if shared > 0.5 and (same > 0.6 * longest).any():
         larger = a if cv2.contourArea(a) >= cv2.contourArea(b) else b
         return larger if cv2.contourArea(union) < 1.15 * cv2.contourArea(larger) else union
-    if 0.1 < shared <= 0.5 and same[1] > 0.6 * longest[1]:
+    # Two pieces of a row are at the same height, two of a column below each other.
+    columns = all(np.ptp(box, axis=0)[1] > _COLUMN_ASPECT * np.ptp(box, axis=0)[0] for box in (a, b))
+    thickness = 0 if columns else 1
+    if 0.1 < shared <= 0.5 and same[thickness] > 0.6 * longest[thickness]:
         return union
     return None

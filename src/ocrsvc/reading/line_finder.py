@@ -18,13 +18,14 @@ from ocrsvc.pages.source import PageImage, Pixels
 from ocrsvc.pages.turns import Turn, returned, turned
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
 from ocrsvc.reading.model_runs import ModelRuns
-from ocrsvc.reading.orientation import find_turn
+from ocrsvc.reading.orientation import Orientation, find_turn, surer
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
 from ocrsvc.reading.sessions import Sessions, detector_lane
 from ocrsvc.results import LineText, Page, Polygon
 from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
 
+_LABELS = 4  # least number of lines on a page whose lines are looked for a second time, on its side
 _SMALL_HEIGHT = 256  # pixels; a picture up to this height without detected lines may itself be a line
 
 
@@ -80,7 +81,10 @@ class LineFinder:
             return await self._decoder.run(polygons, pixels, tiles, boxes)
 
     async def _turn(self, pixels: Pixels, found: Sequence[Polygon], reading: Reading) -> Turn:
-        """Return the clockwise turn that makes a page upright, by what its clearest lines say."""
+        """Return the clockwise turn that makes a page upright, by what its clearest lines say.
+
+        If they are hardly legible, the page may lie on its side with labels so short that their boxes do not tell.
+        """
         spec = reading.recogniser.spec
 
         async def read(lines: Sequence[Pixels]) -> list[LineText]:
@@ -88,8 +92,15 @@ class LineFinder:
             items = [(Lane(spec.name, spec.buckets.of(each.shape[1])), each) for each in images]
             return await self._runs.texts(items, reading)
 
-        async with Timer(reading, "recognise"):
-            return await find_turn(await self._decoder.run(patches, pixels, found), read)
+        async def look(image: Pixels, lines: Sequence[Polygon]) -> Orientation:
+            async with Timer(reading, "recognise"):
+                return await find_turn(await self._decoder.run(patches, image, lines), read)
+
+        given = await look(pixels, found)
+        if given.is_legible or len(found) < _LABELS:
+            return given.turn
+        lying = turned(pixels, 90)
+        return surer(given, await look(lying, await self._detect(lying, reading))).turn
 
     def _cut(
         self, pixels: Pixels, found: list[Polygon], most: int, reading: Reading

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -22,41 +24,80 @@ _MOST_CHARACTERS, _FEW_CHARACTERS = (
     3,
 )  # a longer text counts like 8 characters, a shorter one as if 3 were wanted
 _COLUMN_SHARE = 0.5  # columns of upright characters read so well in cells, compared with the turned line
+_LEGIBLE = 0.5
+_ADDED: Mapping[Turn, Turn] = MappingProxyType({0: 90, 90: 180, 180: 270, 270: 0})  # 90 degrees more
 _LEAST_SCORE, _MARGIN = 0.25, 0.1  # a page is turned if it then reads at least so well, and better by so much
 
 
-async def find_turn(patches: Patches, read: Read) -> Turn:
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Clockwise ``turn`` that makes a page upright, and how well its lines then read: ``score``, 0 to 1."""
+
+    turn: Turn
+    score: float
+
+    @property
+    def is_legible(self) -> bool:
+        """Return whether the lines read well enough for the turn to be believed."""
+        return self.score >= _LEGIBLE
+
+
+async def find_turn(patches: Patches, read: Read) -> Orientation:
     """Return by how many degrees clockwise a page has to be turned to be upright; 0 in doubt.
 
-    ``read`` returns the texts of patches. An upright page of rows costs two short readings.
+    ``read`` returns the texts of patches. An upright page costs two short readings, or three if it is all Chinese:
+    recognisers also read columns of upright characters that lie on their left side.
     """
     first = patches.rows[:_FIRST]
-    if patches.row_share >= _MOSTLY_ROWS and len(first) == _FIRST and all(map(_is_sure, await read(first))):
-        return 0
-    up, down = await _scores(patches.rows, read)
-    counter, clockwise = await _scores(patches.columns, read)
+    if patches.row_share >= _MOSTLY_ROWS and len(first) == _FIRST:
+        texts = await read(first)
+        if all(map(_is_sure, texts)) and not await _stand(first[:1], texts[:1], read):
+            return Orientation(0, _score(texts))
+    scores: dict[Turn, float] = dict.fromkeys((0, 90, 180, 270), 0.0)
     share = patches.row_share
-    scores: dict[Turn, float] = {0: share * up, 180: share * down, 90: 0.0, 270: 0.0}
-    # A column reads well turned counter-clockwise if it is upright, and if the page lies on its right side.
-    best = max(clockwise, counter)
-    cells = [
-        upright_cells(column if counter >= clockwise else _half_turned(column)) for column in patches.columns
-    ]
-    upright = _score(await read(cells)) > _COLUMN_SHARE * best if cells else False
-    if counter >= clockwise:
-        scores[0 if upright else 270] += (1 - share) * counter
-    else:
-        scores[180 if upright else 90] += (1 - share) * clockwise
+    # Where a page has to be turned if a group of lines reads well as cut, or on its head, and has upright characters
+    # along the line or across it.
+    groups: tuple[tuple[Sequence[Pixels], float, tuple[Turn, Turn], tuple[Turn, Turn]], ...] = (
+        (patches.rows, share, (0, 180), (90, 270)),
+        (patches.columns, 1 - share, (270, 90), (0, 180)),
+    )
+    for lines, weight, along, across in groups:
+        if not lines:
+            continue
+        both = lines, [_half_turned(line) for line in lines]
+        answers = await read([*both[0], *both[1]])
+        texts = answers[: len(lines)], answers[len(lines) :]
+        score = _score(texts[0]), _score(texts[1])
+        head = score[1] > score[0]
+        turns = across if await _stand(both[head], texts[head], read) else along
+        scores[turns[head]] += weight * score[head]
+        scores[turns[not head]] += weight * score[not head]
+    return _best(scores)
+
+
+def surer(given: Orientation, lying: Orientation) -> Orientation:
+    """Return the better of what was found on a page as ``given``, and ``lying``, turned clockwise by 90 degrees."""
+    turn: Turn = _ADDED[lying.turn]
+    return Orientation(turn, lying.score) if lying.score > given.score + _MARGIN else given
+
+
+def _best(scores: Mapping[Turn, float]) -> Orientation:
     turn = max(scores, key=lambda each: scores[each])
-    return turn if scores[turn] > max(_LEAST_SCORE, scores[0] + _MARGIN) else 0
+    if scores[turn] <= max(_LEAST_SCORE, scores[0] + _MARGIN):
+        turn = 0
+    return Orientation(turn, scores[turn])
 
 
-async def _scores(lines: Sequence[Pixels], read: Read) -> tuple[float, float]:
-    """Return how well lines read as they are and turned by 180 degrees."""
-    if not lines:
-        return 0.0, 0.0
-    texts = await read([*lines, *(_half_turned(line) for line in lines)])
-    return _score(texts[: len(lines)]), _score(texts[len(lines) :])
+async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read) -> bool:
+    """Return whether lines with these texts are columns of upright characters, turned counter-clockwise.
+
+    Texts with letters or digits are not, and too many of them speak for the whole page.
+    """
+    chinese = [(line, text) for line, text in zip(lines, texts, strict=True) if _may_stand(text)]
+    if 2 * len(chinese) < len(lines):
+        return False
+    cells = await read([upright_cells(line) for line, _ in chinese])
+    return _score(cells) > _COLUMN_SHARE * _score([text for _, text in chinese])
 
 
 def _score(texts: Sequence[LineText]) -> float:
@@ -68,6 +109,11 @@ def _score(texts: Sequence[LineText]) -> float:
 
 def _is_sure(text: LineText) -> bool:
     return text.confidence >= _SURE and _length(text) >= _SURE_CHARACTERS
+
+
+def _may_stand(text: LineText) -> bool:
+    """Return whether a text may be a column: some Chinese, no letters and no digits."""
+    return bool(text.text) and not any(character.isascii() for character in "".join(text.text.split()))
 
 
 def _length(text: LineText) -> int:
