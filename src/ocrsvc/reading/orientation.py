@@ -26,7 +26,7 @@ _MOST_CHARACTERS, _FEW_CHARACTERS = (
 _COLUMN_SHARE = 0.5  # columns of upright characters read so well in cells, compared with the turned line
 _LEGIBLE = 0.5
 _ADDED: Mapping[Turn, Turn] = MappingProxyType({0: 90, 90: 180, 180: 270, 270: 0})  # 90 degrees more
-_LEAST_SCORE, _MARGIN = 0.25, 0.1  # a page is turned if it then reads at least so well, and better by so much
+_LEAST_SCORE, _MARGIN = 0.3, 0.15  # a page is turned if it then reads at least so well, and better by so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,10 @@ async def find_turn(patches: Patches, read: Read) -> Orientation:
             continue
         both = lines, [_half_turned(line) for line in lines]
         answers = await read([*both[0], *both[1]])
-        texts = answers[: len(lines)], answers[len(lines) :]
-        score = _score(texts[0]), _score(texts[1])
+        said = answers[: len(lines)], answers[len(lines) :]
+        score = _score(said[0]), _score(said[1])
         head = score[1] > score[0]
-        turns = across if await _stand(both[head], texts[head], read) else along
+        turns = across if await _stand(both[head], said[head], read) else along
         scores[turns[head]] += weight * score[head]
         scores[turns[not head]] += weight * score[not head]
     return _best(scores)
@@ -101,8 +101,9 @@ async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read)
 
 
 def _score(texts: Sequence[LineText]) -> float:
-    """Return the mean confidence of texts, 0 to 1, weighted by their characters."""
-    lengths = [min(_length(text), _MOST_CHARACTERS) for text in texts]
+    """Return the mean confidence of texts, 0 to 1, weighted by their characters; a letter alone says nothing (O, N)."""
+    lengths = [0 if text.text.isascii() and _length(text) < 2 else _length(text) for text in texts]
+    lengths = [min(length, _MOST_CHARACTERS) for length in lengths]
     wanted = sum(max(length, _FEW_CHARACTERS) for length in lengths)
     return sum(text.confidence * length for text, length in zip(texts, lengths, strict=True)) / max(1, wanted)
 
@@ -112,8 +113,8 @@ def _is_sure(text: LineText) -> bool:
 
 
 def _may_stand(text: LineText) -> bool:
-    """Return whether a text may be a column: some Chinese, no letters and no digits."""
-    return bool(text.text) and not any(character.isascii() for character in "".join(text.text.split()))
+    """Return whether a text may be a column: characters below each other, no letters and no digits."""
+    return _length(text) > 1 and not any(character.isascii() for character in "".join(text.text.split()))
 
 
 def _length(text: LineText) -> int:

@@ -110,7 +110,7 @@ class ReadingShape(Shape):
                             "needs_review": False,
                         }
                     ],
-                    "pages": [{"number": 1, "width": 640, "height": 480}],
+                    "pages": [{"number": 1, "width": 640, "height": 480, "orientation": 0}],
                     "model": {"name": "crnn", "digest": "sha256:5f0c..."},
                     "timing_ms": {"decode": 3.1, "detect": 88.2, "recognise": 12.9, "total": 104.6},
                     "request_id": "4be1a0c2d97f3e55",
