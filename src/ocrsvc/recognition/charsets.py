@@ -24,7 +24,7 @@ _MAX_LENGTH = 2_000  # most characters of a specification; longer ones only wast
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
 
 SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.texts.charset
-SCRIPTS = ("hans", "hant", "kana", "signs")
+SCRIPTS = ("hans", "hant", "kana", "signs", "european")
 
 _NAMED: Mapping[str, str] = MappingProxyType(
     {

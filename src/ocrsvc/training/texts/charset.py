@@ -3,8 +3,8 @@
 The 7 158 characters of the first models come first: ASCII, CJK punctuation, units and symbols, GB 2312, levels 1 and 2
 of the Table of General Standard Chinese Characters, and the space. ``ocrsvc train charset`` appended level 3 of that
 table (names, places), Traditional Chinese (Big5 level 1, the Traditional forms of GB 2312 in mainland, Taiwan and Hong
-Kong spelling, written Cantonese), kana and further signs, as far as PP-OCRv6 small has them. New characters are only
-appended, so that class numbers keep their meaning. Class 0 is the CTC blank.
+Kong spelling, written Cantonese), kana and further signs, then European letters, as far as PP-OCRv6 small has them. New
+characters are only appended, so that class numbers keep their meaning. Class 0 is the CTC blank.
 
 Full-width ASCII is not part of the charset: ``canonical`` folds it to half width, except for punctuation whose width
 matters in Chinese text.
@@ -91,13 +91,13 @@ def build(unihan: Path = UNIHAN_MAPPINGS, known: Iterable[str] | None = None) ->
         from ocrsvc.training.nets import teacher
 
         known = teacher.load_head().characters
-    further = [*_standard(unihan, _LEVELS[1]), *_traditional(), *_kana(), *FURTHER_SYMBOLS]
+    further = [*_standard(unihan, _LEVELS[1]), *_traditional(), *_kana(), *FURTHER_SYMBOLS, *EUROPEAN]
     writable = set(known)
     return "".join(dict.fromkeys([*first, *(c for c in further if c in writable)]))
 
 
 def scripts(charset: str) -> dict[str, str]:
-    """Return the characters of ``charset`` by script, named as in ``charset=``: hans, hant, kana, signs.
+    """Return the characters of ``charset`` by script, named as in ``charset=``: hans, hant, kana, signs, european.
 
     Most Chinese characters are both in ``hans`` and in ``hant``.
     """
@@ -108,6 +108,7 @@ def scripts(charset: str) -> dict[str, str]:
         "hant": traditional | both,
         "kana": set(_kana()),
         "signs": set(SYMBOLS + FURTHER_SYMBOLS),
+        "european": set(EUROPEAN),
     }
     return {name: "".join(c for c in charset if c in characters) for name, characters in wanted.items()}
 
