@@ -1,65 +1,58 @@
 """Trains all layers of a CRNN on freshly drawn lines and real crops, varied in batches, on a GPU or on a CPU.
 
-The run follows the clock and resumes from its checkpoint, written each minute, at the same point of its schedule.
+The run follows the clock and resumes from its checkpoint, written each minute, at the same point of its schedule. With
+``auxiliary``, an attention decoder is trained jointly and guides convolutions and neck (GTC, Hu et al. 2020).
 """
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ocrsvc.training.data.feed import Batch, Feed, held
-from ocrsvc.training.data.mixed_batches import MixedBatches
-from ocrsvc.training.data.pool import Pool
-from ocrsvc.training.data.real_lines import RealLines, gathered
-from ocrsvc.training.learning import checkpoint, dev_scores
+from ocrsvc.training.data.feed import Batch
+from ocrsvc.training.data.mixed_batches import Mixed, MixedBatches
+from ocrsvc.training.learning import checkpoint, dev_scores, live_run
+from ocrsvc.training.learning.attention_loss import AttentionLoss, Teaching
 from ocrsvc.training.learning.dev_scores import DevSet
-from ocrsvc.training.learning.fit import rate
 from ocrsvc.training.learning.held_loss import HeldLoss
 from ocrsvc.training.learning.large_plan import Plan, Recipe
-from ocrsvc.training.learning.progress import Report, shown
+from ocrsvc.training.learning.live_run import RunState
 from ocrsvc.training.learning.scratch import follow
 from ocrsvc.training.nets import rounding
+from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
 from ocrsvc.training.nets.net import Crnn
 from ocrsvc.training.nets.weights import load_net
 
-_SAVE_SECONDS = 60.0
-_SHOW_SECONDS = 30.0
-_HELD_SEED = 700_000
 # Adam makes the smallest push as large as any. A row of the head is rarely read but pushed away in every step, so it
 # remembers its rare large gradients for longer than the steps between them, and pushes below this size stay small.
 _HEAD = {"betas": (0.9, 0.999), "eps": 1e-5}
-_LATE = 0.8  # progress from which the variation has its end strength
+_DECODER_RATE = 6.0  # of an auxiliary decoder, as a factor: it begins untrained
 
 
 @dataclass
-class State:
-    """State of a run, as a checkpoint holds it."""
+class State(RunState):
+    """State of a run, as a checkpoint holds it; ``decoder``: of the auxiliary loss, if there is one."""
 
     net: Crnn
     average: Crnn
     optimiser: torch.optim.Optimizer
-    step: int = 0
-    lines: int = 0
-    drawn: int = 0
-    seconds: float = 0.0
-    log: list[dict[str, float]] = field(default_factory=list)
+    decoder: AttentionDecoder | None = None
 
     def save(self, plan: Plan) -> None:
         """Write the checkpoint, which `ocrsvc train export` and `blend` read as that of a stage."""
-        done = {name: getattr(self, name) for name in ("step", "lines", "drawn", "seconds")}
+        done = self.counted()
         content = {
             "shape": self.net.shape.name,
             "net": self.net.state_dict(),
             "average": {name: value.cpu() for name, value in self.average.state_dict().items()},
             "optimiser": self.optimiser.state_dict(),
+            **({"decoder": self.decoder.state_dict()} if self.decoder is not None else {}),
             **done,
             "log": self.log,
             "described": plan.described(),
@@ -77,8 +70,9 @@ class State:
         self.net.load_state_dict(content["net"])
         self.average.load_state_dict(content["average"])
         self.optimiser.load_state_dict(content["optimiser"])
-        for name in ("step", "lines", "drawn", "seconds", "log"):
-            setattr(self, name, content[name])
+        if self.decoder is not None:
+            self.decoder.load_state_dict(content["decoder"])
+        self.count_on(content)
 
 
 def start(plan: Plan) -> State:
@@ -86,22 +80,30 @@ def start(plan: Plan) -> State:
     net, charset = load_net(plan.start)
     if charset != plan.order.charset:
         raise ValueError(f"{plan.start} has changed")
+    decoder = None
+    if plan.recipe.auxiliary:
+        torch.manual_seed(plan.recipe.seed)
+        decoder = decoder_for(net, DecoderShape()).to(plan.device)
     net = net.to(plan.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.train().requires_grad_(True)
     average = deepcopy(net).eval().requires_grad_(False)
     if plan.recipe.quantised:
         rounding.attach(average, iter(rounding.attach(net)))  # scores simulate INT8, too
-    return State(net, average, torch.optim.AdamW(_groups(net, plan.recipe), betas=(0.9, 0.98), fused=True))
+    groups = _groups(net, plan.recipe, decoder)
+    return State(net, average, torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True), decoder)
 
 
-def _groups(net: Crnn, recipe: Recipe) -> list[dict[str, Any]]:
+def _groups(net: Crnn, recipe: Recipe, decoder: AttentionDecoder | None) -> list[dict[str, Any]]:
     """Return the parameters by part, matrices with weight decay and vectors without it."""
     groups = []
-    for part, scale in (
+    parts: list[tuple[nn.Module, float]] = [
         (net.backbone, recipe.backbone_rate),
         (net.neck, recipe.neck_rate),
         (net.head, recipe.head_rate),
-    ):
+    ]
+    if decoder is not None:
+        parts.append((decoder, _DECODER_RATE))
+    for part, scale in parts:
         for matrix, decay in ((True, recipe.weight_decay), (False, 0.0)):
             chosen = [p for p in part.parameters() if (p.ndim > 1) == matrix]
             group = {"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay}
@@ -109,71 +111,48 @@ def _groups(net: Crnn, recipe: Recipe) -> list[dict[str, Any]]:
     return groups
 
 
-def progress(plan: Plan, state: State) -> float:
-    """Return the progress of the run, 0 to 1, by the clock or by the recipe's steps."""
-    if plan.recipe.steps:
-        return min(1.0, state.step / plan.recipe.steps)
-    return min(1.0, state.seconds / 60 / plan.recipe.minutes) if plan.recipe.minutes > 0 else 1.0
-
-
 def held_weight(recipe: Recipe, done: float) -> float:
     """Return the weight of the held net at a progress of 0 to 1."""
     return recipe.hold + (recipe.hold_end - recipe.hold) * done
 
 
-class Learner:
-    """The training steps of one process.
-
-    On a CPU each batch is computed by one thread on one core: two cores that share every operator wait for each other
-    at each of a thousand operators, and learn half as fast, a tenth as fast where other programs want the cores, too.
-    """
+class Learner(live_run.Learner):
+    """The training steps of one process."""
 
     def __init__(self, plan: Plan, state: State, made: MixedBatches) -> None:
-        self.plan, self.state, self.made = plan, state, made
+        parameters = list(state.net.parameters())
+        if state.decoder is not None:
+            parameters += state.decoder.parameters()
+        super().__init__(plan, state, made, state.optimiser, parameters)
+        self.plan, self.state = plan, state
         net, charset = load_net(plan.hold)
         if charset != plan.order.charset:
             raise ValueError(f"{plan.hold} and {plan.start} have different charsets")
         share = 1.0 if plan.recipe.hold_drawn else made.real_share
         self.loss = HeldLoss(net, charset, plan.recipe.sample, share, bfloat16=plan.bfloat16).to(plan.device)
-        self.parameters = list(state.net.parameters())
-        self.threads = ThreadPoolExecutor(plan.threads, "learning", torch.set_num_threads, (1,))
+        self.auxiliary = AttentionLoss(state.decoder, Teaching()) if state.decoder is not None else None
 
-    def step(self, done: float) -> tuple[int, dict[str, float]]:
-        """Train on the next batches; return the number of their lines and the mean terms of the loss.
-
-        A step whose gradient is not finite changes nothing.
-        """
-        state, recipe = self.state, self.plan.recipe
-        for group in state.optimiser.param_groups:
-            group["lr"] = recipe.learning_rate * rate(done) * group["scale"]
-        with rounding.weights(state.net) if recipe.quantised else nullcontext():
-            learnt = list(self.threads.map(self._gradient, [done] * recipe.batches))
-        for parameter, *gradients in zip(self.parameters, *(each.gradients for each in learnt), strict=True):
-            total, *rest = gradients
-            for gradient in rest:
-                total.add_(gradient)
-            parameter.grad = total.div_(len(gradients))
-        norm = nn.utils.clip_grad_norm_(self.parameters, recipe.clip)
-        if torch.isfinite(norm):
-            state.optimiser.step()
-        state.step += 1
-        follow(state.average, state.net, min(recipe.ema, state.step / (state.step + 20)))
-        lines = sum(each.lines for each in learnt)
-        state.lines += lines
-        names = {name for each in learnt for name in each.terms}
-        return lines, {
-            name: sum(each.terms.get(name, 0.0) for each in learnt) / len(learnt) for name in sorted(names)
-        }
-
-    def _gradient(self, done: float) -> _Learnt:
+    def terms(self, batch: Mixed, done: float) -> dict[str, Tensor]:
+        """Return the weighted terms of the loss of a batch at a progress of 0 to 1."""
         recipe = self.plan.recipe
-        batch = self.made(recipe.strength if done < _LATE else recipe.end_strength)
-        terms = self.loss(self.state.net, batch, held_weight(recipe, done))
-        gradients = torch.autograd.grad(torch.stack(list(terms.values())).sum(), self.parameters)
-        values = {name: float(value.detach()) for name, value in terms.items()}
-        return _Learnt(gradients, values, len(batch.labels))
+        terms = self.loss(self.state.net, batch, held_weight(recipe, done), self.auxiliary)
+        if self.auxiliary is not None:
+            terms["attention"] = recipe.auxiliary * terms["attention"]
+        return terms
 
-    def scores(self, dev: dict[str, DevSet]) -> dict[str, float]:
+    def rounding(self) -> AbstractContextManager[None]:
+        """Return the context in which gradients are computed."""
+        return rounding.weights(self.state.net) if self.plan.recipe.quantised else nullcontext()
+
+    def follow(self, decay: float) -> None:
+        """Update the averaged weights."""
+        follow(self.state.average, self.state.net, decay)
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        self.state.save(self.plan)
+
+    def scores(self, dev: Mapping[str, DevSet]) -> dict[str, float]:
         """Return the share of lines read by the averaged weights, by name."""
         plan, average = self.plan, self.state.average
 
@@ -187,53 +166,6 @@ class Learner:
             }
 
 
-@dataclass(frozen=True)
-class _Learnt:
-    """Of one batch: gradients in the order of the parameters, terms of the loss, number of lines."""
-
-    gradients: tuple[Tensor, ...]
-    terms: dict[str, float]
-    lines: int
-
-
-def dev_sets(plan: Plan) -> dict[str, DevSet]:
-    """Return the lines to score on by name: those of the plan's folders, and drawn ones."""
-    sets: dict[str, DevSet] = {}
-    for folder in plan.dev:
-        name = folder.name if folder.name not in sets else f"{folder.parent.name}-{folder.name}"
-        sets[name] = dev_scores.from_folder(
-            folder, plan.recipe.dev_lines, plan.order.buckets, plan.order.height
-        )
-    if plan.recipe.dev_lines:
-        drawn = held(plan.order, _HELD_SEED + plan.recipe.seed, plan.recipe.dev_lines)
-        sets["drawn"] = DevSet(tuple(drawn))
-    return sets
-
-
-def batches(plan: Plan, state: State, feed: Feed, dev: dict[str, DevSet]) -> MixedBatches:
-    """Return the batches of a run from its present step on; real crops are read now."""
-    recipe, order = plan.recipe, plan.order
-    real = None
-    if plan.real or plan.photos:
-        files = frozenset(file for lines in dev.values() for file in lines.files)
-        crops = gathered(plan.real, plan.photos, recipe.held_out, files)
-        real = RealLines(
-            crops, recipe.mix, order.buckets, order.height, order.width_stride, plan.device, recipe.seed
-        )
-        labelled = sum(text is not None for text, _, _ in real.labels)
-        print(f"{len(real)} real crops, {labelled} with a label", flush=True)
-    return MixedBatches(
-        feed,
-        Pool(order.buckets, order.height, recipe.pool_columns, plan.device),
-        real,
-        columns=recipe.columns,
-        real_share=recipe.real_share,
-        passes=recipe.passes,
-        clean_drawn=recipe.hold_drawn,
-        seed=recipe.seed * 1_000_003 + state.step,
-    )
-
-
 def train(plan: Plan) -> State:
     """Train to the end of the schedule, resuming from a checkpoint if there is one; return the last state.
 
@@ -243,65 +175,13 @@ def train(plan: Plan) -> State:
     state = start(plan)
     if plan.checkpoint.exists():
         state.load(plan)
-        print(f"going on after step {state.step}", flush=True)
-    if progress(plan, state) >= 1:
-        return state
-    with Feed(plan.order, plan.workers, state.step) as feed, shown(_SHOW_SECONDS) as show:
-        dev = dev_sets(plan)
-        torch.manual_seed(plan.recipe.seed * 1_000_003 + state.step)
-        run = _Run(plan, state, Learner(plan, state, batches(plan, state, feed, dev)), dev)
-        try:
-            while progress(plan, state) < 1:
-                show(run.step())
-        finally:
-            run.learner.threads.shutdown(cancel_futures=True)
-            if run.seen:
-                state.save(plan)
+    live_run.train(
+        plan,
+        state,
+        lambda feed, dev: Learner(
+            plan,
+            state,
+            live_run.batches(plan, state.step, feed, dev, clean_drawn=plan.recipe.hold_drawn),
+        ),
+    )
     return state
-
-
-class _Run:
-    """One process of a run: steps, and scores and checkpoints in their time."""
-
-    def __init__(self, plan: Plan, state: State, learner: Learner, dev: dict[str, DevSet]) -> None:
-        self.plan, self.state, self.learner, self.dev = plan, state, learner, dev
-        self.saved = self.scored = self.before = state.seconds
-        self.seen = self.arrived = 0
-        self.means: dict[str, float] = {}
-        if not state.step:
-            self.score()
-        self.began = time.monotonic()
-
-    def step(self) -> Report:
-        """Take the next step; score and save if it is time, and at the end."""
-        plan, state = self.plan, self.state
-        lines, terms = self.learner.step(progress(plan, state))
-        for name, value in terms.items():
-            self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
-        self.seen += lines
-        arrived = int(self.learner.made.pool.arrived.sum())
-        state.drawn, self.arrived = state.drawn + arrived - self.arrived, arrived
-        self._tell_time()
-        if progress(plan, state) >= 1 or state.seconds - self.scored > 60 * plan.recipe.score_minutes:
-            self.score()
-            self._tell_time()
-            self.scored = state.seconds
-        if progress(plan, state) >= 1 or state.seconds - self.saved > _SAVE_SECONDS:
-            self.saved = state.seconds
-            state.save(plan)
-        loss = sum(self.means.values())
-        done = progress(plan, state)
-        return Report(done, state.step, self.seen, loss, self._mean_score(), dict(self.means), arrived)
-
-    def score(self) -> None:
-        """Add a row of scores to the log and print it."""
-        row = {"step": self.state.step, **self.means, **self.learner.scores(self.dev)}
-        self.state.log.append(row)
-        print("dev: " + " ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-
-    def _tell_time(self) -> None:
-        self.state.seconds = self.before + time.monotonic() - self.began
-
-    def _mean_score(self) -> float | None:
-        scores = [value for name, value in self.state.log[-1].items() if name.endswith("_exact")]
-        return sum(scores) / len(scores) if scores else None
