@@ -34,7 +34,7 @@ class Teaching:
     characters before that are replaced by others of the batch. ``drafts``: share of the lines in which they are CTC's.
     """
 
-    smoothing: float = 0.1
+    smoothing: float = 0.02
     replaced: float = 0.06
     drafts: float = 0.5
 
@@ -59,7 +59,7 @@ class AttentionLoss:
         tokens, wanted = before.to(device), after.to(device)
         memory = self.decoder.memory(seen.features[chosen], seen.embedding[chosen], seen.best[chosen])
         frames = [valid_frames(seen.widths[line], WIDTH_STRIDE) for line in chosen]
-        states = self.decoder.states(memory, torch.tensor(frames, device=device), tokens, rows)
+        states = self.decoder.states(memory, torch.tensor(frames, device=device), rows[tokens])
         counted = wanted != _IGNORED
         logits = functional.linear(states[counted], rows, self.decoder.bias)
         smoothing = self.teaching.smoothing

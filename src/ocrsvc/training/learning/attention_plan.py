@@ -26,7 +26,7 @@ class Recipe(LiveRecipe):
     width: int = 192
     layers: int = 3
     heads: int = 8
-    smoothing: float = 0.1
+    smoothing: float = 0.02
     replaced: float = 0.06
     drafts: float = 0.5
 

@@ -138,17 +138,17 @@ class AttentionDecoder(nn.Module):
 
         Of the memory [N,T,d+1] each line has its first ``frames`` int [N].
         """
-        return functional.linear(self.states(memory, frames, tokens, rows), rows, self.bias)
+        return functional.linear(self.states(memory, frames, rows[tokens.long()]), rows, self.bias)
 
-    def states(self, memory: Tensor, frames: Tensor, tokens: Tensor, rows: Tensor) -> Tensor:
-        """Return what the rows are multiplied with to give the logits, [N,L,D]."""
-        places = torch.arange(tokens.shape[1], device=tokens.device)
+    def states(self, memory: Tensor, frames: Tensor, given: Tensor) -> Tensor:
+        """Return what the rows are multiplied with to give the logits, [N,L,D]; ``given`` [N,L,D]: the tokens' rows."""
+        places = torch.arange(given.shape[1], device=given.device)
         before = (places[None, :] > places[:, None]).float()[None, None] * _NEVER
-        steps = torch.arange(memory.shape[1], device=tokens.device)
+        steps = torch.arange(memory.shape[1], device=given.device)
         inside = (steps[None, :] >= frames[:, None]).float()[:, None, None] * _NEVER
         ordinals = 2 * places + 1  # of the frames of the character that is to be written
         away = (ordinals[:, None] - memory[:, None, :, -1])[:, None].abs()
-        x = self.token(rows[tokens.long()]) + self.memory.ordinal(self.memory.waves)[ordinals]
+        x = self.token(given) + self.memory.ordinal(self.memory.waves)[ordinals]
         for layer in self.layers:
             x = layer(x, memory[..., :-1], before, inside, away)
         return self.out(self.norm(x))
@@ -174,10 +174,15 @@ def decoder_for(net: Crnn, shape: DecoderShape) -> AttentionDecoder:
     layers = cast(list[Layer], list(decoder.layers))
     last = layers[-1].memory
     with torch.no_grad():
-        nn.init.normal_(decoder.token.weight, std=0.5 / float(net.head.weight.norm(dim=1).mean()))
+        for module in decoder.modules():
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        # What is not the embedding is small at first, or the output would not be near its row.
+        nn.init.normal_(decoder.token.weight, std=0.25 / float(net.head.weight.norm(dim=1).mean()))
         nn.init.normal_(decoder.end, std=float(net.head.weight.std()))
         for waves in (memory.ordinal, memory.frame):
-            nn.init.normal_(waves.weight, std=0.5 * _WAVES**-0.5)
+            nn.init.normal_(waves.weight, std=0.25 * _WAVES**-0.5)
+        memory.features.weight.mul_(0.3)
         for layer in layers:
             for added in (layer.text.out, layer.memory.out, layer.project):
                 nn.init.zeros_(added.weight)

@@ -17,7 +17,8 @@ from ocrsvc.models.static_shapes import file_key
 def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
     """Write ``folder``: the fp32 graph of ``spec``, and for each bucket a graph for ``rows`` lines of its width.
 
-    The graph of dynamic shape stays, because its hash identifies the weights in answers and calibrations. ValueError if
+    The graph of dynamic shape stays, because its hash identifies the weights in answers and calibrations. An attention
+    decoder is left out: CTC alone reads. ValueError if
     the folder exists, the model has no fp32 weights, or ``rows`` is below 1.
     """
     if rows < 1:
@@ -36,6 +37,7 @@ def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
         name=folder.name,
         input=replace(spec.input, rows=rows),
         files=files,
+        decoder={},
         calibration={"precision": {"fp32": calibrations["fp32"]}} if "fp32" in calibrations else {},
     )
     names = {key: "head.npz" if key == "head" else f"{key}.onnx" for key in files}
