@@ -92,7 +92,7 @@ def _lines(
 
 
 def _rare(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
-    return _drawn(synthesiser, corpus.rare())
+    return _drawn(synthesiser, "".join(corpus.rng.choices(corpus.han, k=corpus.rng.randint(1, 9))))
 
 
 def _handwriting(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import Literal
+
+Script = Literal["han", "latin", "mixed", "digits"]
+
+_HAN = re.compile("[\u3005-\u3007\u3040-\u30ff\u3400-\u9fff]")  # Chinese characters and kana
+_LATIN = re.compile(
+    "[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]"
+)  # without the signs of multiplication and division
 
 
 def fold(text: str) -> str:
@@ -18,3 +27,10 @@ def without_spaces(text: str) -> str:
 def spaced(text: str) -> str:
     """Return the text in NFKC, each run of white space replaced by one space, case kept."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def script_of(text: str) -> Script:
+    """Return ``han`` or ``latin`` for a text with letters of one script, ``mixed`` for both, else ``digits``."""
+    if _HAN.search(text):
+        return "mixed" if _LATIN.search(text) else "han"
+    return "latin" if _LATIN.search(text) else "digits"

@@ -425,11 +425,27 @@ def test_evaluate_scores_what_it_reads(
     assert same(written[0]["text"], LINES[0])
 
     (data / "manifest.jsonl").write_text(json.dumps(rows[0]) + "\n", encoding="utf-8")
-    out, _ = run("evaluate", data.parent, "--limit", "1")
-    head, drawn, mean, *_ = out.decode().splitlines()
+    out, _ = run("evaluate", data.parent, "--limit", "1", "--strata", "--json")
+    strata = json.loads(out)["strata"]
+    assert list(strata) == ["source", "script", "characters", "height"]
+    assert set(strata["script"]) == {"mixed"}
+    out, _ = run("evaluate", data.parent, "--limit", "1", "--strata")
+    head, drawn, mean, *more = out.decode().splitlines()
+    assert [line.split()[:3] for line in more[1:4]] == [
+        ["source", "drawn", "1"],
+        ["script", "mixed", "1"],
+        ["characters", "11-40", "1"],
+    ]
     assert head.split() == ["source", "images", "exact", "ned", "strict", "ece"]
     assert drawn.split()[:2] == ["drawn", "1"]
     assert mean.split()[0] == "MEAN"
+
+
+def test_strata_of_pages_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "manifest.jsonl").write_text('{"file": "1.png", "text": "a", "boxes": []}\n', "utf-8")
+    _, errors = run("evaluate", tmp_path, "--strata", status=2)
+    assert "--strata needs labelled lines" in errors
 
 
 def test_evaluate_without_labels_is_told(tmp_path: Path) -> None:

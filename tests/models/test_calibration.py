@@ -28,7 +28,7 @@ ENTRY: dict[str, Any] = {
 
 def test_both_maps_rise_with_every_peak_and_stay_within_0_and_1() -> None:
     peaks = [0.0, 1e-9, 0.1, 0.5, 0.9, 0.99, 0.99999, 1.0]
-    for rated in ([MAPS.character(p) for p in peaks], [MAPS.line([p, 0.9]) for p in peaks]):
+    for rated in ([MAPS.character(p) for p in peaks], [MAPS.line([p, 0.9], "ab") for p in peaks]):
         assert rated == sorted(rated)
         assert rated[0] < rated[4] < rated[5]
         assert all(0 <= value <= 1 for value in rated)
@@ -36,15 +36,24 @@ def test_both_maps_rise_with_every_peak_and_stay_within_0_and_1() -> None:
 
 def test_one_doubtful_character_makes_a_long_line_doubtful() -> None:
     sure, flawed = [0.999] * 20, [0.999] * 19 + [0.4]
-    assert MAPS.line(sure) > 0.95
-    assert MAPS.line(flawed) < 0.75  # the mean of the peaks is 0.97
-    assert MAPS.line([]) == 0.0
+    assert MAPS.line(sure, "a" * 20) > 0.95
+    assert MAPS.line(flawed, "a" * 20) < 0.75  # the mean of the peaks is 0.97
+    assert MAPS.line([], "") == 0.0
+
+
+def test_a_text_of_both_scripts_may_be_less_sure() -> None:
+    wary = replace(MAPS, mixed=-0.8)
+    for text in ("票据", "No", "24417", ""):
+        assert wary.line([0.99, 0.9], text) == MAPS.line([0.99, 0.9], text)
+    assert wary.line([0.99, 0.9], "票a") < MAPS.line([0.99, 0.9], "票a")
+    entry = {**ENTRY, "line": {**ENTRY["line"], "mixed": -0.8}}
+    assert parse({"precision": {"int8": entry}}, {"int8": "ab"}) == {"int8": wary}
 
 
 def test_what_no_peak_takes_away_bounds_how_sure_a_line_can_be() -> None:
     earlier = replace(MAPS, least_doubt=1e-4)
     perfect = [1.0] * 8
-    assert MAPS.line(perfect) < 0.995 < 0.9999 < earlier.line(perfect)
+    assert MAPS.line(perfect, "a" * 8) < 0.995 < 0.9999 < earlier.line(perfect, "a" * 8)
 
 
 def test_a_line_keeps_its_text_and_places() -> None:
@@ -53,7 +62,7 @@ def test_a_line_keeps_its_text_and_places() -> None:
     assert rated.text == "ab"
     assert [(c.start, c.end) for c in rated.characters] == [(0.0, 0.5), (0.5, 1.0)]
     assert [c.confidence for c in rated.characters] == [MAPS.character(0.9), MAPS.character(0.5)]
-    assert rated.confidence == MAPS.line([0.9, 0.5])
+    assert rated.confidence == MAPS.line([0.9, 0.5], "ab")
 
 
 def test_the_error_is_nought_for_what_is_calibrated_and_the_gap_for_what_is_not() -> None:
@@ -87,6 +96,7 @@ def test_a_manifest_of_before_least_doubt_means_what_it_did() -> None:
         {"line": {"offset": 0.0, "doubt": -1.0, "length": 0.0}},
         {"line": {"offset": 0.0, "doubt": 1.0, "length": 0.0, "least_doubt": 0.0}},
         {"line": {"offset": float("nan"), "doubt": 1.0, "length": 0.0}},
+        {"line": {"offset": 0.0, "doubt": 1.0, "length": 0.0, "mixed": float("inf")}},
         {"line": None},
         {"review_threshold": "high"},
     ],

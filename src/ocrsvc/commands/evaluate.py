@@ -21,6 +21,7 @@ from ocrsvc.results import Document
 
 if TYPE_CHECKING:
     from ocrsvc.diagnosis.evaluation import Kind, Sample, Scores
+    from ocrsvc.diagnosis.strata import RatedLine, Stratum
     from ocrsvc.settings import Settings
 
 EPILOG = """\
@@ -38,9 +39,13 @@ labelled.
          char_f1      F1 of the characters, on pages whose labels are complete
 MEAN is over sources. A picture that cannot be decoded counts as wrong.
 
+--strata shows for each source, script, length and height of lines whether their confidence is right: excess is the
+mean confidence minus the share of exact lines. In strata of less than some 100 lines, excess and ece are mostly chance.
+
 examples:
   ocrsvc evaluate data/lines --limit 300
   ocrsvc evaluate data/lines --model ppocrv6-small --precision fp32 --json
+  ocrsvc evaluate data/lines --strata
   ocrsvc evaluate data/pages --kind pages --predictions pages.jsonl
 """
 
@@ -80,19 +85,24 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--predictions", metavar="OUT.jsonl", type=Path, help="also write the recognised text"
     )
+    parser.add_argument(
+        "--strata", action="store_true", help="also print accuracy and confidence by kind of line"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object instead of a table")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, error=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the scores; return 1 if any picture could not be read."""
-    from ocrsvc.diagnosis import evaluation
+    from ocrsvc.diagnosis import evaluation, strata
 
     settings = configuration.load_offline(
         model=options.model, detector=options.detector, precision=options.precision
     )
     found = evaluation.samples(options.data, options.limit)
     kind: Kind = options.kind or evaluation.kind_of(found)
+    if options.strata and kind == "pages":
+        options.error("--strata needs labelled lines, and these are pages")
     outcome = asyncio.run(_read(found, settings, kind))
     if options.predictions:
         _write_predictions(options.predictions, found, outcome)
@@ -101,10 +111,13 @@ def run(options: argparse.Namespace) -> int:
         key: document.lines[0].confidence for key, document in outcome.documents.items() if document.lines
     }
     scores = evaluation.score(kind, found, texts, sure)
+    kinds = strata.strata(_rated(found, outcome)) if options.strata else []
     if options.json:
-        print(json.dumps(_summary(kind, settings, scores, outcome), ensure_ascii=False, indent=2))
+        print(json.dumps(_summary(kind, settings, scores, kinds, outcome), ensure_ascii=False, indent=2))
     else:
         _print_table(evaluation.METRICS[kind], scores)
+        if kinds:
+            print(strata.table(kinds))
         print(
             f"{len(found)} {kind}, {outcome.lines / outcome.seconds:.1f} lines/s, {outcome.seconds:.1f} s, "
             f"model {settings.model}, precision {settings.precision}"
@@ -135,6 +148,22 @@ def _load(sample: Sample) -> bytes:
     return sample.path.read_bytes()
 
 
+def _rated(found: Sequence[Sample], outcome: Run) -> list[RatedLine]:
+    """Return the lines that were read, with their confidence and whether they are right."""
+    from ocrsvc.diagnosis.evaluation import rate_line
+    from ocrsvc.diagnosis.strata import RatedLine
+
+    rated = []
+    for sample in found:
+        document = outcome.documents.get(sample.key)
+        if document is not None:
+            confidence = document.lines[0].confidence if document.lines else 0.0
+            right = rate_line(sample, document.text)["exact"] == 1
+            height = document.pages[0].height
+            rated.append(RatedLine(sample.source, document.text, height, confidence, right))
+    return rated
+
+
 def _write_predictions(path: Path, found: Sequence[Sample], outcome: Run) -> None:
     with path.open("w", encoding="utf-8") as out:
         for sample in found:
@@ -149,14 +178,21 @@ def _write_predictions(path: Path, found: Sequence[Sample], outcome: Run) -> Non
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _summary(kind: Kind, settings: Settings, scores: Sequence[Scores], outcome: Run) -> dict[str, Any]:
+def _summary(
+    kind: Kind, settings: Settings, scores: Sequence[Scores], kinds: Sequence[Stratum], outcome: Run
+) -> dict[str, Any]:
     *sources, mean = scores
+    by_kind: dict[str, dict[str, Any]] = {}
+    for each in kinds:
+        figures = {"lines": each.lines, "exact": each.exact, "confidence": each.confidence, "ece": each.ece}
+        by_kind.setdefault(each.kind, {})[each.name] = figures
     return {
         "kind": kind,
         "model": settings.model,
         "precision": settings.precision,
         "sources": {row.source: {"images": row.images, **row.values} for row in sources},
         "mean": dict(mean.values),
+        **({"strata": by_kind} if by_kind else {}),
         "images": mean.images,
         "failed": len(outcome.failures),
         "lines": outcome.lines,

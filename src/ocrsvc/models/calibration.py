@@ -5,8 +5,9 @@ of a line's peaks says little about the line: one wrong digit among twenty hardl
 logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and stored in the manifest for each precision:
 
 - character: ``sigmoid(slope * logit(peak) + offset)``;
-- line: ``sigmoid(offset - doubt * log(d) + length * log(n))`` with ``d = least_doubt - sum(log(peak))``, roughly the
-  expected number of wrong characters, and n, the number of characters.
+- line: ``sigmoid(offset - doubt * log(d) + length * log(n) + mixed * m)`` with ``d = least_doubt - sum(log(peak))``,
+  roughly the expected number of wrong characters, and n, the number of characters. m is 1 if the text has both Chinese
+  characters and Latin letters, else 0: such a text is more often a misread one than its peaks say.
 
 Both maps rise with every peak. ``least_doubt`` is the doubt that remains when all peaks are 1, because networks are
 overconfident. A line is right if it equals its label in the normal form of ``evaluation``.
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocrsvc.results import Character, LineText
+from ocrsvc.text import script_of
 
 # Review threshold without a calibration, where confidence is the mean of the peaks; few lines are below it.
 UNCALIBRATED_THRESHOLD = 0.9
@@ -37,6 +39,7 @@ class Calibration:
     """Maps of one precision of one model, and the confidence below which a line needs review.
 
     ``slope`` and ``doubt`` are above 0, so that both maps are monotone; ``least_doubt`` is above 0 for its logarithm.
+    ``mixed`` is 0 for calibrations from before this value.
     """
 
     slope: float
@@ -46,17 +49,20 @@ class Calibration:
     length: float
     least_doubt: float
     review_threshold: float
+    mixed: float = 0.0
 
     def character(self, peak: float) -> float:
         """Return the probability that a character with this peak is right."""
         return _sigmoid(self.slope * _logit(peak) + self.character_offset)
 
-    def line(self, peaks: Sequence[float]) -> float:
-        """Return the probability that a line with these peaks is right as a whole; 0 for a line without characters."""
+    def line(self, peaks: Sequence[float], text: str) -> float:
+        """Return the probability that a text with these peaks is right as a whole; 0 without characters."""
         if not peaks:
             return 0.0
-        doubt = math.log(self.least_doubt + nats(peaks))
-        return _sigmoid(self.line_offset - self.doubt * doubt + self.length * math.log(len(peaks)))
+        odds = self.line_offset - self.doubt * math.log(self.least_doubt + nats(peaks))
+        if self.mixed and script_of(text) == "mixed":
+            odds += self.mixed
+        return _sigmoid(odds + self.length * math.log(len(peaks)))
 
     def apply(self, line: LineText) -> LineText:
         """Return a decoded line with probabilities instead of peaks as confidences."""
@@ -64,7 +70,7 @@ class Calibration:
         characters = tuple(
             Character(c.text, self.character(c.confidence), c.start, c.end) for c in line.characters
         )
-        return LineText(line.text, self.line(peaks), characters, line.free)
+        return LineText(line.text, self.line(peaks, line.text), characters, line.free)
 
 
 def parse(raw: Mapping[str, Any], sha256: Mapping[str, str]) -> dict[str, Calibration]:
@@ -92,6 +98,7 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
         line["length"],
         line.get("least_doubt", _EARLIER_LEAST_DOUBT),
         entry["review_threshold"],
+        line.get("mixed", 0.0),
     )
     found = Calibration(*(float(number) for number in numbers))
     if not all(math.isfinite(number) for number in numbers):

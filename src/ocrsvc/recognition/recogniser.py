@@ -24,6 +24,7 @@ from ocrsvc.recognition import alternatives, attention, ctc
 from ocrsvc.recognition.attention import Attention
 from ocrsvc.recognition.bigrams import Bigrams
 from ocrsvc.recognition.charsets import Charset, resolve
+from ocrsvc.recognition.contractions import Contractions
 from ocrsvc.recognition.lexicon import Lexicon
 from ocrsvc.results import LineText, ModelId
 from ocrsvc.settings import Precision
@@ -52,11 +53,11 @@ class Recogniser:
         context: bool = True,
     ) -> None:
         self.spec = spec
-        self._judges: list[Bigrams | Lexicon] = []
+        self._judges: list[Bigrams | Lexicon | Contractions] = []
         if context and spec.bigram_weight:
             self._judges.append(Bigrams(spec.charset, spec.bigram_weight))
         if context and spec.lexicon_nats:
-            self._judges.append(Lexicon(spec.charset, spec.lexicon_nats))
+            self._judges += [Lexicon(spec.charset, spec.lexicon_nats), Contractions(spec.charset)]
         if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
             precision = "fp32"
         self.file = spec.weights(precision, cpu)

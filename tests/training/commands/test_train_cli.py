@@ -26,13 +26,13 @@ from ocrsvc.training.commands import (
     step,
 )
 from ocrsvc.training.data import features, photos
-from ocrsvc.training.data.samples import labelled
+from ocrsvc.training.data.samples import Sample, labelled
 from ocrsvc.training.data.shards import Shards, teacher_labels
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning import stages, state
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.net import HEIGHT
-from ocrsvc.training.packing import folder
+from ocrsvc.training.packing import folder, readings
 from ocrsvc.training.texts import charset
 from ocrsvc.training.texts.corpus import Corpus
 
@@ -220,6 +220,28 @@ def test_what_int8_convolutions_see_is_about_what_those_as_lent_see(
     assert {key: len(lines) for key, lines in dev.items()} == {"drawn": 12, "drawn_int8": 12}
     again = stages.orders(recipe, tmp_path, pictures=tmp_path, through=lent_model)
     assert again == []  # they are not rounded twice
+
+
+def test_a_wider_model_reads_what_the_narrow_one_reads(
+    tmp_path: Path, font_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = default_models_dir() / "crnn-fast"
+    target = tmp_path / "wide"
+    cli.main(["widen", str(source), "--model", str(target)])
+    assert "MB instead of" in capsys.readouterr().out
+    spec = manifest.load(target)
+    assert spec.precisions == ("fp32",)
+    assert spec.recipe["widen"] == {"shape": "medium", "seed": 1}
+    samples = [Sample(line_image(text, font_path), text, "test") for text in ("合计 37.20", "Total 98.10")]
+    wide, narrow = (readings.read(samples, each, "fp32") for each in (spec, manifest.load(source)))
+    assert [line.text for line in wide] == [line.text for line in narrow] == [s.text for s in samples]
+    for arguments, message in (
+        ([str(source), "--model", str(target)], "is there already"),
+        ([str(source), "--model", str(tmp_path / "x"), "--shape", "huge"], "no shape 'huge', only small"),
+        ([str(default_models_dir() / "crnn"), "--model", str(tmp_path / "x")], "cannot be widened"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            cli.main(["widen", *arguments])
 
 
 def test_an_unknown_stage_lists_those_there_are(tmp_path: Path) -> None:

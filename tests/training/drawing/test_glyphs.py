@@ -38,9 +38,9 @@ def test_signs_that_both_scripts_have_go_with_their_neighbours() -> None:
 def test_a_text_is_drawn_in_the_faces_of_its_script(library: Library) -> None:
     maker = glyphs(library, 2)
     for text, own in (("圖書館", library.hant), ("カタカナ", library.kana)):
-        drawn = [maker._chinese(text) for _ in range(100)]
+        drawn = [maker.chinese(text) for _ in range(100)]
         assert 60 < sum(faces is own for faces in drawn) < 95, text
-    assert all(maker._chinese("图书馆") is library.cjk for _ in range(20))
+    assert all(maker.chinese("图书馆") is library.cjk for _ in range(20))
 
 
 def test_signs_that_the_chinese_face_lacks_are_drawn_by_another(library: Library) -> None:
@@ -53,7 +53,7 @@ def test_signs_that_the_chinese_face_lacks_are_drawn_by_another(library: Library
     )
     maker = glyphs(bare, 3)
     chinese = [True, True, True]
-    faces = maker._faces("①同意", chinese)
+    faces = maker.faces("①同意", chinese)
     assert faces is not None
     assert faces[1].covers("①")
     assert chinese == [False, True, True]
@@ -122,7 +122,7 @@ def test_an_apostrophe_does_not_look_like_a_space(library: Library) -> None:
         pytest.skip("no Latin face")
     for seed in range(40):
         maker = glyphs(library, seed)
-        faces = maker._faces("it’s", wide("it’s"))
+        faces = maker.faces("it’s", wide("it’s"))
         assert faces is not None
         assert faces[1] in library.latin
 

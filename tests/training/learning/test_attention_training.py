@@ -23,7 +23,14 @@ from torch import Tensor
 
 from ocrsvc.training.commands import cli, step
 from ocrsvc.training.data.feed import Batch
-from ocrsvc.training.learning import attention, attention_plan, attention_scores, large, large_plan
+from ocrsvc.training.learning import (
+    attention,
+    attention_plan,
+    attention_scores,
+    large,
+    large_plan,
+    large_state,
+)
 from ocrsvc.training.learning.attention_loss import AttentionLoss, Teaching, substituted
 from ocrsvc.training.learning.held_loss import Seen
 from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
@@ -158,7 +165,7 @@ def test_an_auxiliary_decoder_is_trained_jointly_and_kept_apart(
     start: Path, font_path: Path, tmp_path: Path
 ) -> None:
     planned = large_plan.plan(RECIPE, tmp_path, start, device="cpu", threads=1)
-    before = large.start(planned)
+    before = large_state.start(planned)
     state = large.train(planned)
     assert state.decoder is not None
     assert before.decoder is not None
@@ -167,12 +174,12 @@ def test_an_auxiliary_decoder_is_trained_jointly_and_kept_apart(
     assert set(content["decoder"]) == set(before.decoder.state_dict())
     assert not any(name in content["average"] for name in content["decoder"])
     assert not torch.equal(content["decoder"]["out.weight"], before.decoder.state_dict()["out.weight"])
-    again = large.start(planned)
+    again = large_state.start(planned)
     again.load(planned)
     assert again.decoder is not None
     assert torch.equal(again.decoder.out.weight, state.decoder.out.weight)
     without = RECIPE | {"large": DATA | {"steps": 2}}
-    assert large.start(large_plan.plan(without, tmp_path / "b", start, device="cpu")).decoder is None
+    assert large_state.start(large_plan.plan(without, tmp_path / "b", start, device="cpu")).decoder is None
     assert "auxiliary" not in large_plan.plan(without, tmp_path, start, device="cpu").described()["large"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,16 @@ def test_the_time_left_is_at_the_pace_of_this_run() -> None:
     now[0] = 130.0
     second = meter.describe(Report(0.6, 600, 1920, 0.5, 0.875))
     assert second == "step 600 · 64 lines/s · loss 0.500 · dev 0.875 · 2 min left"
+
+
+def test_terms_of_the_loss_and_drawn_lines_are_told() -> None:
+    now = [0.0]
+    meter = Meter(lambda: now[0])
+    now[0] = 10.0
+    report = Report(0.1, 5, 400, 0.75, terms={"ctc": 0.5, "kl": 0.25}, drawn=120)
+    told = "step 5 · 40 lines/s · 12 drawn/s · loss 0.750 · ctc 0.500 · kl 0.250"
+    assert meter.describe(report) == told
+    assert meter.describe(replace(report, left_seconds=7200.0)) == f"{told} · 2.0 h left"
 
 
 @pytest.mark.parametrize(

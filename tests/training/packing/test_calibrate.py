@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,8 @@ need_training()
 
 from ocrsvc.models.manifest import load
 from ocrsvc.training.commands import cli
-from ocrsvc.training.packing.calibrate import fit, logistic
+from ocrsvc.training.packing.calibrate import fit, summary
+from ocrsvc.training.packing.maps import logistic
 from ocrsvc.training.packing.readings import Reading
 
 
@@ -35,6 +37,8 @@ def readings(count: int, *, sharpness: float, seed: int = 1) -> list[Reading]:
         found.append(
             Reading(
                 source="ab"[i % 2],
+                text="x" * len(peaks),
+                height_pixels=24,
                 peaks=tuple(peaks),
                 mean=sum(peaks) / len(peaks),
                 right=all(right for _, right in marks),
@@ -51,6 +55,18 @@ def test_a_logistic_regression_finds_the_weights_that_made_the_data() -> None:
     right = (rng.random(20_000) < chance).astype(np.float64)
     found = logistic(features, right, np.ones(20_000))
     assert found == pytest.approx([0.5, 2.0, -1.0], abs=0.1)
+
+
+def test_a_prior_keeps_a_weight_small_until_the_data_say_more() -> None:
+    rng = np.random.default_rng(4)
+    feature = rng.normal(size=(20_000, 1))
+    right = (rng.random(20_000) < 1 / (1 + np.exp(-2 * feature[:, 0]))).astype(np.float64)
+    free, few, many = (
+        logistic(feature[:n], right[:n], np.ones(n), prior)[1]
+        for n, prior in ((40, None), (40, np.array([0.1])), (20_000, np.array([0.1])))
+    )
+    assert 0 < few < 0.3 < 1 < free
+    assert many == pytest.approx(2.0, abs=0.2)
 
 
 def test_peaks_that_are_too_sure_become_probabilities() -> None:
@@ -70,7 +86,33 @@ def test_lines_that_are_wrong_though_their_peaks_are_sure_leave_doubt_in_every_l
     flawed = [replace(line, right=line.right and rng.random() > 0.04) for line in lines]
     calibration = fit(flawed, 0.05).calibration
     assert calibration.least_doubt >= 0.02
-    assert calibration.line([1.0] * 6) < 0.98
+    assert calibration.line([1.0] * 6, "x" * 6) < 0.98
+
+
+def mixing(lines: list[Reading], share: float, worse: float) -> list[Reading]:
+    """The readings, a share of them in both scripts; of these, a share ``worse`` is wrong whatever the peaks say."""
+    rng = random.Random(9)
+    found = []
+    for line in lines:
+        if rng.random() < share:
+            right = line.right and rng.random() >= worse
+            line = replace(line, text="票" + line.text, right=right)
+        found.append(line)
+    return found
+
+
+def test_lines_of_both_scripts_get_their_own_weight_where_they_are_worse() -> None:
+    lines = readings(3000, sharpness=1.5)
+    assert fit(lines, 0.02).calibration.mixed == 0
+    assert abs(fit(mixing(lines, 0.1, 0.0), 0.02).calibration.mixed) < 0.3  # no worse than others
+    report = fit(mixing(lines, 0.1, 0.4), 0.02)
+    assert report.calibration.mixed < -0.5
+    excess = {each.name: each.excess for each in report.strata if each.kind == "script"}
+    assert set(excess) == {"latin", "mixed"}
+    assert abs(excess["mixed"]) < 0.05
+    few = fit(mixing(lines[:300], 0.02, 0.5), 0.02).calibration
+    assert report.calibration.mixed < few.mixed <= 0  # they are as bad, but too few to tell
+    assert "script mixed" in summary("fp32", report)
 
 
 def test_the_same_lines_give_the_same_numbers_and_a_small_budget_a_high_threshold() -> None:
@@ -84,7 +126,7 @@ def test_what_cannot_be_fitted_is_told() -> None:
     with pytest.raises(ValueError, match="too few"):
         fit(readings(50, sharpness=1.0), 0.02)
     backwards = [
-        Reading(r.source, r.peaks, r.mean, min(r.peaks) < 0.9, tuple((p, p < 0.9) for p in r.peaks))
+        replace(r, right=min(r.peaks) < 0.9, marks=tuple((p, p < 0.9) for p in r.peaks))
         for r in readings(500, sharpness=1.0)
     ]
     with pytest.raises(ValueError, match="labels"):
@@ -117,6 +159,8 @@ def test_the_command_writes_a_calibration_that_serving_uses(
     said = capsys.readouterr().out
     assert "fp32: 300 lines" in said
     assert "->" in said
+    assert re.search(r"^source stripes +300 +0\.\d", said, re.MULTILINE)
+    assert re.search(r"^height >32 +300 ", said, re.MULTILINE)
     document = json.loads((model / "manifest.json").read_text("utf-8"))
     entry = document["calibration"]["precision"]["fp32"]
     assert entry["weights_sha256"] == spec.files["fp32"].sha256

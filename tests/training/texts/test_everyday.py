@@ -57,7 +57,7 @@ def test_a_kind_has_what_it_is_named_for(corpus: Corpus, kind: str) -> None:
 
 
 def test_no_label_has_more_dots_or_dashes_than_one_counts(corpus: Corpus) -> None:
-    texts = [corpus.leaders.line() for _ in range(3000)]
+    texts = [kind() for kind in (corpus.leaders.line, corpus.leaders.repeated) for _ in range(3000)]
     longest = max(len(run.group()) for text in texts for run in re.finditer(r"([.\-_=·*])\1*", text))
     assert longest == LONGEST_COUNTED
 

@@ -38,7 +38,7 @@ def test_what_is_looked_for_leaves_the_others_in_the_round() -> None:
 
 def test_every_character_of_the_charset_is_drawn() -> None:
     corpus = Corpus(charset.load(), 3)
-    seen = collections.Counter("".join(corpus.rare() for _ in range(12000)))
+    seen = collections.Counter("".join(corpus.rarities.line() for _ in range(12000)))
     missed = set(charset.load()) - set(seen)
     assert missed == set()
     han = sorted(seen[c] for c in corpus.han)
@@ -47,7 +47,7 @@ def test_every_character_of_the_charset_is_drawn() -> None:
 
 def test_rare_characters_stand_in_words_of_the_dictionary() -> None:
     corpus = Corpus(charset.load(), 4)
-    rare = corpus._rare
+    rare = corpus.rarities
     for character in "饕翡韬":
         word = rare.word(character)
         assert word is not None
@@ -62,7 +62,7 @@ def test_rare_characters_stand_in_words_of_the_dictionary() -> None:
 
 def test_rare_characters_stand_in_names_places_and_beside_latin() -> None:
     corpus = Corpus(charset.load(), 5)
-    lines = [corpus.rare() for _ in range(3000)]
+    lines = [corpus.rarities.line() for _ in range(3000)]
     alone = sum(len(line) == 1 for line in lines) / len(lines)
     latin = sum(bool(re.search("[A-Za-z0-9]", line)) for line in lines) / len(lines)
     assert alone < 0.1

@@ -1,4 +1,4 @@
-"""``ocrsvc train export|charset|quantize|vocabulary|calibrate``: the steps that write model folders and tables."""
+"""``ocrsvc train export|charset|widen|quantize|vocabulary|calibrate``: what writes model folders and tables."""
 
 from __future__ import annotations
 
@@ -58,6 +58,13 @@ def add_parsers(steps: Steps) -> None:
         help="added to the log-odds of every new character (default: 0)",
     )
     charset.add_argument("--model", type=Path, required=True, help="the model folder to write")
+    widen = add(steps, "widen", _widen, "make a model wider without changing what it reads, to train it on")
+    widen.add_argument("source", metavar="MODEL", help="a model's name or folder")
+    widen.add_argument("--shape", default="medium", help="the wider shape (default: %(default)s)")
+    widen.add_argument("--seed", type=int, default=1)
+    widen.add_argument(
+        "--model", type=Path, required=True, help="the model folder to write, without an INT8 graph"
+    )
     quantize = add(
         steps, "quantize", _quantize, "quantise a model to INT8 again, calibrated on your lines", drawing=True
     )
@@ -172,6 +179,19 @@ def _charset(options: argparse.Namespace) -> None:
             print(extension.summary(*extension.extend(spec, options.model, donors, characters, options.nats)))
         except OcrError as error:
             raise ValueError(str(error)) from error
+
+
+def _widen(options: argparse.Namespace) -> None:
+    from ocrsvc.diagnosis import configuration
+    from ocrsvc.models.registry import Registry
+    from ocrsvc.training.packing import package
+
+    with explained():
+        spec = Registry(configuration.load(model=options.source)).spec(options.source, "recogniser")
+        made = package.widened(spec, options.model, options.shape, options.seed)
+    print(
+        f"{options.model}: {made.files['fp32'].size / 1e6:.1f} MB instead of {spec.files['fp32'].size / 1e6:.1f} MB"
+    )
 
 
 def _quantize(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ocrsvc.training.augmentation.augment import Augment
 from ocrsvc.training.augmentation.canvas import stretched
-from ocrsvc.training.data.feed import PAD_VALUE, Feed
+from ocrsvc.training.data.feed import PAD_VALUE, Batch
 from ocrsvc.training.data.pool import Picked, Pool
 from ocrsvc.training.data.real_lines import RealLines
 from ocrsvc.training.data.targets import Label
@@ -49,6 +50,13 @@ class _Chosen:
     seed: int
 
 
+class Source(Protocol):
+    """Where drawn lines come from, such as a ``Feed``."""
+
+    def ready(self, wait: bool = False) -> Batch | None:
+        """Return a batch of one bucket; without one, None or, with ``wait``, the next."""
+
+
 class MixedBatches:
     """Chooses bucket and lines so that, over many batches, ``real_share`` of the lines are real crops.
 
@@ -57,7 +65,7 @@ class MixedBatches:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: Source,
         pool: Pool,
         real: RealLines | None,
         *,

@@ -119,11 +119,25 @@ def frames(text: str) -> int:
 
 
 def gathered(
-    real: Sequence[Path], photos: Sequence[Path], held_out: int, left_out: Collection[Path] = ()
+    real: Sequence[Path],
+    photos: Sequence[Path],
+    charset: str,
+    held_out: int,
+    left_out: Collection[Path] = (),
 ) -> Iterator[Sample]:
-    """Yield the crops of labelled folders and of photos, without the rows that scoring draws and files ``left_out``."""
+    """Yield the crops of labelled folders and of photos, without the rows that scoring draws and files ``left_out``.
+
+    A label that ``charset`` cannot write is none.
+    """
+    known = frozenset(charset)
     for folder in real:
-        yield from label_each(folder, held_out, left_out)
+        for sample in label_each(folder, held_out, left_out):
+            yield _written(sample, folder.name, known)
     for folder in photos:
         for sample in crop_each(folder, left_out):
-            yield Sample(sample.image, sample.text, PHOTOS, sample.case_folded)
+            yield _written(sample, PHOTOS, known)
+
+
+def _written(sample: Sample, source: str, known: frozenset[str]) -> Sample:
+    text = sample.text if sample.text and known.issuperset(sample.text) else None
+    return Sample(sample.image, text, source, sample.case_folded)

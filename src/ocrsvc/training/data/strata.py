@@ -27,6 +27,7 @@ from ocrsvc.training.texts.deck import Deck
 _MOST_CHARACTERS = 24  # of a line, unless its stratum is about length
 _PRINT_PIXELS = (18, 48)  # heights of printed lines
 _LOW_PIXELS = (10, 16)
+_ALIKE = frozenset("lI|oO")  # alone they look like 1 and 0
 _LONG_CHARACTERS = (40, 60)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
@@ -101,14 +102,14 @@ class Stratum:
     def mixed(self) -> str:
         """Draw a short line of any frequent kind."""
         corpus = self.corpus
-        kinds = (corpus.chinese_words, corpus.english_title, corpus.mixed, corpus.figures.receipt, self.hant)
+        kinds = (corpus.chinese_words, corpus.latin.title, corpus.mixed, corpus.figures.receipt, self.hant)
         return self.rng.choice(kinds)()[:_MOST_CHARACTERS]
 
     def rare(self) -> str:
         """Draw characters evenly from the charset, alone or in a word of the dictionary."""
         if self.deck is None:
             return ""
-        if self.rng.random() < 0.5 and (word := self.corpus._rare.word(first := self.deck.draw())):
+        if self.rng.random() < 0.5 and (word := self.corpus.rarities.word(first := self.deck.draw())):
             return word if len(word) < 6 else first
         return "".join(self.deck.draw() for _ in range(self.rng.randint(1, 4)))
 
@@ -149,16 +150,17 @@ class Stratum:
         """Draw a line of at least 40 characters."""
         corpus, text = self.corpus, ""
         kind = self.rng.choice(
-            (corpus.chinese_words, corpus.english_prose, corpus.documents.legal, corpus.mixed)
+            (corpus.chinese_words, corpus.latin.prose, corpus.documents.legal, corpus.mixed)
         )
         while len(text) < _LONG_CHARACTERS[1]:
             text += kind() + (" " if kind not in (corpus.chinese_words, corpus.mixed) else "")
         return text[: self.rng.randint(*_LONG_CHARACTERS)].strip().ljust(_LONG_CHARACTERS[0], "-")
 
     def brief(self) -> str:
-        """Draw one or two characters."""
+        """Draw one or two characters that can be told from others."""
         if self.rng.random() < 0.6:
-            return self.corpus.leaders.single()
+            single = self.corpus.leaders.single()
+            return "" if single in _ALIKE else single
         return self.rng.choice((self.corpus.chinese_label(), self.corpus.figures.number()))[:2]
 
     # Looks

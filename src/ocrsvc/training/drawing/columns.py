@@ -35,7 +35,7 @@ class Columns:
     def draw(self, text: str) -> Picture | None:
         """Return the turned column; None if the text does not match ``COLUMN`` or no face has its characters."""
         rng = self.rng
-        face = self.glyphs.face(self.glyphs._chinese(text), text) if COLUMN.fullmatch(text) else None
+        face = self.glyphs.face(self.glyphs.chinese(text), text) if COLUMN.fullmatch(text) else None
         if face is None:
             return None
         ink = self._column(text, face)

@@ -16,7 +16,8 @@ DEBIAN_PACKAGES = (
     "fonts-firacode fonts-jetbrains-mono fonts-dseg fonts-unifont fonts-ocr-b "
     "fonts-arphic-bkai00mp fonts-arphic-bsmi00lp fonts-cwtex-ming fonts-cwtex-heib fonts-cwtex-yen "
     "fonts-ipafont-gothic fonts-ipafont-mincho fonts-vlgothic fonts-symbola "
-    "fonts-cns11643-kai fonts-cns11643-sung fonts-seto fonts-kiloji fonts-kouzan-mouhitsu fonts-aoyagi-kouzan-t"
+    "fonts-cns11643-kai fonts-cns11643-sung fonts-seto fonts-kiloji fonts-kouzan-mouhitsu fonts-aoyagi-kouzan-t "
+    "xfonts-wqy xfonts-terminus xfonts-base"
 ).split()
 # Handwriting, display and interface faces; the last row has the faces that only dev sets draw (``HELD_OUT``).
 NPM_PACKAGES = tuple(
@@ -32,7 +33,7 @@ NPM_PACKAGES = tuple(
         "press-start-2p vt323 silkscreen orbitron abril-fatface playfair-display alfa-slab-one staatliches "
         "fjalla-one barlow-condensed archivo-narrow titan-one bungee great-vibes kaushan-script cinzel "
         "josefin-sans poppins montserrat rubik special-elite roboto-slab teko ubuntu ubuntu-mono "
-        "source-sans-3 ibm-plex-sans noto-sans fira-sans pt-sans cascadia-code "
+        "source-sans-3 ibm-plex-sans fira-sans pt-sans cascadia-code "
         "cactus-classical-serif huninn iansui wdxl-lubrifont-tc lxgw-marker-gothic zen-kurenaido "
         "chiron-goround-tc rampart-one inter caveat"
     ).split()
@@ -256,7 +257,6 @@ _INTERFACE_LATIN = {
     "ubuntu-mono": 0.5,
     "source-sans-3": 0.7,
     "ibm-plex-sans": 0.7,
-    "noto-sans-latin": 1.0,
     "fira-sans": 0.5,
     "pt-sans": 0.5,
     "cascadia-code": 0.7,

@@ -75,7 +75,7 @@ class Glyphs:
         self.wear = Wear(rng, noise)
         self.traditional = frozenset(named()["hant"]) - frozenset(named()["hans"])
 
-    def _chinese(self, text: str) -> Sequence[Face]:
+    def chinese(self, text: str) -> Sequence[Face]:
         """Return the faces for the Chinese part of a text, mostly those of its script (Traditional, kana)."""
         library, own = self.library, self.rng.random() < 0.8
         if own and library.kana and _KANA.search(text):
@@ -93,7 +93,7 @@ class Glyphs:
                 return face
         return next((face for face in faces if face.covers(text)), None)
 
-    def _faces(self, text: str, chinese: list[bool]) -> tuple[Face, Face] | None:
+    def faces(self, text: str, chinese: list[bool]) -> tuple[Face, Face] | None:
         """Draw a face for the Chinese part and one for the rest: the same face or a Latin one. None if there is none.
 
         Signs that the Chinese face lacks are marked False in ``chinese``.
@@ -107,7 +107,7 @@ class Glyphs:
             every = (faces, library.latin, library.cjk, library.signs)
             face = next((found for kind in every if (found := self.face(kind, text))), None)
             return (face, face) if face else None
-        faces = self._chinese(text)
+        faces = self.chinese(text)
         body = "".join(c for c in text if ord(c) >= _WIDE)
         base = self.face(faces, body) or self.face(library.cjk, body)
         if base is None:
@@ -163,7 +163,7 @@ class Glyphs:
             level = [(c.translate(_RAISED) != c) - (c.translate(_LOWERED) != c) for c in text]
             shown = small
         chinese = wide(shown)
-        faces = self._faces(shown, chinese)
+        faces = self.faces(shown, chinese)
         if faces is None:
             return None
         style = self._style(any(chinese))

@@ -73,7 +73,7 @@ class Handwriting:
     def _ink(self, text: str) -> Gray | None:
         """Return the coverage of the text, character by character (Latin: word by word), with a margin."""
         rng, chinese = self.rng, wide(text)
-        faces = self.glyphs._faces(text, chinese)
+        faces = self.glyphs.faces(text, chinese)
         if faces is None or not self.able:
             return None
         fonts = tuple(face.at(_SIZE) for face in faces)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ocrsvc.training.drawing.bitmaps import Bitmaps
 from ocrsvc.training.drawing.camera import Bgr, Picture
 from ocrsvc.training.drawing.fonts import Library
 from ocrsvc.training.drawing.glyphs import Glyphs, Gray, wide
@@ -37,6 +38,10 @@ _THEMES = (  # text and ground, BGR
     ((150, 150, 150), (40, 40, 40)),
     ((246, 193, 112), (54, 44, 40)),
 )  # fmt: skip
+_CONSOLE = tuple(
+    (tuple(text), (0, 0, 0)) for text in ((192, 192, 192), (255, 255, 255), (0, 255, 0), (0, 255, 255))
+)
+_BITMAP_SHARE = 0.22  # of the lines in faces without anti-aliasing
 _SIZES = (9, 10, 11, 12, 12, 13, 14, 14)
 
 
@@ -48,18 +53,24 @@ class Interface:
         self.noise = noise
         faces = library.only(library.interface or library.cjk, library.interface_latin)
         self.glyphs = Glyphs(faces, rng, noise, worn=False)
+        self.bitmaps = Bitmaps(rng)
 
     def draw(self, text: str) -> Bgr | None:
         """Return the line as uint8 BGR [H,W,3], 13 to 40 pixels high; None if no face has its characters."""
         rng = self.rng
-        size = rng.choice(_SIZES)
-        coverage = self._coverage(text, size)
+        bits = self.bitmaps.coverage(text) if rng.random() < _BITMAP_SHARE else None
+        coverage = (
+            self._coverage(text, rng.choice(_SIZES))
+            if bits is None
+            else np.repeat(bits[..., None], 3, axis=2)
+        )
         if coverage is None:
             return None
         margin = [rng.randint(0, 4), rng.randint(0, 4), rng.randint(1, 8), rng.randint(1, 8)]
         top, bottom, left, right = margin
         coverage = np.pad(coverage, ((top, bottom), (left, right), (0, 0)))
-        text_colour, ground = (np.array(colour, np.float32) for colour in rng.choice(_THEMES))
+        themes = _CONSOLE if bits is not None and rng.random() < 0.4 else _THEMES
+        text_colour, ground = (np.array(colour, np.float32) for colour in rng.choice(themes))
         if rng.random() < 0.35:  # any other theme
             shift = self.noise.normal(0, 18, 3)
             text_colour, ground = np.clip(text_colour + shift, 0, 255), np.clip(ground - shift, 0, 255)
@@ -71,7 +82,7 @@ class Interface:
     def _coverage(self, text: str, size: int) -> Picture | None:
         """Return the coverage of each colour channel, float32 [H,W,3], cropped to the ink."""
         rng, chinese = self.rng, wide(text)
-        faces = self.glyphs._faces(text, chinese)
+        faces = self.glyphs.faces(text, chinese)
         if faces is None:
             return None
         scale = 3 if rng.random() < 0.35 else 1

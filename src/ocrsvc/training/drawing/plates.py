@@ -19,7 +19,9 @@ from ocrsvc.training.drawing.camera import Bgr, Picture
 from ocrsvc.training.drawing.fonts import Library
 
 PLATE = re.compile(r"^[\u4e00-\u9fff][A-Z][A-Z0-9]{5,6}$")
-_BOLD = ("Bold", "Black", "hei")  # parts of the file names of heavy faces
+# Parts of the file names of heavy faces without serifs, as plates have them, and of other heavy ones.
+_SANS = ("SansCJK-Bold", "SansCJK-Black", "SansCJK-Medium", "zenhei", "microhei", "cwheib")
+_BOLD = ("Bold", "Black", "hei")
 
 _WHITE, _BLACK = (235, 235, 235), (20, 20, 20)
 _BLUE, _GREEN, _YELLOW = (150, 60, 10), (150, 200, 120), (30, 180, 230)  # BGR
@@ -55,7 +57,8 @@ class Plates:
         able = [face for face in self.library.cjk if face.covers(text)]
         if not able:
             return None
-        bold = [face for face in able if any(word in face.path.stem for word in _BOLD)]
+        wanted = _SANS if rng.random() < 0.85 else _BOLD
+        bold = [face for face in able if any(word in face.path.stem for word in wanted)]
         font, x = rng.choice(bold or able).at(60), 30.0
         canvas = Image.new("L", (1200, 180), 0)
         pen = ImageDraw.Draw(canvas)

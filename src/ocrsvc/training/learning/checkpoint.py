@@ -21,12 +21,15 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def check_same(path: Path, now: Mapping[str, Any], then: Mapping[str, Any]) -> None:
-    """ValueError if the settings ``now`` differ from those of the checkpoint; both are sections of settings."""
+    """ValueError if the settings ``now`` differ from those of the checkpoint; both are sections of settings.
+
+    Settings that the checkpoint does not know are newer than it, and do not count.
+    """
     differing = [
         f"{part}.{name}"
-        for part in now
-        for name in now[part]
-        if now[part][name] != then.get(part, {}).get(name)
+        for part, settings in now.items()
+        for name, value in settings.items()
+        if name in then.get(part, {}) and then[part][name] != value
     ]
     if differing:
         raise ValueError(

@@ -33,7 +33,7 @@ def draw(log: Log) -> Image.Image:
     losses = [name for name in names if name not in shares]
     width, height = PANEL
     page = Image.new("RGB", (2 * width, height), "white")
-    top = max((row[name] for row in log for name in losses), default=1.0)
+    top = max((row[name] for row in log for name in losses if name in row), default=1.0)
     page.paste(_panel("loss", log, losses, top), (0, 0))
     page.paste(_panel("share of lines read", log, shares, 1.0), (width, 0))
     return page

@@ -39,8 +39,8 @@ class LiveRecipe:
     decay of the averaged weights at each step. A step learns from ``batches`` batches of ``columns`` pixels of width
     each. ``real_share``: share of real crops among its lines. ``passes``: uses of a drawn line. ``pool_columns``:
     pixels of width of the drawn lines in memory. ``strength``, ``end_strength``: of the variation, the latter in the
-    last fifth of the run, to be nearer to what serving sees. ``texts``, ``longest``: what drawn lines say, and in how
-    many characters (``Order``). ``shares``: factors on how often kinds of lines are drawn. ``real``, ``real_other``,
+    last fifth of the run, to be nearer to what serving sees. ``texts``, ``longest``: what drawn lines say, in at most
+    so many characters (``Order``). ``shares``: factors on how often kinds of lines are drawn. ``real``, ``real_other``,
     ``stretches``: how real crops are chosen (``Mix``). ``held_out``: the scoring limit. ``score_minutes``: time between
     scores on at most ``dev_lines`` lines of each kind.
     """

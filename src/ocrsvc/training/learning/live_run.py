@@ -6,6 +6,7 @@ is trained, and with which loss, a ``Learner`` knows: ``large`` for all layers, 
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -30,6 +31,7 @@ from ocrsvc.training.learning.progress import Report, shown
 _SAVE_SECONDS = 60.0
 _SHOW_SECONDS = 30.0
 _HELD_SEED = 700_000
+_EARLY = 4.0  # while a run is young, the average is over its last quarter
 _LATE = 0.8  # progress from which the variation has its end strength
 
 
@@ -127,7 +129,7 @@ class Learner(ABC):
         if torch.isfinite(norm):
             self.optimiser.step()
         counts.step += 1
-        self.follow(min(recipe.ema, counts.step / (counts.step + 20)))
+        self.follow(min(recipe.ema, 1 - _EARLY / (_EARLY + counts.step)))
         lines = sum(each.lines for each in learnt)
         counts.lines += lines
         names = {name for each in learnt for name in each.terms}
@@ -175,7 +177,7 @@ def batches(
     real = None
     if plan.real or plan.photos:
         files = frozenset(file for lines in dev.values() for file in lines.files)
-        crops = gathered(plan.real, plan.photos, recipe.held_out, files)
+        crops = gathered(plan.real, plan.photos, order.charset, recipe.held_out, files)
         if labelled_only:
             crops = (crop for crop in crops if crop.text is not None)
         real = RealLines(
@@ -206,13 +208,14 @@ def train(
         print(f"going on after step {state.step}", flush=True)
     if progress(plan, state) >= 1:
         return
-    with Feed(plan.order, plan.workers, state.step) as feed, shown(_SHOW_SECONDS) as show:
+    with Feed(plan.order, plan.workers, state.step) as feed:
         dev = dev_sets(plan)
         torch.manual_seed(plan.recipe.seed * 1_000_003 + state.step)
         run = _Run(plan, state, learner(feed, dev), dev)
         try:
-            while progress(plan, state) < 1:
-                show(run.step())
+            with shown(_SHOW_SECONDS) as show:
+                while progress(plan, state) < 1:
+                    show(run.step())
         finally:
             run.learner.threads.shutdown(cancel_futures=True)
             if run.seen:
@@ -226,7 +229,8 @@ class _Run:
         self, plan: LivePlan[Any], state: RunState, learner: Learner, dev: Mapping[str, DevSet]
     ) -> None:
         self.plan, self.state, self.learner, self.dev = plan, state, learner, dev
-        self.saved = self.scored = self.before = state.seconds
+        self.scored = self.before = state.seconds
+        self.saved = -math.inf  # the first step shows whether a checkpoint can be written
         self.seen = self.arrived = 0
         self.means: dict[str, float] = {}
         if not state.step:
@@ -251,9 +255,16 @@ class _Run:
         if scored or state.seconds - self.saved > _SAVE_SECONDS:
             self.saved = state.seconds
             self.learner.save()
-        loss = sum(self.means.values())
-        done = progress(plan, state)
-        return Report(done, state.step, self.seen, loss, self._mean_score(), dict(self.means), arrived)
+        return Report(
+            progress(plan, state),
+            state.step,
+            self.seen,
+            sum(self.means.values()),
+            self._mean_score(),
+            dict(self.means),
+            arrived,
+            None if plan.recipe.steps else 60 * plan.recipe.minutes - state.seconds,
+        )
 
     def score(self) -> None:
         """Add a row of scores to the log and print it."""

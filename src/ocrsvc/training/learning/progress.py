@@ -16,6 +16,7 @@ class Report:
     """State after one step: progress (0 to 1), lines since this process started, smoothed loss, last score.
 
     ``terms``: parts of the loss by name; ``drawn``: lines drawn since this process started.
+    ``left_seconds``: time left of a run by the clock (None: estimated from the pace).
     """
 
     done: float
@@ -25,6 +26,7 @@ class Report:
     score: float | None = None
     terms: Mapping[str, float] = field(default_factory=dict)
     drawn: int | None = None
+    left_seconds: float | None = None
 
 
 class Meter:
@@ -36,7 +38,7 @@ class Meter:
         self.first: float | None = None
 
     def describe(self, report: Report) -> str:
-        """Return step, lines/s, loss, score and time left, estimated from the pace since this process started."""
+        """Return step, lines/s, loss, score and time left, estimated from the pace of this process."""
         passed = max(self.clock() - self.began, 1e-6)
         if self.first is None:
             self.first = report.done
@@ -46,7 +48,9 @@ class Meter:
         words += [f"{name} {value:.3f}" for name, value in report.terms.items()]
         if report.score is not None:
             words.append(f"dev {report.score:.3f}")
-        if report.done > self.first:
+        if report.left_seconds is not None:
+            words.append(f"{spoken(max(0.0, report.left_seconds))} left")
+        elif report.done > self.first:
             words.append(f"{spoken(passed * (1 - report.done) / (report.done - self.first))} left")
         return " · ".join(words)
 

@@ -15,8 +15,9 @@ from ocrsvc.models.buckets import fit
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.training.data.features import BUCKETS, PAD_VALUE
 from ocrsvc.training.data.samples import fresh
-from ocrsvc.training.nets.net import HEIGHT, WIDTH_STRIDE, normalise
+from ocrsvc.training.nets.net import HEIGHT, SHAPES, WIDTH_STRIDE, normalise
 from ocrsvc.training.nets.weights import from_manifest
+from ocrsvc.training.nets.widen import widen
 from ocrsvc.training.packing import export, quantize
 from ocrsvc.training.packing.equalise import equalise
 from ocrsvc.training.packing.folder import Description, write
@@ -101,6 +102,24 @@ def again(
     description = Description.of(spec, name=folder.name, keep_float=kept, recipe=recipe)
     lines = [fit(image, spec.input.height) for image in images]
     write(folder, from_manifest(spec), description, lines, learnt)
+    return manifest.load(folder)
+
+
+def widened(spec: Manifest, folder: Path, shape: str, seed: int) -> Manifest:
+    """Write a copy of a model that has the wider ``shape`` and reads the same; return its manifest.
+
+    It has no INT8 graph, no scores and no calibration. ValueError if the net is not one of ours or cannot be widened
+    to this shape, or the folder exists.
+    """
+    if folder.exists():
+        raise ValueError(f"{folder} is there already")
+    if shape not in SHAPES:
+        raise ValueError(f"there is no shape {shape!r}, only {', '.join(SHAPES)}")
+    net = widen(from_manifest(spec), SHAPES[shape], seed)
+    description = Description.of(
+        spec, name=folder.name, recipe={**spec.recipe, "widen": {"shape": shape, "seed": seed}}
+    )
+    write(folder, net, description)
     return manifest.load(folder)
 
 

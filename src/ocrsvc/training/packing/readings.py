@@ -23,9 +23,14 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One labelled line as a model reads it; ``marks`` are pairs of each character's peak and whether it is right."""
+    """One labelled line as a model reads it; ``marks`` are pairs of each character's peak and whether it is right.
+
+    ``text``: what was read; ``height_pixels``: that of the picture.
+    """
 
     source: str
+    text: str
+    height_pixels: int
     peaks: tuple[float, ...]
     mean: float
     right: bool
@@ -71,6 +76,8 @@ def _judge(sample: Sample, line: LineText) -> Reading:
     marks = matches([each for each, _ in spelt], label)
     return Reading(
         source=sample.source,
+        text=line.text,
+        height_pixels=sample.image.shape[0],
         peaks=tuple(c.confidence for c in line.characters),
         mean=line.confidence,
         right=fold(line.text) == label,

@@ -31,6 +31,12 @@ FURTHER_SYMBOLS = (
     "⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳❶❷❸❹❺❻❼❽❾❿ⅪⅫⅰⅱⅲⅳⅴⅵⅶⅷⅸⅹ☐☒✓✘◇◎◐▶◀▷♀♂☎↔↕↖↗↘↙⇒⇔⁰¹⁴⁵⁶⁷⁸⁹⁺⁻ⁿ₀₁₂₃₄₅₆₇₈₉"
     "∑∏∫∮∂∈∉∅∩∪⊂⊃⊆⊇∀∃∝∟∠⊥∴∵≅≌≒≡≦≧≪≫⊕⊙εζξτψχΓΘΛΞΨÅ¢¤₩₹₽¶†‡〒〓♪"
 )
+# German, French, Spanish, Portuguese, Italian, Dutch, the Nordic languages, Polish, Czech, Slovak, Slovene, Croatian,
+# Hungarian, Romanian, Turkish.
+EUROPEAN = (
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝßàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿŒœ"
+    "ĄąĆćĘęŁłŃńŚśŹźŻżČčĎďĚěŇňŘřŠšŤťŮůŽžĹĺĽľŔŕŐőŰűĂăȘșȚțĞğİıŞşĐđ«»¿"
+)
 CANTONESE = "嘅咗啲嚟佢冇咁嘢噉啱嘥瞓搵掟孖冚奀嗮踎脷氹邨埗啫"
 _LEVELS = 6500, 8105  # last number of levels 2 and 3 of the Table of General Standard Chinese Characters
 
@@ -60,6 +66,8 @@ _FOLD = {
     "✔": "✓",
     "✗": "✘",
     "Σ": "∑",
+    "ţ": "ț",
+    "Ţ": "Ț",
     "Π": "∏",
     "∆": "Δ",
     "⌀": "∅",

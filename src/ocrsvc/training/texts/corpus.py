@@ -7,7 +7,6 @@ that the caller names. Each call of ``Corpus.line`` draws one kind by its share.
 from __future__ import annotations
 
 import itertools
-import pydoc_data.topics
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from faker import Faker
 from ocrsvc.training.texts import words
 from ocrsvc.training.texts.charset import canonical
 from ocrsvc.training.texts.documents import Documents
+from ocrsvc.training.texts.english import English
+from ocrsvc.training.texts.european import European
 from ocrsvc.training.texts.figures import Figures
 from ocrsvc.training.texts.kana import Kana
 from ocrsvc.training.texts.leaders import Leaders
@@ -65,15 +66,10 @@ class Corpus:
         self.english = words.english()
         self.figures = Figures(self.rng, self.english)
         self.prose = running_text(folders)
-        manual = " ".join(" ".join(pydoc_data.topics.topics.values()).split())
-        self.manual = [
-            word
-            for word in manual.split(" ")
-            if not set("|*") & set(word) and "::" not in word and len(word) < 20
-        ]
         self.faker_zh, self.faker_en = Faker("zh_CN"), Faker("en_US")
         self.faker_zh.seed_instance(seed)
         self.faker_en.seed_instance(seed)
+        self.latin = English(self.rng, self.english, self.figures, self.faker_en)
         self.documents = Documents(self.rng, self.english, self.words, self.figures, self.faker_en)
         self.traditional = Traditional(
             self.rng,
@@ -92,6 +88,7 @@ class Corpus:
         )
         self.kana = Kana(self.rng, seed, self.allowed)
         self.signs = Signs(self.rng, self.chinese_label, self.allowed)
+        self.european = European(self.rng, seed, self.allowed)
         self.leaders = Leaders(
             self.rng, self.chinese_label, lambda: self.english.draw(self.rng), self.allowed
         )
@@ -99,7 +96,7 @@ class Corpus:
         self.streets = Streets(self.rng, self.chinese_label, lambda: str(self.faker_zh.name()), self.english)
         # Without these scripts in the charset, only fragments of their lines would remain.
         has_kana, has_signs = self.allowed.issuperset("ひらカナ"), self.allowed.issuperset("①☑℃")
-        self._rare = Rare(
+        self.rarities = Rare(
             self.rng,
             self.allowed,
             self.words,
@@ -112,21 +109,21 @@ class Corpus:
             "chinese_words": (self.chinese_words, 12),
             "chinese_label": (self.chinese_label, 10),
             "mixed": (self.mixed, 10),
-            "english_prose": (self.english_prose, 13),
-            "english_title": (self.english_title, 6),
+            "english_prose": (self.latin.prose, 13),
+            "english_title": (self.latin.title, 6),
             "legal": (self.documents.legal, 7),
             "form": (self.documents.form, 5),
             "table": (self.documents.table, 4),
             "quoted": (self.documents.quoted, 10),
             "chinese_quoted": (self.documents.chinese_quoted, 6),
-            "english_word": (self.english_word, 8),
+            "english_word": (self.latin.word, 8),
             "receipt": (self.figures.receipt, 7),
             "numbers": (self.figures.numbers, 6),
             "chinese_field": (self.chinese_field, 8),
             "part_number": (self.figures.part_number, 5),
             "plate": (self.figures.plate, 7),
             "card": (self.figures.card, 14),
-            "rare": (self.rare, 112),
+            "rare": (self.rarities.line, 112),
             "confusable": (self.confusable, 6),
             "leader": (self.leaders.line, 6),
             "repeated": (self.leaders.repeated, 5),
@@ -146,6 +143,8 @@ class Corpus:
         }
         if self.allowed.issuperset("圖書館"):
             kinds["traditional"] = (self.traditional.line, 55)
+        if self.allowed.issuperset("éüñł"):
+            kinds["european"] = (self.european.line, 18)
         if has_kana:
             kinds["kana"] = (self.kana.line, 14)
         if has_signs:
@@ -205,57 +204,12 @@ class Corpus:
             if draw < 0.5:
                 parts.append("".join(self.words.draw(self.rng) for _ in range(self.rng.randint(1, 3))))
             elif draw < 0.75:
-                parts.append(self._case(self.english.draw(self.rng)))
+                parts.append(self.latin.case(self.english.draw(self.rng)))
             elif draw < 0.9:
                 parts.append(self.figures.number() + self.rng.choice(("", self.rng.choice(_UNITS))))
             else:
                 parts.append(self.figures.part_number())
         return self.rng.choice(("", "", " ")).join(parts)
-
-    def _case(self, word: str) -> str:
-        return self.rng.choice((word, word, word.capitalize(), word.capitalize(), word.upper()))
-
-    def english_prose(self) -> str:
-        """Draw running English with punctuation, from Python's manual or by word frequency."""
-        count = self.rng.randint(7, 15) if self.rng.random() < 0.25 else self.rng.randint(2, 7)
-        if self.rng.random() < 0.45:
-            start = self.rng.randrange(len(self.manual) - count)
-            return " ".join(self.manual[start : start + count])
-        words = [self.english.draw(self.rng) for _ in range(count)]
-        words = [w + self.rng.choice(",,,.;:?!") if self.rng.random() < 0.12 else w for w in words]
-        if self.rng.random() < 0.4:
-            words[0] = words[0].capitalize()
-        if self.rng.random() < 0.25:
-            at = self.rng.randrange(len(words))
-            words[at] = self.rng.choice(
-                (f'"{words[at]}"', f"({words[at]})", f"{words[at]}'s", f"“{words[at]}”")
-            )
-        if self.rng.random() < 0.15:
-            words.insert(self.rng.randrange(len(words) + 1), self.figures.number())
-        text = " ".join(words) + self.rng.choice(("", "", ".", ",", "-", ":"))
-        if self.rng.random() < 0.5:  # typeset text has curly quotes
-            text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
-        return text
-
-    def english_title(self) -> str:
-        """Draw a heading, name, address or company in title case or capitals."""
-        draw = self.rng.random()
-        if draw < 0.5:
-            words = [self.english.draw(self.rng) for _ in range(self.rng.randint(1, 5))]
-            text = " ".join(words)
-            return text.title() if self.rng.random() < 0.5 else text.upper()
-        source = self.rng.choice(
-            (self.faker_en.name, self.faker_en.company, self.faker_en.street_address, self.faker_en.job)
-        )
-        text = str(source())
-        return text.upper() if self.rng.random() < 0.4 else text
-
-    def english_word(self) -> str:
-        """Draw one word, as on signs and in tables."""
-        word = self._case(self.english.draw(self.rng))
-        if self.rng.random() < 0.15:
-            word += self.rng.choice((".", ",", ":", "!", "?", "'s", "&", "®"))
-        return word
 
     def chinese_field(self) -> str:
         """Draw a field of a Chinese form or invoice: name, address, company, id, date, sum."""
@@ -279,10 +233,6 @@ class Corpus:
         return rng.choice(
             (value, value, f"{key}：{value}", f"{key}:{value}", f"{key}: {value}", f"{key} {value}")
         )
-
-    def rare(self) -> str:
-        """Draw a text with characters that come evenly from the whole charset, most of them inside words and names."""
-        return self._rare.line()
 
     def confusable(self) -> str:
         """Draw look-alikes beside each other and beside words."""

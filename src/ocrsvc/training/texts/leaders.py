@@ -12,7 +12,8 @@ from collections.abc import Callable, Set
 LONGEST_COUNTED = 6  # dots or dashes in a row that labels count
 _LONE = "-—·/|\\.,:;!?()[]{}<>+=*#%&@~^_'\"$￥…、。，：；！？（）《》「」×√〇"
 _NUMERALS = "一二三四五六七八九十"
-_REPEATED = "0123456789一一二十口日ilI1loOxX*#=_-.~…—·。!！?？哈啊呵嘿嗯的了5８8WwmMaA"
+# Neither o nor l: alone they look like 0 and 1.
+_REPEATED = "01234567891110005588一一二十口日iIII*#=_-.~…—·。!！?？哈啊呵嘿嗯的了mMaA"
 _SEPARATORS = "- = _ * · ～ . # +".split()
 
 
@@ -95,11 +96,14 @@ class Leaders:
         run = one * rng.choice((2, 3, 3, 4, 5, 6, 8))
         if one in "…—":
             run = one * rng.choice((1, 2, 3))
+        elif not one.isalnum():
+            run = run[:LONGEST_COUNTED]
         draw = rng.random()
         if draw < 0.45:
             return run
         if draw < 0.6:
-            return run + rng.choice(self.alike) * rng.randint(1, 4)
+            other = rng.choice(self.alike)
+            return run + other * rng.randint(1, 4) if other != one else run
         if draw < 0.75:
             return f"{rng.uniform(0, 100):.{rng.randint(1, 5)}f}{rng.choice('.-=*·') * rng.randint(2, 6)}"
         if draw < 0.9:
@@ -120,7 +124,7 @@ class Leaders:
         return rng.choice(self.every)
 
     def apart(self) -> str:
-        """Draw digits or letters with spaces between them: 1 2 3 4, T O T A L, 6 2 2 . 5 0, 合 计 1 2 0 . 0 0."""
+        """Draw digits or letters with spaces between them: 1 2 3 4, T O T A L, 6 2 2 . 5 0, 1234 5678."""
         rng = self.rng
         digits = "".join(rng.choices("0123456789", k=rng.randint(3, 12)))
         draw = rng.random()

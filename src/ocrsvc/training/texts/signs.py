@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Set
 
 from ocrsvc.recognition.charsets import named
+from ocrsvc.training.texts.reports import Reports
 
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 _FILLED = "❶❷❸❹❺❻❼❽❾❿"
@@ -20,15 +21,6 @@ _UNITS = (
     "℃ °F ‰ ㎡ m² m³ cm² km² μm μg/L Ω kΩ MΩ Å ° % rad/s² N·m kg/m³ mol·L⁻¹ ×10⁹/L ×10¹²/L ￥ € £ $ ₩ ₽"
 ).split()
 _FORMULAS = "H₂O CO₂ SO₂ NaHCO₃ H₂SO₄ Ca²⁺ Na⁺ Cl⁻ NO₃⁻ PM₂.₅ O₃ NH₄⁺ Fe₂O₃ C₆H₁₂O₆ KMnO₄ SO₄²⁻".split()
-_MEASURED = (
-    "℃ ‰ % °C °F ㎡ m² m³ cm³ km² μm μg/L mg/L ×10⁹/L ×10¹²/L ×10⁶ kg/m³ m/s² Ω kΩ °  N·m W/m² ml/min "
-    "mol·L⁻¹ cm⁻¹ s⁻¹"
-).split()
-_QUANTITIES = (
-    "白细胞 红细胞 血小板 细菌总数 菌落总数 体温 温度 湿度 面积 建筑面积 体积 降水量 盐度 坡度 费率 "
-    "利率 误差 电阻 密度 浓度 压力 角度 "
-    "流量 含量 透光率 加速度 WBC PLT Temp"
-).split()
 _REFERENCES = "附录 附件 第 类型 阶段 级别 表 图 方案 型号 Type Class Stage Grade".split()
 
 
@@ -40,6 +32,7 @@ class Signs:
         self.label = label
         self.allowed = allowed
         self.every = sorted(allowed & set(named()["signs"] + "〇"))
+        self.reports = Reports(rng, label, allowed)
         self.kinds = (
             self.beside,
             self.beside,
@@ -55,10 +48,7 @@ class Signs:
             self.relation,
             self.row,
             self.state,
-            self.measured,
-            self.agreed,
-            self.rated,
-            self.keys,
+            *self.reports.kinds,
         )
 
     def line(self) -> str:
@@ -169,72 +159,6 @@ class Signs:
         return year + rng.choice(
             ("年", f"年{month}月", f"年{month}月{rng.choice(('一', '十', '二十', '三十'))}日")
         )
-
-    def measured(self) -> str:
-        """Draw a measurement as in reports: 白细胞 6.2×10⁹/L ↑, 降水量 3‰, 面积 120m²."""
-        rng = self.rng
-        value = f"{rng.uniform(0, 10 ** rng.randint(0, 3)):.{rng.choice((0, 1, 2))}f}"
-        unit = rng.choice(_MEASURED)
-        name = rng.choice((self.label()[:5], rng.choice(_QUANTITIES)))
-        forms = (
-            f"{name} {value}{unit}",
-            f"{name}：{value}{unit}",
-            f"{name} {value}{unit} {self._one('↑↓')}",
-            f"{name}≤{value}{unit}",
-            f"≥{value}{unit}",
-            f"{value}{unit}～{self._digits(2, 3)}{unit}",
-            f"({value}±0.{self._digits(1, 2)}){unit}",
-            f"{value}{unit}/{self._digits(1, 2)}{unit}",
-        )
-        return rng.choice(forms)
-
-    def agreed(self) -> str:
-        """Draw a question with answers to tick: 是否过敏 ☑是 □否."""
-        rng = self.rng
-        answers = rng.choice((("是", "否"), ("有", "无"), ("同意", "不同意"), ("男", "女"), ("合格", "不合格"),
-                              ("正常", "异常"), ("Yes", "No"), ("已婚", "未婚"), ("同意", "拒絕")))  # fmt: skip
-        mark, empty = rng.choice(
-            (("☑", "☐"), ("☑", "□"), ("☒", "☐"), ("■", "□"), ("●", "○"), ("✓", "□"), ("√", "□"))
-        )
-        ticked, gap = rng.randrange(3), rng.choice(("", " "))
-        boxes = (f"{mark if i == ticked else empty}{gap}{word}" for i, word in enumerate(answers))
-        return rng.choice(("", self.label()[:6] + rng.choice((" ", "：", "")))) + " ".join(boxes)
-
-    def rated(self) -> str:
-        """Draw stars of a rating, a trend, a note or a currency: ★★★★☆ 4.5, ▲2.35%, ※注意, €12.50."""
-        rng = self.rng
-        stars = rng.randint(1, 5)
-        value = f"{rng.randint(0, 5)}.{self._digits(1, 1)}"
-        forms = (
-            "★" * stars + "☆" * (5 - stars) + f" {value}",
-            f"{value}★ ({self._digits(2, 4)})",
-            f"{self._one('▲▼↑↓')}{value}{self._digits(1, 1)}%",
-            f"※{self.label()}",
-            f"※ {self.label()}",
-            f"{self._one('€£￥$₩₽¢¤')}{self._digits(1, 4)}.{self._digits(2, 2)}",
-            f"{self._one('©®™')} {rng.randint(1990, 2030)} {self.label()}",
-            f"{self.label()}{self._one('©®™')}",
-            f"☎ {self._digits(3, 4)}-{self._digits(7, 8)}",
-            f"♪ {self.label()} ♪",
-        )
-        return rng.choice(forms)
-
-    def keys(self) -> str:
-        """Draw steps, a path of menus, a legend or a heading with its number: 设置→网络→高级, Ⅳ. 结论."""
-        rng = self.rng
-        steps = [self.label()[:4] for _ in range(rng.randint(2, 4))]
-        number = self._one(rng.choice((_ROMAN, _CIRCLED, _FILLED)))
-        forms = (
-            self._one("→▶⇒").join(steps),
-            " → ".join(steps),
-            f"{number} {self.label()}",
-            f"{number}{self.label()}{self._digits(1, 2)}",
-            f"{self._one('■□●○▲△◆◇')}{steps[0]} {self._one('■□●○▲△◆◇')}{steps[1]}",
-            f"第{number}{rng.choice('章节条部类')}",
-            f"{rng.choice('ABCDE')}{self._one(_LOWERED)}-{rng.choice('ABCDE')}{self._one(_LOWERED)}",
-            f"{self._digits(1, 2)}°{self._digits(1, 2)}'{self._digits(1, 2)}\"",
-        )
-        return rng.choice(forms)
 
     def arrows(self) -> str:
         """Draw a text with an arrow: A→B, ↑12%."""
