@@ -52,8 +52,10 @@ def draw(text: str, second: str | None = None) -> NDArray[np.uint8]:
     return np.broadcast_to(row[None, :, None], (HEIGHT, len(row), 3)).copy()
 
 
-def manifest(name: str = "tiny", *, charset: str = CHARSET, decoder: bool = False) -> Manifest:
-    """The model with its files in memory, with an attention decoder if asked for."""
+def manifest(
+    name: str = "tiny", *, charset: str = CHARSET, decoder: bool = False, always: int | None = None
+) -> Manifest:
+    """The model with its files in memory, with an attention decoder if asked for; ``always``: its only choice."""
     levels = _levels() / 255
     weight = (2 * _SHARPNESS * levels)[:, None]
     bias = -_SHARPNESS * levels**2
@@ -61,7 +63,7 @@ def manifest(name: str = "tiny", *, charset: str = CHARSET, decoder: bool = Fals
     np.savez(head, weight=weight.astype(np.float16), bias=bias.astype(np.float32))
     files = {"fp32": _graph(weight, bias, memory=decoder), "head": head.getvalue()}
     if decoder:
-        files["decoder"] = _decoder()
+        files["decoder"] = _decoder() if always is None else _stubborn_decoder(always)
     return Manifest(
         name=name,
         kind="recogniser",
@@ -149,6 +151,22 @@ def _decoder() -> bytes:
             value=numpy_helper.from_array(np.array([DECODER_PEAK], np.float32)),
         ),
     ]
+    return _decoder_model(nodes, constants)
+
+
+def _stubborn_decoder(choice: int) -> bytes:
+    """The graph of a decoder that always makes the same choice."""
+    nodes = [helper.make_node("Shape", ["tokens"], ["shape"])]
+    for name, fill in (
+        ("classes", np.array([choice], np.int32)),
+        ("peaks", np.array([DECODER_PEAK], np.float32)),
+    ):
+        value = numpy_helper.from_array(fill)
+        nodes.append(helper.make_node("ConstantOfShape", ["shape"], [name], value=value))
+    return _decoder_model(nodes, {})
+
+
+def _decoder_model(nodes: list[Any], constants: dict[str, NDArray[Any]]) -> bytes:
     value = helper.make_tensor_value_info
     inputs = [
         value("memory", TensorProto.FLOAT, ["N", "T", 1]),

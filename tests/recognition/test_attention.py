@@ -15,7 +15,7 @@ from ocrsvc.machine import cpu
 from ocrsvc.models import manifest
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.recognition import alternatives, ctc
-from ocrsvc.recognition.attention import in_doubt, valid_frames
+from ocrsvc.recognition.attention import in_doubt, plausible, valid_frames
 from ocrsvc.recognition.recogniser import Recogniser
 
 # What CTC reads, and what the decoder reads instead.
@@ -67,6 +67,35 @@ def test_a_line_that_is_too_long_is_left_to_ctc(plain: Recogniser, tiny: Recogni
     first, second = tiny.run(256, crops)
     assert (first.text, second.text) == (long, longest[:-1] + "5")
     assert first == plain.run(256, crops)[0]
+
+
+@pytest.mark.parametrize("choice", [0, 1, len(tiny_model.CHARSET)])
+def test_a_decoder_that_never_or_always_ends_is_ignored(plain: Recogniser, choice: int) -> None:
+    stubborn = Recogniser(tiny_model.manifest("stubborn", decoder=True, always=choice), cpu=cpu.inspect())
+    crops = [draw(*both) for both in DOUBTED]
+    assert stubborn.run(128, crops) == plain.run(128, crops)
+
+
+@pytest.mark.parametrize(
+    ("text", "draft", "possible"),
+    [
+        ("abc", "abc", True),
+        ("abcde", "abc", True),
+        ("abcdef", "abc", False),
+        ("abcdefghijklm", "abcdefghi", False),
+        ("abcdefghijkl", "abcdefghi", True),
+        ("abcdef", "abcdefghi", True),
+        ("abcde", "abcdefghi", False),
+        ("a", "", True),
+        ("", "a", False),
+        ("", "", True),
+        ("abbbc", "abc", True),
+        ("abbbbcdefgh", "abcdefgh", False),
+        ("a......b", "a....b", True),
+    ],
+)
+def test_a_text_is_near_ctcs_in_length_and_repeats(text: str, draft: str, possible: bool) -> None:
+    assert plausible([ord(c) for c in text], [ord(c) for c in draft]) is possible
 
 
 def test_a_charset_is_left_to_ctc(plain: Recogniser, tiny: Recogniser) -> None:

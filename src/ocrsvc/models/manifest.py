@@ -223,9 +223,11 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
         **{"architecture": "", **others},
     )
     found.calibrations()
-    if "decoder" in found.files and not (found.decoder["below"] >= 0 and found.decoder["longest"] >= 1):
+    if bool(found.decoder) != ("decoder" in found.files):
+        raise ValueError("an attention decoder needs both a file 'decoder' and the settings 'decoder'")
+    if found.decoder and not (found.decoder["below"] >= 0 and found.decoder["longest"] >= 1):
         raise ValueError(
-            f"the decoder is read below {found.decoder['below']}, and writes {found.decoder['longest']}"
+            f"decoder.below must be at least 0, and decoder.longest 1, not {dict(found.decoder)}"
         )
     return found
 

@@ -1,12 +1,16 @@
 """The attention decoder of a recogniser: reads again the lines on which CTC is in doubt.
 
 CTC's text is the draft (``speculative``). The places of the characters come from CTC's time steps (``alignment``),
-their probabilities from the decoder.
+their probabilities from the decoder. A line on which the decoder finds no end, or whose text is no plausible reading of
+the same line, keeps CTC's text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -16,9 +20,13 @@ from ocrsvc.models.manifest import Manifest, ModelFile
 from ocrsvc.recognition import speculative
 from ocrsvc.recognition.alignment import align
 from ocrsvc.recognition.ctc import BLANK, Runs
-from ocrsvc.recognition.speculative import END, Text
+from ocrsvc.recognition.speculative import END, Classes, Decoder, Peaks, Text
 
 FILE = "decoder"  # key of the decoder's graph in a manifest's files
+# By how many characters a decoder's text may be longer or shorter than CTC's: a third of it, or so many. CTC misses or
+# doubles a character or two of a line; a text further off is one that ran away or broke off.
+_LEAST_MARGIN = 2
+_MORE_REPEATS = 2  # by how much the longest run of one character may be longer than CTC's (leaders, dashes)
 
 
 def valid_frames(width: int, stride: int) -> int:
@@ -46,25 +54,23 @@ class Attention:
         """Return the characters of a batch, those of lines in doubt as the decoder reads them.
 
         ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes, ``memory`` ``[N,T,d]`` is the graph's output
-        of that name, ``widths`` are the lines' own in pixels. A line on which the decoder finds no end stays as it is.
+        of that name, ``widths`` are the lines' own in pixels.
         """
-        doubted = np.flatnonzero(in_doubt(indices, probabilities, runs, self._below))
-        if not len(doubted):
+        doubted = np.flatnonzero(in_doubt(indices, probabilities, runs, self._below)).tolist()
+        if not doubted:
             return runs
         bounds = np.searchsorted(runs.rows, np.arange(len(indices) + 1))
         drafts = [runs.classes[bounds[row] : bounds[row + 1]].tolist() for row in doubted]
         frames = np.array([valid_frames(widths[row], self._stride) for row in doubted], np.int32)
         seen = memory[doubted]
 
-        def passed(
-            lines: NDArray[np.intp], tokens: NDArray[np.int32]
-        ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        def passed(lines: NDArray[np.intp], tokens: Classes) -> tuple[Classes, Peaks]:
             feed = {"memory": seen[lines], "frames": frames[lines], "tokens": tokens}
             classes, peaks = self._session.run(["classes", "peaks"], feed)
             return classes, peaks
 
-        texts = speculative.greedy(drafts, passed, self._longest)
-        found = {int(row): text for row, text in zip(doubted, texts, strict=True) if text is not None}
+        texts = decoded(drafts, passed, self._longest)
+        found = {row: text for row, text in zip(doubted, texts, strict=True) if text is not None}
         return _replaced(runs, found, bounds, indices, probabilities)
 
     def warm(self, width: int) -> None:
@@ -75,6 +81,31 @@ class Attention:
         self._session.run(
             None, {"memory": memory, "frames": np.array([memory.shape[1]], np.int32), "tokens": tokens}
         )
+
+
+def decoded(drafts: Sequence[Sequence[int]], decoder: Decoder, longest: int) -> list[Text | None]:
+    """Return the decoder's text of each line, None where CTC's, the draft, is to stay (``greedy``, ``plausible``)."""
+    texts = speculative.greedy(drafts, decoder, longest)
+    return [
+        text if text is not None and plausible(text.classes, draft) else None
+        for text, draft in zip(texts, drafts, strict=True)
+    ]
+
+
+def plausible(classes: Sequence[int], draft: Sequence[int]) -> bool:
+    """Return whether the classes may be a reading of the line that CTC reads as ``draft``, by length and repeats.
+
+    No text is no reading of a line on which CTC reads something.
+    """
+    if not classes:
+        return not draft
+    margin = max(_LEAST_MARGIN, len(draft) // 3)
+    repeats = _longest_run(classes) - max(1, _longest_run(draft))
+    return abs(len(classes) - len(draft)) <= margin and repeats <= _MORE_REPEATS
+
+
+def _longest_run(classes: Iterable[int]) -> int:
+    return max((len(list(run)) for _, run in groupby(classes)), default=0)
 
 
 def in_doubt(
@@ -96,7 +127,8 @@ def in_doubt(
     after[runs.rows, runs.starts] = runs.classes
     before, after = _carried(before), _carried(after[:, ::-1])[:, ::-1]
     missed = (best == BLANK) & (probabilities[:, :, 1] > 1 - below) & (second != before) & (second != after)
-    return doubted | missed.any(axis=1)
+    found: NDArray[np.bool_] = doubted | missed.any(axis=1)
+    return found
 
 
 def _carried(values: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -113,19 +145,21 @@ def _replaced(
     probabilities: NDArray[np.float32],
 ) -> Runs:
     """Return the runs with the texts ``found`` by line."""
-    rows, starts, ends, classes, peaks = [], [], [], [], []
+    lines = []
     for row in range(len(bounds) - 1):
-        own = slice(bounds[row], bounds[row + 1])
+        own = Runs(*(column[bounds[row] : bounds[row + 1]] for column in _columns(runs)))
         text = found.get(row)
-        if text is None:
-            line = (runs.starts[own], runs.ends[own], runs.classes[own], runs.peaks[own])
-        elif list(text.classes) == runs.classes[own].tolist():
-            line = (runs.starts[own], runs.ends[own], runs.classes[own], np.array(text.peaks, np.float32))
-        else:
-            places = align(indices[row], probabilities[row], text.classes)
-            written = np.array(text.classes, np.int32), np.array(text.peaks, np.float32)
-            line = (places[:, 0], places[:, 1], *written)
-        for column, values in zip((starts, ends, classes, peaks), line, strict=True):
-            column.append(values)
-        rows.append(np.full(len(line[0]), row, np.intp))
-    return Runs(*(np.concatenate(column) for column in (rows, starts, ends, classes, peaks)))
+        if text is not None:
+            peaks = np.array(text.peaks, np.float32)
+            if list(text.classes) == own.classes.tolist():
+                own = replace(own, peaks=peaks)
+            else:
+                starts, ends = align(indices[row], probabilities[row], text.classes).T
+                rows = np.full(len(peaks), row, own.rows.dtype)
+                own = Runs(rows, starts, ends, np.array(text.classes, np.int32), peaks)
+        lines.append(own)
+    return Runs(*(np.concatenate(column) for column in zip(*map(_columns, lines), strict=True)))
+
+
+def _columns(runs: Runs) -> tuple[NDArray[Any], ...]:
+    return runs.rows, runs.starts, runs.ends, runs.classes, runs.peaks

@@ -110,8 +110,8 @@ class Recogniser:
 
         if charset is None:
             outputs = ["indices", "probabilities"] + (["memory"] if self._attention else [])
-            indices, probabilities, *memory = self._session.run(outputs, {"pixels": pixels})
-            return self._decode(indices, probabilities, crops, steps=steps, memory=memory)
+            indices, probabilities, *more = self._session.run(outputs, {"pixels": pixels})
+            return self._decode(indices, probabilities, crops, steps=steps, memory=more[0] if more else None)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
@@ -128,20 +128,19 @@ class Recogniser:
         charset: Charset | None = None,
         *,
         steps: bool = False,
-        memory: Sequence[NDArray[np.float32]] = (),
+        memory: NDArray[np.float32] | None = None,
     ) -> list[LineText]:
         """Return the text of each line; ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes.
 
-        With a ``memory`` (one array ``[N,T,d]``), the attention decoder reads the lines in doubt.
+        With a ``memory`` ``[N,T,d]``, the attention decoder reads the lines in doubt.
         """
         runs = ctc.collapse(indices[:, :, 0], probabilities[:, :, 0])
         widths = [crop.shape[1] for crop in crops]
         for judge in self._judges:
             if charset is None or judge.judges(charset.characters):
                 runs = judge.choose(indices, probabilities, runs)
-        if self._attention is not None:
-            for seen in memory:
-                runs = self._attention.choose(indices, probabilities, seen, runs, widths)
+        if self._attention is not None and memory is not None:
+            runs = self._attention.choose(indices, probabilities, memory, runs, widths)
         stride = self.spec.input.width_stride
         lines = ctc.lines(
             runs,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ocrsvc.recognition.ctc import BLANK
 
 END = BLANK  # class that a decoder chooses at the end of a line; also its first token
-MOST_PASSES = 24  # of one line; a draft that needs more is no reading of the same line
+MOST_PASSES = 12  # of one line, each at most two for an error of the draft; a worse draft is of another line
 _GRAIN = (
     16  # lengths of token rows are multiples of this, so that a line's row does not depend on the other lines
 )

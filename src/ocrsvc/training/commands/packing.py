@@ -33,7 +33,7 @@ def add_parsers(steps: Steps) -> None:
         "--below",
         type=float,
         metavar="PEAK",
-        help="with --decoder: it reads the lines on which CTC has a lower peak (default: 0.98)",
+        help="with --decoder: it reads the lines on which CTC has a lower peak (default: 0.9)",
     )
     export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
     charset = add(steps, "charset", _charset, "give a model characters that it lacks, without training")

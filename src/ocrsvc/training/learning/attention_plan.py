@@ -9,7 +9,7 @@ from typing import Any
 
 from ocrsvc.training.learning import live_plan
 from ocrsvc.training.learning.live_plan import LivePlan, LiveRecipe, Options
-from ocrsvc.training.nets.attention import DecoderShape
+from ocrsvc.training.nets.attention import MOST_CHARACTERS, DecoderShape
 
 SECTION = "attention"
 
@@ -50,4 +50,8 @@ def plan(
     """
     given = Options(**options)
     settings, device = live_plan.settings(recipe, section, Recipe, "attention", given)
+    if settings.longest > MOST_CHARACTERS:
+        raise ValueError(
+            f"a decoder writes at most {MOST_CHARACTERS} characters, not longest: {settings.longest}"
+        )
     return Plan(settings, **live_plan.parts(settings, start, out / section, device, given))

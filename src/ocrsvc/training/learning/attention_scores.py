@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ocrsvc.recognition import speculative
-from ocrsvc.recognition.attention import valid_frames
+from ocrsvc.recognition.attention import decoded, valid_frames
 from ocrsvc.text import fold
 from ocrsvc.training.data.feed import Batch
 from ocrsvc.training.data.targets import collapse
@@ -16,7 +15,7 @@ from ocrsvc.training.nets.net import WIDTH_STRIDE, Crnn, convolved, normalise
 
 
 class Passes:
-    """A decoder over the lines of one batch, as ``speculative.greedy`` calls it."""
+    """A decoder over the lines of one batch, as ``recognition.attention.decoded`` calls it."""
 
     def __init__(
         self,
@@ -62,7 +61,7 @@ def right(
         decoder, decoder.memory(features, embedding, best), frames, decoder.rows_of(net.head.weight)
     )
     drafts = [collapse(path) for path in best.tolist()]
-    texts = speculative.greedy(drafts, passes, longest)
+    texts = decoded(drafts, passes, longest)
     ours = [draft if text is None else text.classes for draft, text in zip(drafts, texts, strict=True)]
     wanted = [fold(text) for text in batch.texts]
 

@@ -26,6 +26,7 @@ from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.nets.net import Crnn
 
 END = BLANK  # class of the start and of the end of a line
+MOST_CHARACTERS = 240  # of a line, which with the tokens that fill up its row have sinusoids
 _WAVES = 32  # sinusoids of an ordinal, and as many cosines
 _WAVELENGTHS = (4.0, 512.0)  # of the first and the last sinusoid, in half ordinals
 _MOST_ORDINALS = 512  # half ordinals, or frames; a line of 1280 pixels has 160 frames
@@ -155,11 +156,14 @@ class AttentionDecoder(nn.Module):
 
 
 def half_ordinals(best: Tensor) -> Tensor:
-    """Return int64 [N,T]: 2 i - 1 in the frames of the i-th character of CTC's reading, 2 i in the blanks after it."""
+    """Return int64 [N,T]: 2 i - 1 in the frames of the i-th character of CTC's reading, 2 i in the blanks after it.
+
+    Those of a line of very many characters end at the last one that has sinusoids.
+    """
     written = best != BLANK
     changed = functional.pad(best[:, 1:] != best[:, :-1], (1, 0), value=True)
     begun = (written & changed).to(torch.int64).cumsum(1)
-    return 2 * begun - written.to(torch.int64)
+    return (2 * begun - written.to(torch.int64)).clamp(max=_MOST_ORDINALS - 1)
 
 
 def decoder_for(net: Crnn, shape: DecoderShape) -> AttentionDecoder:

@@ -26,7 +26,9 @@ from ocrsvc.training.packing.export import OPSET
 from ocrsvc.training.packing.folder import commit
 from ocrsvc.training.packing.quantize import halve
 
-BELOW = 0.98  # default for the CTC peak below which the decoder reads a line
+# Default for the CTC peak below which the decoder reads a line. Of 810 hard real lines, crnn has a lower one on 26 %,
+# with 94 % of its errors; below 0.98 they are 43 %, with 98 % (decision 0041).
+BELOW = 0.9
 _PREFIX = "memory/"  # of what is added to a base graph
 _POOLED = "/backbone/AveragePool_output_0"  # [N,F,1,T], the features, in a graph of ``export.to_onnx``
 _NAMES = {"fp32": "model.onnx", "int8": "model.int8.onnx", "head": "head.npz", attention.FILE: "decoder.onnx"}
@@ -51,7 +53,8 @@ class Passes(nn.Module):
         super().__init__()
         self.decoder, self.smoothing = decoder, smoothing
         # Transposed, so that the graph has them only once.
-        self.register_buffer("rows", decoder.rows_of(net.head.weight.detach()).detach().T.contiguous())
+        rows = decoder.rows_of(net.head.weight).detach().T.contiguous()
+        self.rows = nn.Parameter(rows, requires_grad=False)
 
     def forward(self, memory: Tensor, frames: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
         """Map memory [N,T,d+1], frames int32 [N] and tokens int32 [N,L] to the best class int32 and its peak [N,L]."""
@@ -64,9 +67,9 @@ class Passes(nn.Module):
 def export(base: Manifest, checkpoint: Path, folder: Path, below: float = BELOW) -> Manifest:
     """Write a model folder with the base model's graphs and the averaged decoder of a checkpoint; return its manifest.
 
-    Word tables are off, and scores and calibration are left out: they belong to CTC's text alone. An INT8 graph whose
-    weights learnt to be rounded apart is left out, too. ValueError if the folder exists, or the decoder was trained on
-    a net of another shape or charset; FileNotFoundError without the checkpoint.
+    Scores and calibration are left out: they belong to CTC's text alone. An INT8 graph whose weights learnt to be
+    rounded apart is left out, too. ValueError if the folder exists, or the decoder was trained on a net of another
+    shape or charset; FileNotFoundError without the checkpoint.
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already")
@@ -92,8 +95,6 @@ def export(base: Manifest, checkpoint: Path, folder: Path, below: float = BELOW)
         commit=commit(),
         scores={},
         calibration={},
-        bigram_weight=0.0,
-        lexicon_nats=0.0,
         decoder={"below": below, "longest": int(recipe["longest"])},
     )
     return save(folder, described, {key: _NAMES[key] for key in files})
