@@ -114,7 +114,7 @@ def test_a_stopped_run_goes_on(start: Path, labelled: Path, tmp_path: Path) -> N
     assert cli.main(["curves", "--out", str(tmp_path)]) == 0
 
 
-def test_another_recipe_or_charset_does_not_go_on(start: Path, font_path: Path, tmp_path: Path) -> None:
+def test_another_recipe_or_net_does_not_go_on(start: Path, font_path: Path, tmp_path: Path) -> None:
     planned = plan(start, tmp_path)
     planned.folder.mkdir()
     attention.start(planned).save(planned)
@@ -124,7 +124,7 @@ def test_another_recipe_or_charset_does_not_go_on(start: Path, font_path: Path, 
     with pytest.raises(ValueError, match=r"another recipe \(different: attention.drafts\)"):
         attention.train(other)
     content = torch.load(planned.checkpoint, weights_only=True)
-    torch.save(content | {"charset": "abc"}, planned.checkpoint)
+    torch.save(content | {"weights": "0" * 64}, planned.checkpoint)
     with pytest.raises(ValueError, match="begun with another net"):
         attention.train(planned)
 

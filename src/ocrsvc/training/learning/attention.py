@@ -41,9 +41,10 @@ class State(RunState):
     def save(self, plan: Plan) -> None:
         """Write the checkpoint, which `ocrsvc train export --decoder` reads."""
         done = self.counted()
+        start = manifest.load(bare(plan.start))
         content = {
-            "shape": self.net.shape.name,
-            "start": manifest.load(bare(plan.start)).name,
+            "start": start.name,
+            "weights": start.files["fp32"].sha256,
             "decoder_shape": asdict(self.decoder.shape),
             "decoder": self.decoder.state_dict(),
             "average_decoder": {name: value.cpu() for name, value in self.average.state_dict().items()},
@@ -52,7 +53,6 @@ class State(RunState):
             "log": self.log,
             "described": plan.described(),
             "recipe": asdict(plan.recipe) | done | {"device": plan.device.type, "bfloat16": plan.bfloat16},
-            "charset": plan.order.charset,
         }
         checkpoint.write(plan.checkpoint, content)
 
@@ -60,7 +60,7 @@ class State(RunState):
         """Load the checkpoint; ValueError if it was begun with another recipe or from another net."""
         content = torch.load(plan.checkpoint, map_location=plan.device, weights_only=True)
         checkpoint.check_same(plan.checkpoint, plan.described(), content["described"])
-        if (content["shape"], content["charset"]) != (self.net.shape.name, plan.order.charset):
+        if content["weights"] != manifest.load(bare(plan.start)).files["fp32"].sha256:
             raise ValueError(f"{plan.checkpoint} was begun with another net than {plan.start}")
         self.decoder.load_state_dict(content["decoder"])
         self.average.load_state_dict(content["average_decoder"])

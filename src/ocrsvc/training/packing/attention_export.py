@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from ocrsvc.models.manifest import Manifest, ModelFile, save
 from ocrsvc.recognition import attention
-from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape
-from ocrsvc.training.nets.net import SHAPES, WIDTH_STRIDE, Crnn
+from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
+from ocrsvc.training.nets.net import WIDTH_STRIDE, Crnn
 from ocrsvc.training.nets.weights import from_manifest
 from ocrsvc.training.packing.export import OPSET
 from ocrsvc.training.packing.folder import commit
@@ -68,13 +68,13 @@ def export(base: Manifest, checkpoint: Path, folder: Path, below: float = BELOW)
     """Write a model folder with the base model's graphs and the averaged decoder of a checkpoint; return its manifest.
 
     Scores and calibration are left out: they belong to CTC's text alone. An INT8 graph whose weights learnt to be
-    rounded apart is left out, too. ValueError if the folder exists, or the decoder was trained on a net of another
-    shape or charset; FileNotFoundError without the checkpoint.
+    rounded apart is left out, too. ValueError if the folder exists, or the decoder was trained on other weights;
+    FileNotFoundError without the checkpoint.
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already")
     net = from_manifest(base)
-    decoder, recipe = load(checkpoint, net, base.charset)
+    decoder, recipe = load(checkpoint, base, net)
     bases = [key for key in base.precisions if key == "fp32" or not base.int8_learnt_apart]
     memory = _memory_graph(decoder, net)
     contents = {key: grafted(base.files[key].read(), memory) for key in bases}
@@ -100,22 +100,20 @@ def export(base: Manifest, checkpoint: Path, folder: Path, below: float = BELOW)
     return save(folder, described, {key: _NAMES[key] for key in files})
 
 
-def load(path: Path, net: Crnn, charset: str) -> tuple[AttentionDecoder, dict[str, Any]]:
+def load(path: Path, base: Manifest, net: Crnn) -> tuple[AttentionDecoder, dict[str, Any]]:
     """Return the averaged decoder of a checkpoint in eval mode, and the run's recipe as the manifest records it.
 
-    ValueError if it was trained on a net of another shape or charset; FileNotFoundError without it.
+    ``net``: that of the model ``base``. ValueError if the decoder was trained on other weights; FileNotFoundError
+    without the checkpoint.
     """
     if not path.exists():
         raise FileNotFoundError(f"no {path}; run `ocrsvc train attention` first")
     content = torch.load(path, weights_only=True, map_location="cpu")
     if "average_decoder" not in content:
         raise ValueError(f"{path} is no checkpoint of `ocrsvc train attention`")
-    if (content["shape"], content["charset"]) != (net.shape.name, charset):
-        raise ValueError(f"{path} was trained on a net of another shape or charset")
-    shape = SHAPES[content["shape"]]
-    decoder = AttentionDecoder(
-        DecoderShape(**content["decoder_shape"]), shape.features, shape.embedding, len(charset) + 1
-    )
+    if content["weights"] != base.files["fp32"].sha256:
+        raise ValueError(f"{path} was trained on other weights than those of {base.name}")
+    decoder = decoder_for(net, DecoderShape(**content["decoder_shape"]))
     decoder.load_state_dict(content["average_decoder"])
     return decoder.eval().requires_grad_(False), content["recipe"] | {"start": content["start"]}
 
