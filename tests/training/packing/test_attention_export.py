@@ -31,7 +31,7 @@ from ocrsvc.training.packing import folder as folder_module
 pytestmark = pytest.mark.timeout(600)
 
 CHARSET = "0123456789"
-TEXTS = ("12", "34", "6", "78")
+TEXTS = ("12", "34", "5", "78")
 WIDTHS = (96, 60, 33, 90)
 LEVELS = (0, 80, 170, 255)
 BUCKET = 96
@@ -53,6 +53,9 @@ def trained(font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Traine
     folder = tmp_path_factory.mktemp("attention")
     torch.manual_seed(1)
     net = Crnn(SHAPES["tiny"], len(CHARSET) + 1)
+    for parameter in net.backbone.parameters():  # or lines of all greys would look the same to it
+        if parameter.ndim > 1:
+            torch.nn.init.kaiming_normal_(parameter)
     folder_module.write(folder / "base", net, described("base", CHARSET, buckets=(BUCKET, 160)))
     crops = [np.full((48, width, 3), level, np.uint8) for width, level in zip(WIDTHS, LEVELS, strict=True)]
     recipe = {"attention": {"width": 96, "layers": 1, "heads": 4}}
@@ -113,6 +116,8 @@ def test_what_cannot_be_made_is_told(trained: Trained, tmp_path: Path) -> None:
     base, checkpoint, new = trained.base, trained.checkpoint, tmp_path / "new"
     with pytest.raises(ValueError, match="there already"):
         attention_export.export(base, checkpoint, tmp_path)
+    with pytest.raises(ValueError, match="no line has a peak below -1"):
+        attention_export.export(base, checkpoint, new, -1)
     with pytest.raises(FileNotFoundError, match="run `ocrsvc train attention` first"):
         attention_export.export(base, tmp_path / "last.pt", new)
     with pytest.raises(ValueError, match="made has an attention decoder, which belongs to its weights"):

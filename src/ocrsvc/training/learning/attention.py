@@ -16,13 +16,13 @@ from torch import Tensor
 from ocrsvc.models import manifest
 from ocrsvc.training.data.mixed_batches import Mixed, MixedBatches
 from ocrsvc.training.data.targets import Label, Truths
-from ocrsvc.training.learning import attention_scores, checkpoint, live_run
+from ocrsvc.training.learning import attention_scores, checkpoint, live_learner, live_run
 from ocrsvc.training.learning.attention_loss import AttentionLoss, Teaching
 from ocrsvc.training.learning.attention_plan import Plan
 from ocrsvc.training.learning.dev_scores import DevSet
 from ocrsvc.training.learning.finetune import as_head
 from ocrsvc.training.learning.held_loss import Seen, judged
-from ocrsvc.training.learning.live_run import RunState
+from ocrsvc.training.learning.live_state import RunState
 from ocrsvc.training.learning.scratch import follow
 from ocrsvc.training.nets.attention import AttentionDecoder, decoder_for
 from ocrsvc.training.nets.net import Crnn, convolved
@@ -95,7 +95,7 @@ def _groups(decoder: AttentionDecoder, weight_decay: float) -> list[dict[str, An
     ]
 
 
-class Learner(live_run.Learner):
+class Learner(live_learner.Learner):
     """The training steps of one process."""
 
     def __init__(self, plan: Plan, state: State, made: MixedBatches) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ocrsvc.training.data.feed import Batch
 from ocrsvc.training.data.mixed_batches import Mixed, MixedBatches
-from ocrsvc.training.learning import dev_scores, live_run
+from ocrsvc.training.learning import dev_scores, live_learner
 from ocrsvc.training.learning.attention_loss import AttentionLoss, Teaching
 from ocrsvc.training.learning.dev_scores import DevSet
 from ocrsvc.training.learning.held_loss import HeldLoss
@@ -25,7 +25,7 @@ def held_weight(recipe: Recipe, done: float) -> float:
     return recipe.hold + (recipe.hold_end - recipe.hold) * done
 
 
-class Learner(live_run.Learner):
+class Learner(live_learner.Learner):
     """The training steps of one process."""
 
     def __init__(self, plan: Plan, state: State, made: MixedBatches) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from ocrsvc.training.learning import checkpoint
 from ocrsvc.training.learning.large_plan import Plan, Recipe
-from ocrsvc.training.learning.live_run import RunState
+from ocrsvc.training.learning.live_state import RunState
 from ocrsvc.training.nets import rounding
 from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
 from ocrsvc.training.nets.net import Crnn

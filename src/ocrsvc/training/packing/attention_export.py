@@ -68,11 +68,13 @@ def export(base: Manifest, checkpoint: Path, folder: Path, below: float = BELOW)
     """Write a model folder with the base model's graphs and the averaged decoder of a checkpoint; return its manifest.
 
     Scores and calibration are left out: they belong to CTC's text alone. An INT8 graph whose weights learnt to be
-    rounded apart is left out, too. ValueError if the folder exists, or the decoder was trained on other weights;
-    FileNotFoundError without the checkpoint.
+    rounded apart is left out, too. ValueError if the folder exists, ``below`` is negative, or the decoder was trained
+    on other weights; FileNotFoundError without the checkpoint.
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already")
+    if below < 0:
+        raise ValueError(f"no line has a peak below {below}; 0 leaves all lines to CTC")
     net = from_manifest(base)
     decoder, recipe = load(checkpoint, base, net)
     bases = [key for key in base.precisions if key == "fp32" or not base.int8_learnt_apart]
