@@ -61,17 +61,18 @@ class Attention:
             return runs
         bounds = np.searchsorted(runs.rows, np.arange(len(indices) + 1))
         drafts = [runs.classes[bounds[row] : bounds[row + 1]].tolist() for row in doubted]
-        frames = np.array([valid_frames(widths[row], self._stride) for row in doubted], np.int32)
-        seen = memory[doubted]
+        frames = np.array([valid_frames(width, self._stride) for width in widths], np.int32)
+        seen, seen_frames = memory[doubted], frames[doubted]
 
         def passed(lines: NDArray[np.intp], tokens: Classes) -> tuple[Classes, Peaks]:
-            feed = {"memory": seen[lines], "frames": frames[lines], "tokens": tokens}
+            feed = {"memory": seen[lines], "frames": seen_frames[lines], "tokens": tokens}
             classes, peaks = self._session.run(["classes", "peaks"], feed)
             return classes, peaks
 
         texts = decoded(drafts, passed, self._longest)
         found = {row: text for row, text in zip(doubted, texts, strict=True) if text is not None}
-        return _replaced(runs, found, bounds, indices, probabilities)
+        shown = [(indices[row, : n - 1], probabilities[row, : n - 1]) for row, n in enumerate(frames)]
+        return _replaced(runs, found, bounds, shown)
 
     def warm(self, width: int) -> None:
         """Run the decoder once on a blank line of this bucket."""
@@ -141,10 +142,9 @@ def _replaced(
     runs: Runs,
     found: dict[int, Text],
     bounds: NDArray[np.intp],
-    indices: NDArray[np.int32],
-    probabilities: NDArray[np.float32],
+    shown: Sequence[tuple[NDArray[np.int32], NDArray[np.float32]]],
 ) -> Runs:
-    """Return the runs with the texts ``found`` by line."""
+    """Return the runs with the texts ``found`` by line; ``shown``: best classes of the steps that show each line."""
     lines = []
     for row in range(len(bounds) - 1):
         own = Runs(*(column[bounds[row] : bounds[row + 1]] for column in _columns(runs)))
@@ -154,7 +154,7 @@ def _replaced(
             if list(text.classes) == own.classes.tolist():
                 own = replace(own, peaks=peaks)
             else:
-                starts, ends = align(indices[row], probabilities[row], text.classes).T
+                starts, ends = align(*shown[row], text.classes).T
                 rows = np.full(len(peaks), row, own.rows.dtype)
                 own = Runs(rows, starts, ends, np.array(text.classes, np.int32), peaks)
         lines.append(own)

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.timeout(600)
 
 CHARSET = "0123456789"
 BUCKETS = (96, 160, 320, 640, 1280)
-STEPS = 6
+STEPS = 4
 DATA = {
     "columns": 960,
     "batches": 2,
@@ -111,7 +111,6 @@ def test_a_stopped_run_goes_on(start: Path, labelled: Path, tmp_path: Path) -> N
         for name, value in fresh.decoder.state_dict().items()
         if name.endswith("out.weight")
     )
-    assert cli.main(["curves", "--out", str(tmp_path)]) == 0
 
 
 def test_another_recipe_or_net_does_not_go_on(start: Path, font_path: Path, tmp_path: Path) -> None:
