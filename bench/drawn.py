@@ -165,7 +165,7 @@ def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
     face = next((each for each in faces if each.covers(text)), None)
     if face is None or len(text) < 2:
         return None
-    page = _column(text, face, rng.randint(*_COLUMN_SIZES), rng.uniform(1.0, 1.25))
+    page = column(text, face, rng.randint(*_COLUMN_SIZES), rng.uniform(1.0, 1.25))
     height, width = page.shape[:2]
     corners = ((0.0, 0.0), (float(width), 0.0), (float(width), float(height)), (0.0, float(height)))
     crop = cut(page, corners)
@@ -174,7 +174,7 @@ def _vertical(corpus: Corpus, synthesiser: Synthesiser) -> Drawn:
     return text, synthesiser.camera.shoot(synthesiser.camera.warp(crop.pixels.astype(np.float32)))
 
 
-def _column(text: str, face: Face, size_pixels: int, leading: float) -> Picture:
+def column(text: str, face: Face, size_pixels: int, leading: float) -> Picture:
     """Return the characters below each other, dark on light, with a margin as a detector leaves it."""
     margin = round(size_pixels * 0.15)
     step = size_pixels * leading

@@ -113,6 +113,31 @@ def page_image(
     return DrawnPage(image, tuple(lines), tuple(boxes))
 
 
+def columns_image(
+    font_path: Path,
+    columns: Sequence[str],
+    *,
+    size: int = 34,
+    pitch: float = 1.15,
+    gap: float = 1.9,
+    margin: int = 48,
+) -> Picture:
+    """Return a page of vertical text: upright characters below each other, the first column at the right.
+
+    ``pitch`` is the distance of characters and ``gap`` that of columns, in sizes.
+    """
+    font = load_font(font_path, size)
+    step, beside = round(size * pitch), round(size * gap)
+    height = 2 * margin + step * max(map(len, columns))
+    canvas = Image.new("RGB", (2 * margin + beside * len(columns), height), (246, 246, 243))
+    pen = ImageDraw.Draw(canvas)
+    for i, column in enumerate(columns):
+        middle = canvas.width - margin - i * beside - beside // 2
+        for row, character in enumerate(column):
+            pen.text((middle, margin + row * step), character, fill=(24, 24, 28), font=font, anchor="mt")
+    return to_bgr(canvas)
+
+
 def to_bgr(picture: Image.Image) -> Picture:
     """Return a Pillow picture as OpenCV has them: uint8 [H, W, 3], BGR."""
     return np.ascontiguousarray(np.asarray(picture.convert("RGB"))[:, :, ::-1])

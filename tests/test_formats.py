@@ -59,7 +59,10 @@ def test_json_has_the_promised_members(document: Document) -> None:
                 "needs_review": False,
             },
         ],
-        "pages": [{"number": 1, "width": 120, "height": 60}, {"number": 2, "width": 90, "height": 50}],
+        "pages": [
+            {"number": 1, "width": 120, "height": 60, "orientation": 0},
+            {"number": 2, "width": 90, "height": 50, "orientation": 0},
+        ],
         "model": {"name": "crnn", "digest": "sha256:ab"},
         "timing_ms": {"decode": 1.23},
         "request_id": "r1",

@@ -91,13 +91,15 @@ class Line:
 class Page:
     """One page of the input with its size in pixels; ``number`` counts from 1.
 
-    ``lines_omitted``: number of lines that were detected but not read, because of the limit.
+    ``orientation``: clockwise angle in degrees (0, 90, 180 or 270) by which the page as given, with this size, has to
+    be turned to be upright. ``lines_omitted``: number of lines that were detected but not read, because of the limit.
     """
 
     number: int
     width: int
     height: int
     lines_omitted: int = 0
+    orientation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

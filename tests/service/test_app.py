@@ -566,6 +566,7 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "format",
         "charset",
         "charset_mode",
+        "orientation",
         "pages",
         "characters",
         "n_best",

@@ -97,6 +97,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help=f"add to json and jsonl the N most probable texts of each line, 1 to {MOST_ALTERNATIVES}",
     )
     add("--characters", action="store_true", help="add to json and jsonl the characters of each line")
+    add(
+        "--orientation",
+        choices=("auto", "0", "90", "180", "270"),
+        default="auto",
+        help="clockwise angle by which pages have to be turned to be upright; auto (default): found for each page",
+    )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     arguments.add_providers(parser)
     parser.set_defaults(run=run, error=parser.error)
@@ -123,6 +129,7 @@ def run(options: argparse.Namespace) -> int:
     for warning in configuration.unknown_variables():
         print(f"ocrsvc: {warning}", file=sys.stderr)
 
+    from ocrsvc.pages.turns import turn_named
     from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.recognition.charsets import characters_of
 
@@ -135,6 +142,7 @@ def run(options: argparse.Namespace) -> int:
         charset_mode=options.charset_mode,
         review_threshold=options.review_threshold,
         n_best=options.n_best or 0,
+        orientation=turn_named(options.orientation),
     )
     output: Output
     of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}

@@ -32,7 +32,12 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
 
 
 def _page(page: Page) -> dict[str, Any]:
-    body = {"number": page.number, "width": page.width, "height": page.height}
+    body = {
+        "number": page.number,
+        "width": page.width,
+        "height": page.height,
+        "orientation": page.orientation,
+    }
     return body | {"lines_omitted": page.lines_omitted} if page.lines_omitted else body
 
 

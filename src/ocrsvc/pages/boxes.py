@@ -21,6 +21,7 @@ _TINY_AREA = 150  # largest area of a tiny group such as a dash, in pixels of th
 _TINY_PEAK = 0.8  # least maximum probability of a tiny group
 # Widely spaced letters: least maximum probability, and how much their pixels must exceed the box threshold.
 _BRIDGED_PEAK, _BRIDGED_MORE = 0.9, 0.1
+_COLUMN_ASPECT = 1.5  # least height over width of a column
 _MAX_CANDIDATES = 2000  # most groups per tile
 
 
@@ -121,7 +122,7 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Merge the boxes ``[N,4,2]`` of overlapping tiles, so that each line occurs once.
 
     If two boxes share most of the smaller one's area, the larger stays: the other is the same line, cut by its tile's
-    edge. If both are cut, or two pieces of a row overlap less, they are replaced by one box around both.
+    edge. If both are cut, or two pieces of a row or column overlap less, they are replaced by one box around both.
     """
     kept = parts[0]
     for boxes in parts[1:]:
@@ -149,14 +150,28 @@ def merge(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def _joined(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Return one box for two that show the same line; None if they do not."""
     shared = cv2.intersectConvexConvex(a, b)[0] / max(1e-6, min(cv2.contourArea(a), cv2.contourArea(b)))
+    if shared <= 0.1:
+        return None
     around = np.asarray(cv2.boxPoints(cv2.minAreaRect(np.concatenate([a, b]))), np.float32)
     union = np.asarray(clockwise(around[np.newaxis])[0], np.float32)
-    same = np.minimum(a.max(axis=0), b.max(axis=0)) - np.maximum(a.min(axis=0), b.min(axis=0))
-    longest = np.maximum(np.ptp(a, axis=0), np.ptp(b, axis=0))
-    # A line cut by an edge is as long or as high as its other part; a word inside a drawing's outline is not.
+    larger = a if cv2.contourArea(a) >= cv2.contourArea(b) else b
+    axes = _axes(larger)
+    along_a, along_b = a @ axes, b @ axes
+    same = np.minimum(along_a.max(axis=0), along_b.max(axis=0)) - np.maximum(
+        along_a.min(axis=0), along_b.min(axis=0)
+    )
+    longest = np.maximum(np.ptp(along_a, axis=0), np.ptp(along_b, axis=0))
+    # A line cut by an edge is as long or as thick as its other part; a word inside a drawing's outline is not.
     if shared > 0.5 and (same > 0.6 * longest).any():
-        larger = a if cv2.contourArea(a) >= cv2.contourArea(b) else b
         return larger if cv2.contourArea(union) < 1.15 * cv2.contourArea(larger) else union
-    if 0.1 < shared <= 0.5 and same[1] > 0.6 * longest[1]:
+    if shared <= 0.5 and same[1] > 0.6 * longest[1]:
         return union
     return None
+
+
+def _axes(box: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the directions along and across the line in a box, as columns ``[2,2]``."""
+    side, down = box[1] - box[0], box[3] - box[0]
+    along = down if np.linalg.norm(down) > _COLUMN_ASPECT * np.linalg.norm(side) else side
+    x, y = along / max(float(np.linalg.norm(along)), 1e-6)
+    return np.array([(x, -y), (y, x)], np.float32)

@@ -2,7 +2,8 @@
 
 Rows are groups of boxes that overlap vertically. A gutter splits a page into columns only if both sides are running
 text: long rows without gaps that fill their column. Cells of a table and prices of a receipt are not running text
-and are read row by row. Slanted lines across the page come last.
+and are read row by row. Vertical lines beside rows, such as the heading of a form's part, come before the row at their
+top, from right to left. Slanted lines across the page come last.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _MIN_FILL = 0.65  # least width of such a row over that of its column
 _MIN_DENSITY = 0.8  # least share of such a row that its boxes cover
 _TEXT_SHARE = 0.6  # least share of a side's rows that are running text
 _TALL_ASPECT = 1.5
+_VERTICAL_ASPECT = (
+    2.5  # least height over width of a vertical line on a page of rows; a single sign may be tall, too
+)
 _SLANT = 0.27  # least rise over run of a slanted line: 15 degrees
 _MAX_GUTTERS = 8  # most candidates that are checked; a large table has hundreds of false ones
 
@@ -71,9 +75,35 @@ def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
         _Box(i, *low, *high) for i, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
     ]
     slanted = _slanted(points)
-    upright = [box for box in boxes if not slanted[box.index]]
-    # Slanted lines such as watermarks cross several rows and would disturb their order.
-    return _ordered(upright) + [[box] for box in sorted(boxes, key=lambda b: b.middle) if slanted[box.index]]
+    # Slanted lines such as watermarks, and vertical ones, cross several rows and would disturb their order.
+    straight = [box for box in boxes if not slanted[box.index]]
+    vertical = [b for b in straight if b.height >= _VERTICAL_ASPECT * (b.right - b.left)]
+    aside = {box.index for box in vertical}
+    found = _with_vertical(_ordered([b for b in straight if b.index not in aside]), vertical)
+    return found + [[box] for box in sorted(boxes, key=lambda b: b.middle) if slanted[box.index]]
+
+
+def _with_vertical(found: list[list[_Box]], vertical: Sequence[_Box]) -> list[list[_Box]]:
+    """Return rows with groups of vertical lines put before the first row that does not lie above the group.
+
+    Neighbours that start at about the same height are a group.
+    """
+    groups: list[list[_Box]] = []
+    for box in sorted(vertical, key=lambda b: -b.right):
+        for group in groups:
+            width = box.right - box.left
+            beside = group[-1].left - box.right < 2 * width
+            if beside and abs(group[0].top - box.top) < 2 * width:
+                group.append(box)
+                break
+        else:
+            groups.append([box])
+    result = list(found)
+    for group in sorted(groups, key=lambda g: (min(b.top for b in g), g[0].left)):
+        top = min(box.top for box in group)
+        place = next((i for i, row in enumerate(result) if max(b.middle for b in row) > top), len(result))
+        result[place:place] = [[box] for box in group]
+    return result
 
 
 def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:

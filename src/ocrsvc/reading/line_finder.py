@@ -1,4 +1,7 @@
-"""Finds the line images of a decoded page: the whole picture as one line, or the lines that the detector finds."""
+"""Finds the line images of a decoded page: the whole picture as one line, or the lines that the detector finds.
+
+A page that lies on its side or stands on its head is turned first (``orientation``).
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from ocrsvc.models.buckets import fit
 from ocrsvc.pages import enhance, layout
-from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.decoder import Decoder
 from ocrsvc.pages.detector import polygons
+from ocrsvc.pages.patches import patches
 from ocrsvc.pages.source import PageImage, Pixels
-from ocrsvc.pages.tiles import Tile
+from ocrsvc.pages.turns import Turn, returned, turned
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
 from ocrsvc.reading.model_runs import ModelRuns
+from ocrsvc.reading.orientation import Orientation, find_turn, surer
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
 from ocrsvc.reading.sessions import Sessions, detector_lane
-from ocrsvc.results import Page, Polygon
+from ocrsvc.results import LineText, Page, Polygon
+from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
 
+_LABELS = 4  # least number of lines on a page whose lines are looked for a second time, on its side
 _SMALL_HEIGHT = 256  # pixels; a picture up to this height without detected lines may itself be a line
 
 
@@ -37,10 +44,11 @@ class LineFinder:
         mode = reading.options.mode
         alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
         spec = reading.recogniser.spec
-        page = Page(picture.number, *picture.size)
+        turn: Turn = reading.options.orientation or 0
+        page = Page(picture.number, *picture.size, orientation=turn)
         if alone:
-            lines = prepare(picture.pixels, None, spec, self._steps)
-            return DecodedPage(page, None, _in_page(lines, page, picture.pixels), alone=True)
+            lines = prepare(turned(picture.pixels, turn), None, spec, self._steps)
+            return DecodedPage(page, None, _in_page(lines, page, picture.pixels, turn), alone=True)
         return DecodedPage(page, picture.pixels, [], alone=False)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
@@ -48,50 +56,78 @@ class LineFinder:
         pixels = decoded.pixels
         if pixels is None:
             return decoded
-        tiles, boxes = await self._detect(pixels, reading)
+        given = reading.options.orientation
+        turn: Turn = given or 0
+        upright = turned(pixels, turn)
+        found = await self._detect(upright, reading)
+        if given is None and (turn := await self._turn(pixels, found, reading)):
+            upright = turned(pixels, turn)
+            found = await self._detect(upright, reading)
         most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
         async with Timer(reading, "recognise"):
-            lines, omitted = await self._decoder.run(
-                self._cut, pixels, decoded.page, tiles, boxes, most, reading
-            )
+            lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
+        page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.lines += len(lines)
-        return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
+        return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
 
-    async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[Boxes]]:
-        """Return the tiles of a page and the boxes on each of them."""
+    async def _detect(self, pixels: Pixels, reading: Reading) -> list[Polygon]:
+        """Return the polygons of the lines on a page."""
         detector = self._sessions.detector
         async with Timer(reading, "detect"):
             tiles = detector.tiles(pixels)
             inputs = await self._decoder.run(lambda: [tile.pixels(pixels) for tile in tiles])
             items = [(detector_lane(detector, each), each) for each in inputs]
-            return tiles, await self._runs.boxes(items, reading)
+            boxes = await self._runs.boxes(items, reading)
+            return await self._decoder.run(polygons, pixels, tiles, boxes)
+
+    async def _turn(self, pixels: Pixels, found: Sequence[Polygon], reading: Reading) -> Turn:
+        """Return the clockwise turn that makes a page upright, by what its clearest lines say.
+
+        If they are hardly legible, the page may lie on its side with labels so short that their boxes do not tell.
+        """
+        spec = reading.recogniser.spec
+
+        async def read(lines: Sequence[Pixels]) -> list[LineText]:
+            images = [fit(line, spec.input.height) for line in lines]
+            items = [(Lane(spec.name, spec.buckets.of(each.shape[1])), each) for each in images]
+            return await self._runs.texts(items, reading)
+
+        async def look(image: Pixels, lines: Sequence[Polygon]) -> Orientation:
+            async with Timer(reading, "recognise"):
+                return await find_turn(await self._decoder.run(patches, image, lines), read)
+
+        given = await look(pixels, found)
+        if given.is_legible or len(found) < _LABELS:
+            return given.turn
+        lying = turned(pixels, 90)
+        return surer(given, await look(lying, await self._detect(lying, reading))).turn
 
     def _cut(
-        self,
-        pixels: Pixels,
-        page: Page,
-        tiles: Sequence[Tile],
-        boxes: Sequence[Boxes],
-        most: int,
-        reading: Reading,
+        self, pixels: Pixels, found: list[Polygon], most: int, reading: Reading
     ) -> tuple[list[LineImage], int]:
-        """Return the first ``most`` lines of a page, and the number of boxes left out."""
-        found = polygons(pixels, tiles, boxes)
+        """Return the first ``most`` lines of an upright page, and the number of polygons left out."""
         omitted = max(0, len(found) - most)
         if omitted:
             found = layout.first(found, most)
         # Text that fills the picture has no surroundings, so the detector may miss it.
-        alone = reading.auto and not found and page.height <= _SMALL_HEIGHT
+        alone = reading.auto and not found and pixels.shape[0] <= _SMALL_HEIGHT
         lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
-        return _in_page(lines, page, pixels), omitted
+        return lines, omitted
 
 
-def _in_page(lines: list[LineImage], page: Page, pixels: Pixels) -> list[LineImage]:
-    """Return the lines with polygons in the page's own pixels; it may have been decoded at a smaller size."""
-    scale = page.width / pixels.shape[1]
-    if scale == 1:
+def _in_page(lines: list[LineImage], page: Page, pixels: Pixels, turn: Turn) -> list[LineImage]:
+    """Return the lines with polygons in the given page's own pixels; ``pixels`` may be decoded at a smaller size."""
+    height, width = pixels.shape[:2]
+    scale = page.width / width
+    if scale == 1 and turn == 0:
         return lines
     return [
-        replace(line, polygon=cast(Polygon, tuple((x * scale, y * scale) for x, y in line.polygon)))
+        replace(
+            line,
+            polygon=cast(
+                Polygon,
+                tuple((x * scale, y * scale) for x, y in returned(line.polygon, turn, width, height)),
+            ),
+        )
         for line in lines
     ]

@@ -24,6 +24,7 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
 from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
+from ocrsvc.reading import upside_down
 from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
@@ -202,10 +203,10 @@ class Reader:
     async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
         reading.flow.alone = decoded.alone and reading.page_count == 1
         async with Timer(reading, "recognise"):
-            texts = await self._recognise(decoded.lines, reading)
+            lines, texts = await self._upright(decoded.lines, reading)
             found = [
                 (text, line.polygon)
-                for text, line in zip(texts, decoded.lines, strict=True)
+                for text, line in zip(texts, lines, strict=True)
                 if decoded.alone or is_text(text)
             ]
             texts = await self._with_alternatives([text for text, _ in found], reading)
@@ -214,6 +215,21 @@ class Reader:
             for text, (_, polygon) in zip(texts, found, strict=True)
         ]
         return decoded.page, read
+
+    async def _upright(
+        self, lines: Sequence[LineImage], reading: Reading
+    ) -> tuple[list[LineImage], list[LineText]]:
+        """Return the lines and their texts; those that stand on their head are turned."""
+        upright, texts = list(lines), await self._recognise(lines, reading)
+        if reading.options.orientation is not None:
+            return upright, texts
+        if not (again := upside_down.doubtful(lines, texts)):
+            return upright, texts
+        turned = [upside_down.half_turned(lines[i]) for i in again]
+        for i, line, text in zip(again, turned, await self._recognise(turned, reading), strict=True):
+            if upside_down.is_upside_down(texts[i], text):
+                upright[i], texts[i] = line, text
+        return upright, texts
 
     async def _with_alternatives(self, texts: list[LineText], reading: Reading) -> list[LineText]:
         """Return the texts with their alternatives, if the reading wants them; a few at a time on a thread."""

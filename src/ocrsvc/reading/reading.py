@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.turns import Turn
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
@@ -29,7 +30,8 @@ class ReadOptions:
     the charset left out a character; with ``report``, all lines that it changed.
     ``review_threshold``: a line with a lower confidence ``needs_review``; default: the setting, or else the model's
     calibrated threshold. ``n_best``: number of alternatives of each line and character, at most
-    ``MOST_ALTERNATIVES``; 0 for none.
+    ``MOST_ALTERNATIVES``; 0 for none. ``orientation``: clockwise angle by which pages have to be turned to be upright;
+    None to find it for each page.
     """
 
     mode: Mode = "auto"
@@ -40,6 +42,7 @@ class ReadOptions:
     charset_mode: CharsetMode = "force"
     review_threshold: float | None = None
     n_best: int = 0
+    orientation: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
 from ocrsvc.service.negotiation import DEFAULT_FORMAT
-from ocrsvc.service.parameters import CHARSET_MODES, MODES, RequestParameters
+from ocrsvc.service.parameters import CHARSET_MODES, MODES, ORIENTATIONS, RequestParameters
 from ocrsvc.settings import Settings
 
 
@@ -48,6 +48,7 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             for each in FORMATS.values()
         ],
         "charset_modes": list(CHARSET_MODES),
+        "orientations": list(ORIENTATIONS),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
         "accepted_types": list(ACCEPTED.values()),
         "accepted_suffixes": [suffix for suffixes in SUFFIXES.values() for suffix in suffixes],

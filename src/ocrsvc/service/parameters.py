@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
 from ocrsvc.formats import FORMATS, Format
+from ocrsvc.pages.turns import Turn, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
 from ocrsvc.results import MOST_ALTERNATIVES
@@ -20,6 +21,7 @@ from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
+ORIENTATIONS: tuple[str, ...] = ("auto", *map(str, get_args(Turn)))
 TIMEOUT_HEADER = "x-request-timeout"
 
 _Lower = BeforeValidator(str.lower)
@@ -66,6 +68,12 @@ class RequestParameters(BaseModel):
         description=(
             "Which lines get charset_conflict and free_text. force: lines where the charset left out a character; "
             "report: lines where it changed anything. Applies only with a charset."
+        ),
+    )
+    orientation: Annotated[Literal["auto", "0", "90", "180", "270"], _Lower] = Field(
+        "auto",
+        description=(
+            "Clockwise angle in degrees by which pages have to be turned to be upright; auto: find it for each page."
         ),
     )
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
@@ -143,6 +151,7 @@ def parse(
         charset_mode=asked.charset_mode,
         review_threshold=asked.review_threshold,
         n_best=asked.n_best or 0,
+        orientation=turn_named(asked.orientation),
     )
     chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
     return Parameters(options, chosen, asked.characters)

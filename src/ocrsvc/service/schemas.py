@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -69,6 +69,9 @@ class PageShape(Shape):
     number: int = Field(ge=1)
     width: int
     height: int
+    orientation: Literal[0, 90, 180, 270] = Field(
+        description="Clockwise angle in degrees by which the page has to be turned to be upright."
+    )
     lines_omitted: int | None = Field(
         None,
         ge=1,
@@ -107,7 +110,7 @@ class ReadingShape(Shape):
                             "needs_review": False,
                         }
                     ],
-                    "pages": [{"number": 1, "width": 640, "height": 480}],
+                    "pages": [{"number": 1, "width": 640, "height": 480, "orientation": 0}],
                     "model": {"name": "crnn", "digest": "sha256:5f0c..."},
                     "timing_ms": {"decode": 3.1, "detect": 88.2, "recognise": 12.9, "total": 104.6},
                     "request_id": "4be1a0c2d97f3e55",
@@ -214,6 +217,7 @@ class OptionsShape(Shape):
     models: list[str]
     formats: list[FormatShape]
     charset_modes: list[str]
+    orientations: list[str]
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]

@@ -27,7 +27,7 @@ from ocrsvc.training.packing.folder import commit
 from ocrsvc.training.packing.quantize import halve
 
 # Default for the CTC peak below which the decoder reads a line. Of 810 hard real lines, crnn has a lower one on 26 %,
-# with 94 % of its errors; below 0.98 they are 43 %, with 98 % (decision 0041).
+# with 94 % of its errors; below 0.98 they are 43 %, with 98 % (decision 0042).
 BELOW = 0.9
 _PREFIX = "memory/"  # of what is added to a base graph
 _POOLED = "/backbone/AveragePool_output_0"  # [N,F,1,T], the features, in a graph of ``export.to_onnx``

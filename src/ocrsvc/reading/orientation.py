@@ -1,0 +1,125 @@
+"""Finds out which way up a page is, by what the recogniser says about a few lines read both ways up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from ocrsvc.pages.patches import Patches, upright_cells
+from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.turns import Turn
+from ocrsvc.results import LineText
+
+Read = Callable[[Sequence[Pixels]], Awaitable[list[LineText]]]
+
+_FIRST = 2  # rows that are read first; if both are sure, nothing else is
+_SURE = 0.9  # least mean confidence of the characters of a row that is upright beyond doubt
+_SURE_CHARACTERS = 4
+_MOSTLY_ROWS = 0.75  # least share of rows on a page that may be upright beyond doubt
+_MOST_CHARACTERS, _FEW_CHARACTERS = (
+    8,
+    3,
+)  # a longer text counts like 8 characters, a shorter one as if 3 were wanted
+_COLUMN_SHARE = 0.5  # columns of upright characters read so well in cells, compared with the turned line
+_LEGIBLE = 0.5
+_ADDED: Mapping[Turn, Turn] = MappingProxyType({0: 90, 90: 180, 180: 270, 270: 0})  # 90 degrees more
+_LEAST_SCORE, _MARGIN = 0.3, 0.15  # a page is turned if it then reads at least so well, and better by so much
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """Clockwise ``turn`` that makes a page upright, and how well its lines then read: ``score``, 0 to 1."""
+
+    turn: Turn
+    score: float
+
+    @property
+    def is_legible(self) -> bool:
+        """Return whether the lines read well enough for the turn to be believed."""
+        return self.score >= _LEGIBLE
+
+
+async def find_turn(patches: Patches, read: Read) -> Orientation:
+    """Return by how many degrees clockwise a page has to be turned to be upright; 0 in doubt.
+
+    ``read`` returns the texts of patches. An upright page costs two short readings, or three if it is all Chinese:
+    recognisers also read columns of upright characters that lie on their left side.
+    """
+    first = patches.rows[:_FIRST]
+    if patches.row_share >= _MOSTLY_ROWS and len(first) == _FIRST:
+        texts = await read(first)
+        if all(map(_is_sure, texts)) and not await _stand(first[:1], texts[:1], read):
+            return Orientation(0, _score(texts))
+    scores: dict[Turn, float] = dict.fromkeys((0, 90, 180, 270), 0.0)
+    share = patches.row_share
+    # Where a page has to be turned if a group of lines reads well as cut, or on its head, and has upright characters
+    # along the line or across it.
+    groups: tuple[tuple[Sequence[Pixels], float, tuple[Turn, Turn], tuple[Turn, Turn]], ...] = (
+        (patches.rows, share, (0, 180), (90, 270)),
+        (patches.columns, 1 - share, (270, 90), (0, 180)),
+    )
+    for lines, weight, along, across in groups:
+        if not lines:
+            continue
+        both = lines, [_half_turned(line) for line in lines]
+        answers = await read([*both[0], *both[1]])
+        said = answers[: len(lines)], answers[len(lines) :]
+        score = _score(said[0]), _score(said[1])
+        head = score[1] > score[0]
+        turns = across if await _stand(both[head], said[head], read) else along
+        scores[turns[head]] += weight * score[head]
+        scores[turns[not head]] += weight * score[not head]
+    return _best(scores)
+
+
+def surer(given: Orientation, lying: Orientation) -> Orientation:
+    """Return the better of what was found on a page as ``given``, and ``lying``, turned clockwise by 90 degrees."""
+    turn: Turn = _ADDED[lying.turn]
+    return Orientation(turn, lying.score) if lying.score > given.score + _MARGIN else given
+
+
+def _best(scores: Mapping[Turn, float]) -> Orientation:
+    turn = max(scores, key=lambda each: scores[each])
+    if scores[turn] <= max(_LEAST_SCORE, scores[0] + _MARGIN):
+        turn = 0
+    return Orientation(turn, scores[turn])
+
+
+async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read) -> bool:
+    """Return whether lines with these texts are columns of upright characters, turned counter-clockwise.
+
+    Texts with letters or digits are not, and too many of them speak for the whole page.
+    """
+    chinese = [(line, text) for line, text in zip(lines, texts, strict=True) if _may_stand(text)]
+    if 2 * len(chinese) < len(lines):
+        return False
+    cells = await read([upright_cells(line) for line, _ in chinese])
+    return _score(cells) > _COLUMN_SHARE * _score([text for _, text in chinese])
+
+
+def _score(texts: Sequence[LineText]) -> float:
+    """Return the mean confidence of texts, 0 to 1, weighted by their characters; a letter alone says nothing (O, N)."""
+    lengths = [0 if text.text.isascii() and _length(text) < 2 else _length(text) for text in texts]
+    lengths = [min(length, _MOST_CHARACTERS) for length in lengths]
+    wanted = sum(max(length, _FEW_CHARACTERS) for length in lengths)
+    return sum(text.confidence * length for text, length in zip(texts, lengths, strict=True)) / max(1, wanted)
+
+
+def _is_sure(text: LineText) -> bool:
+    return text.confidence >= _SURE and _length(text) >= _SURE_CHARACTERS
+
+
+def _may_stand(text: LineText) -> bool:
+    """Return whether a text may be a column: characters below each other, no letters and no digits."""
+    return _length(text) > 1 and not any(character.isascii() for character in "".join(text.text.split()))
+
+
+def _length(text: LineText) -> int:
+    return len("".join(text.text.split()))
+
+
+def _half_turned(pixels: Pixels) -> Pixels:
+    return np.ascontiguousarray(pixels[::-1, ::-1])
