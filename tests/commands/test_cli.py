@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import tiny_model
 from available import model_name
 from drawings import RECEIPT, DrawnPage, Picture
 
@@ -439,6 +440,19 @@ def test_evaluate_scores_what_it_reads(
     assert head.split() == ["source", "images", "exact", "ned", "strict", "ece"]
     assert drawn.split()[:2] == ["drawn", "1"]
     assert mean.split()[0] == "MEAN"
+
+
+def test_evaluate_takes_a_folder_with_an_attention_decoder(
+    tmp_path: Path, png: Callable[[Picture], bytes]
+) -> None:
+    """CTC reads 8A, the decoder 8B."""
+    data = tmp_path / "data" / "stripes"
+    data.mkdir(parents=True)
+    (data / "1.png").write_bytes(png(tiny_model.draw("8A", "8B")))
+    (data / "manifest.jsonl").write_text('{"file": "1.png", "text": "8B"}\n', encoding="utf-8")
+    tiny_model.write(tmp_path, decoder=True)
+    out, _ = run("evaluate", data.parent, "--model", tmp_path / "tiny", "--json")
+    assert json.loads(out)["mean"]["exact"] == 1
 
 
 def test_strata_of_pages_are_refused(tmp_path: Path) -> None:

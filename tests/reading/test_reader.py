@@ -78,6 +78,20 @@ def tiff(*pages: Picture) -> bytes:
 LINE = ReadOptions(mode="line")
 
 
+async def test_a_model_with_an_attention_decoder_is_chosen_by_name(reader: Reader, models_dir: Path) -> None:
+    tiny_model.write(models_dir, "tiny-attention", decoder=True)
+    line = png(tiny_model.draw("8A", "8B"))
+    plain, read = [
+        await reader.read(line, ReadOptions(mode="line", model=name, n_best=2))
+        for name in ("tiny", "tiny-attention")
+    ]
+    assert (plain.text, read.text, read.model.name) == ("8A", "8B", "tiny-attention")
+    assert [each.text for each in read.lines[0].alternatives] == ["8B", "8A"]
+    assert read.lines[0].confidence == pytest.approx(tiny_model.DECODER_PEAK)
+    ours, others = read.lines[0].characters, plain.lines[0].characters
+    assert [(each.start, each.end) for each in ours] == [(each.start, each.end) for each in others]
+
+
 # --- lines ---
 
 

@@ -80,7 +80,9 @@ class Manifest:
     text detector, '' for the registry's. ``postprocess``: parameters of a detector (pages/boxes.PostProcess).
     ``int8_on_request``: ``auto`` never chooses int8, because it costs too much accuracy. ``bigram_weight``: weight of
     bigram nats against nats of the picture (bigrams.py); ``lexicon_nats``: log-probability bonus (nats) for a
-    dictionary word (lexicon.py); 0 turns either off.
+    dictionary word (lexicon.py); 0 turns either off. ``decoder``: of a recogniser with an attention decoder (its file
+    ``decoder``; recognition/attention.py), else empty. ``below``: a line with a lower CTC peak is read by the decoder;
+    ``longest``: most characters that it writes.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Manifest:
     int8_on_request: bool = False
     bigram_weight: float = 0.0
     lexicon_nats: float = 0.0
+    decoder: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def buckets(self) -> Buckets:
@@ -220,6 +223,12 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
         **{"architecture": "", **others},
     )
     found.calibrations()
+    if bool(found.decoder) != ("decoder" in found.files):
+        raise ValueError("an attention decoder needs both a file 'decoder' and the settings 'decoder'")
+    if found.decoder and not (found.decoder["below"] >= 0 and found.decoder["longest"] >= 1):
+        raise ValueError(
+            f"decoder.below must be at least 0, and decoder.longest 1, not {dict(found.decoder)}"
+        )
     return found
 
 

@@ -20,7 +20,8 @@ from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU, gains_from_int8
 from ocrsvc.models.runtime import open_session
 from ocrsvc.models.static_shapes import FixedSessions
-from ocrsvc.recognition import alternatives, ctc
+from ocrsvc.recognition import alternatives, attention, ctc
+from ocrsvc.recognition.attention import Attention
 from ocrsvc.recognition.bigrams import Bigrams
 from ocrsvc.recognition.charsets import Charset, resolve
 from ocrsvc.recognition.contractions import Contractions
@@ -63,6 +64,7 @@ class Recogniser:
         self.id = ModelId(spec.name, self.file.digest)
         self._open = functools.partial(open_session, arena=arena, threads=threads, providers=providers)
         self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
+        self._attention = Attention(spec, self._open) if attention.FILE in spec.files else None
         self.precision = next(name for name in spec.precisions if spec.files[name] is self.file)
         self.calibration = spec.calibrations().get(self.precision)
         # Weights that were trained separately have their own head.
@@ -96,8 +98,9 @@ class Recogniser:
     ) -> list[LineText]:
         """Read line images ``uint8 [height,w,3]`` (BGR, w <= width), padded to the bucket ``width``, in one batch.
 
-        With a charset, only its characters are read, and the same run also gives the ``free`` text of each line, so
-        that omissions can be reported. Results are in the order of ``crops``; confidences are peaks, not calibrated.
+        With a charset, only its characters are read, by CTC alone, and the same run also gives the ``free`` text of
+        each line, so that omissions can be reported. Results are in the order of ``crops``; confidences are peaks, not
+        calibrated.
         With ``steps``, the texts hold their time steps, and their characters the alternatives.
         """
         if not crops:
@@ -106,8 +109,9 @@ class Recogniser:
         pixels = stack(crops, height=shape.height, width=width, pad_value=shape.pad_value)
 
         if charset is None:
-            indices, probabilities = self._session.run(["indices", "probabilities"], {"pixels": pixels})
-            return self._decode(indices, probabilities, crops, steps=steps)
+            outputs = ["indices", "probabilities"] + (["memory"] if self._attention else [])
+            indices, probabilities, *more = self._session.run(outputs, {"pixels": pixels})
+            return self._decode(indices, probabilities, crops, steps=steps, memory=more[0] if more else None)
         indices, probabilities, features = self._session.run(
             ["indices", "probabilities", "features"], {"pixels": pixels}
         )
@@ -124,16 +128,23 @@ class Recogniser:
         charset: Charset | None = None,
         *,
         steps: bool = False,
+        memory: NDArray[np.float32] | None = None,
     ) -> list[LineText]:
-        """Return the text of each line; ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes."""
+        """Return the text of each line; ``indices`` and ``probabilities`` ``[N,T,K]`` are the best classes.
+
+        With a ``memory`` ``[N,T,d]``, the attention decoder reads the lines in doubt.
+        """
         runs = ctc.collapse(indices[:, :, 0], probabilities[:, :, 0])
+        widths = [crop.shape[1] for crop in crops]
         for judge in self._judges:
             if charset is None or judge.judges(charset.characters):
                 runs = judge.choose(indices, probabilities, runs)
+        if self._attention is not None and memory is not None:
+            runs = self._attention.choose(indices, probabilities, memory, runs, widths)
         stride = self.spec.input.width_stride
         lines = ctc.lines(
             runs,
-            widths=[crop.shape[1] for crop in crops],
+            widths=widths,
             alphabet=self.spec.charset,
             stride=stride,
             reach_pixels=self.spec.input.height // 2,
@@ -148,6 +159,8 @@ class Recogniser:
 
     def warm(self, rows: Sequence[int] = (1,)) -> Iterator[tuple[int, int, float]]:
         """Run every bucket with each number of rows, the largest first; yield (width, rows, seconds)."""
+        if self._attention is not None:
+            self._attention.warm(self.spec.buckets.widest)
         for width in reversed(self.spec.buckets.widths):
             blank = np.full((self.spec.input.height, width, 3), self.spec.input.pad_value, dtype=np.uint8)
             for count in sorted(rows, reverse=True):

@@ -31,7 +31,7 @@ from ocrsvc.models import manifest
 from ocrsvc.models.buckets import fit
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.training.commands import cli, step
-from ocrsvc.training.learning import large, large_learner, large_plan, large_state
+from ocrsvc.training.learning import large, large_learner, large_plan, large_state, live_state
 from ocrsvc.training.learning.fit import rate
 from ocrsvc.training.nets.net import SHAPES, Crnn
 from ocrsvc.training.packing import folder as folder_module
@@ -177,10 +177,10 @@ def test_the_schedule_follows_the_clock_or_the_steps(start: Path, font_path: Pat
     by_steps = plan(start, tmp_path)
     state = large_state.start(by_steps)
     state.step, state.seconds = STEPS // 4, 90.0
-    assert large.progress(by_steps, state) == 0.25
+    assert live_state.progress(by_steps, state) == 0.25
     by_clock = plan(start, tmp_path, minutes=6)
-    assert large.progress(by_clock, state) == 0.25
-    assert large.progress(plan(start, tmp_path, minutes=1), state) == 1
+    assert live_state.progress(by_clock, state) == 0.25
+    assert live_state.progress(plan(start, tmp_path, minutes=1), state) == 1
     recipe = by_clock.recipe
     assert [large_learner.held_weight(recipe, done) for done in (0, 0.5, 1)] == pytest.approx(
         [0.8, 0.52, 0.24]

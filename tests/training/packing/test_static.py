@@ -57,6 +57,8 @@ def test_they_read_the_same_whatever_the_batch(folder: Path, count: int) -> None
 
 def test_what_cannot_be_made_is_told(folder: Path, tmp_path: Path) -> None:
     spec = tiny_model.manifest()
+    with pytest.raises(ValueError, match="has an attention decoder, which has no fixed shape"):
+        static.export(tiny_model.manifest(decoder=True), tmp_path / "new", 3)
     with pytest.raises(ValueError, match="there already"):
         static.export(spec, folder, 3)
     with pytest.raises(ValueError, match="0 lines"):

@@ -32,6 +32,9 @@ Trains a recogniser on the CPU. Each step can be killed and run again (costs: do
 All layers of a model, on lines drawn meanwhile and on real crops, by the clock, on a GPU or a CPU:
 
   ocrsvc train large crnn --start models/crnn --out runs/large --minutes 120 --real DATA/lines/receipts
+  ocrsvc train attention crnn --start models/crnn --out runs/attention     an attention decoder on the same
+                                                   convolutions, which stay as they are
+  ocrsvc train export --decoder runs/attention/attention/last.pt --from crnn --model models/crnn-attention
 
 Fine-tuning of an existing model on your own labelled lines, in minutes (docs/finetuning.md):
 

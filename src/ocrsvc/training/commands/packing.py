@@ -23,6 +23,18 @@ def add_parsers(steps: Steps) -> None:
         metavar="ROWS",
         help="instead: one graph of fixed shape for each bucket of the model --from, ROWS lines each (default: 8)",
     )
+    export.add_argument(
+        "--decoder",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="instead: the model --from with the attention decoder of OUT/attention/last.pt",
+    )
+    export.add_argument(
+        "--below",
+        type=float,
+        metavar="PEAK",
+        help="with --decoder: it reads the lines on which CTC has a lower peak (default: 0.9)",
+    )
     export.add_argument("--from", dest="source", metavar="MODEL", help="a model's name or folder")
     charset = add(steps, "charset", _charset, "give a model characters that it lacks, without training")
     charset.add_argument("source", metavar="MODEL", help="a model's name or folder")
@@ -109,6 +121,9 @@ def _export(options: argparse.Namespace) -> None:
     if options.static_buckets is not None:
         _export_static(options)
         return
+    if options.decoder is not None:
+        _export_decoder(options)
+        return
     if not (options.recipe and options.out and options.stage):
         raise SystemExit("ocrsvc train: export needs a recipe, --out and --stage")
     from ocrsvc.training.learning import stages
@@ -131,6 +146,23 @@ def _export_static(options: argparse.Namespace) -> None:
         made = static.export(spec, options.model, options.static_buckets)
     size = sum(file.size for file in made.files.values()) / 1e6
     print(f"{options.model}: {len(made.buckets.widths)} graphs of {made.input.rows} lines, {size:.0f} MB")
+
+
+def _export_decoder(options: argparse.Namespace) -> None:
+    from ocrsvc.diagnosis import configuration
+    from ocrsvc.models.registry import Registry
+    from ocrsvc.training.packing import attention_export
+
+    if not options.source:
+        raise SystemExit(
+            "ocrsvc train: --decoder needs --from, the name or folder of the model it was trained on"
+        )
+    below = attention_export.BELOW if options.below is None else options.below
+    with explained():
+        spec = Registry(configuration.load(model=options.source)).spec(options.source, "recogniser")
+        made = attention_export.export(spec, options.decoder, options.model, below)
+    size = made.files["decoder"].size / 1e6
+    print(f"{options.model}: {', '.join(made.precisions)}, and a decoder of {size:.1f} MB; calibrate it next")
 
 
 def _charset(options: argparse.Namespace) -> None:

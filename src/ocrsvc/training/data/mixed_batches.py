@@ -29,13 +29,14 @@ class Mixed:
     """One batch of N lines with their labels: ``images`` float32 [N,3,48,W] in -1 to 1.
 
     ``clean`` [M,3,48,W] are the first M lines in the same geometry without faults of the camera. The first ``real``
-    lines are real crops.
+    lines are real crops. ``widths``: of the lines without padding, in pixels.
     """
 
     images: Tensor
     clean: Tensor
     labels: tuple[Label, ...]
     real: int
+    widths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class MixedBatches:
         poor[: chosen.real] = augment.draws.rng.random(chosen.real) < _POOR
         clean = len(chosen.labels) if self.clean_drawn else chosen.real
         varied = augment(chosen.pictures, chosen.width, poor, clean, strength)
-        return Mixed(varied.spoilt, varied.clean, chosen.labels, chosen.real)
+        return Mixed(varied.spoilt, varied.clean, chosen.labels, chosen.real, tuple(chosen.width.tolist()))
 
     def _chosen(self, at: int | None) -> _Chosen:
         self.fill()

@@ -6,7 +6,7 @@ know case takes the case of the reading, and a line that the held net reads othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +18,24 @@ from ocrsvc.training.data.mixed_batches import Mixed
 from ocrsvc.training.data.targets import Label, Truth, Truths
 from ocrsvc.training.learning.finetune import as_head
 from ocrsvc.training.learning.loss import Candidates
-from ocrsvc.training.nets.net import Crnn, embed
+from ocrsvc.training.nets.net import Crnn, convolved, embed
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a net makes of N lines: features [N,T,F], embeddings [N,T,D], CTC's best classes int64 [N,T].
+
+    ``widths``: the lines' own widths in pixels, without padding.
+    """
+
+    features: Tensor
+    embedding: Tensor
+    best: Tensor
+    widths: Sequence[int]
+
+
+# Further terms of the loss, of a student, what it sees, and the target classes of each line (empty: no text).
+Auxiliary = Callable[[Crnn, Seen, Sequence[Sequence[int]]], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -55,14 +72,18 @@ class HeldLoss:
             self.candidates.to(device)
         return self
 
-    def __call__(self, student: Crnn, batch: Mixed, hold: float) -> dict[str, Tensor]:
-        """Return the terms ``ctc`` and ``kl`` of a batch, the latter weighted with ``hold``."""
+    def __call__(
+        self, student: Crnn, batch: Mixed, hold: float, auxiliary: Auxiliary | None = None
+    ) -> dict[str, Tensor]:
+        """Return the terms ``ctc`` and ``kl`` of a batch, the latter weighted with ``hold``, and the auxiliary ones."""
         held, truths = self._judged(batch)
         targets = [truth.target for truth in truths]
         flat = torch.tensor([c for target in targets for c in target], dtype=torch.long, device=self.device)
-        embedding = embed(student, batch.images, bfloat16=self.bfloat16)
+        features = convolved(student, batch.images, bfloat16=self.bfloat16)
+        embedding = student.neck(features)
         head = student.head
         if self.candidates is None:
+            classes = None
             logp = head(embedding).log_softmax(-1)
             wanted = held.logits
         else:
@@ -76,6 +97,10 @@ class HeldLoss:
             ).sum(-1)
             frames = self.share * logp.shape[0] * logp.shape[1]
             terms["kl"] = hold * (divergence * held.weights).sum() / frames
+        if auxiliary is not None:
+            best = logp.detach().argmax(-1)
+            seen = Seen(features, embedding, best if classes is None else classes[best], batch.widths)
+            terms |= auxiliary(student, seen, targets)
         return terms
 
     def _ctc(self, logp: Tensor, flat: Tensor, lengths: Sequence[int]) -> Tensor:

@@ -2,184 +2,57 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import torch
-
-from ocrsvc.machine.cpu import inspect
-from ocrsvc.models import manifest
-from ocrsvc.training.data.feed import PAD_VALUE, Order
-from ocrsvc.training.data.real_lines import Mix
-from ocrsvc.training.drawing.fonts import discover
-from ocrsvc.training.learning.classic import numbers
-from ocrsvc.training.nets.weights import bare
+from ocrsvc.training.learning import live_plan
+from ocrsvc.training.learning.live_plan import LivePlan, LiveRecipe, Options
 
 SECTION = "large"
-_MOST_WORKERS = 16
-_GPU_THREADS = 2  # one prepares its batch while the GPU computes that of the other
-_CPU = torch.device("cpu")
-_FEED_COLUMNS = (2048, 16_384)  # pixels of width in what a drawing process delivers at once: least and most
-# Processors that multiply bfloat16; others emulate it, several times slower than float32.
-_BFLOAT16 = frozenset({"avx512_bf16"})
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Hyperparameters of a run, stored in the manifest.
+class Recipe(LiveRecipe):
+    """Hyperparameters of a run, stored in the manifest; fields as in ``LiveRecipe`` and here.
 
-    The schedule follows the clock for ``minutes``; with ``steps``, which are for tests, it follows the steps. Rates of
-    the parts are factors of ``learning_rate``. ``ema``: decay of the averaged weights at each step.
-    ``hold``, ``hold_end``: weight of the KL divergence from the held net at the start and at the end;
-    ``hold_drawn``: hold drawn lines, too. ``sample``: classes of the softmax beside those of the batch (0: all).
-    A step learns from ``batches`` batches of ``columns`` pixels of width each. ``real_share``: share of real crops
-    among its lines. ``passes``: uses of a drawn line. ``pool_columns``: pixels of width of the drawn lines in memory.
-    ``strength``, ``end_strength``: of the variation, the latter in the last fifth of the run, to be nearer to what
-    serving sees. ``texts``, ``longest``: what drawn lines say, in at most so many characters (``Order``). ``shares``:
-    factors on how often kinds of lines are drawn. ``real``, ``real_other``, ``stretches``: how real crops are chosen
-    (``Mix``). ``held_out``: the scoring limit. ``score_minutes``: time between scores on at most ``dev_lines`` lines
-    of each kind. ``quantised``: simulate the rounding of INT8.
+    Rates of the parts are factors of ``learning_rate``. ``hold``, ``hold_end``: weight of the KL divergence from the
+    held net at the start and at the end; ``hold_drawn``: hold drawn lines, too. ``sample``: classes of the softmax
+    beside those of the batch (0: all). ``quantised``: simulate the rounding of INT8. ``auxiliary``: weight of the loss
+    of an attention decoder that is trained jointly, 0 without one (``attention_loss``); only the checkpoint has it.
     """
 
-    minutes: float = 120
-    steps: int = 0
-    learning_rate: float = 1e-4
     backbone_rate: float = 0.6
     neck_rate: float = 1.0
     head_rate: float = 1.0
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.999
     hold: float = 0.8
     hold_end: float = 0.24
     hold_drawn: bool = False
     sample: int = 512
-    columns: int = 4096
-    batches: int = 4
-    real_share: float = 0.28
-    passes: float = 1.0
-    pool_columns: int = 1_000_000
-    strength: float = 1.0
-    end_strength: float = 0.75
-    texts: Literal["corpus", "random"] = "corpus"
-    longest: int = 95
-    shares: Mapping[str, float] | None = None
-    real: Mapping[str, float] | None = None
-    real_other: float = 0.05
-    stretches: tuple[float, ...] = (1.0, 1.0, 0.8, 0.9, 1.12, 1.28)
-    held_out: int = 300
-    score_minutes: float = 10
-    dev_lines: int = 300
     quantised: bool = False
-    seed: int = 1
-
-    @property
-    def mix(self) -> Mix:
-        """Return how real crops are chosen."""
-        return Mix(self.real or {}, self.real_other, self.stretches)
+    auxiliary: float = 0.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One run: ``start`` and ``hold`` are model folders, ``folder`` is where the checkpoint goes.
-
-    ``threads``: batches that are computed at once, on a CPU each on a core of its own.
-    """
-
-    recipe: Recipe
-    order: Order
-    start: Path
-    hold: Path
-    folder: Path
-    real: tuple[Path, ...] = ()
-    photos: tuple[Path, ...] = ()
-    dev: tuple[Path, ...] = ()
-    workers: int = 1
-    threads: int = 1
-    device: torch.device = _CPU
-    bfloat16: bool = False
-
-    @property
-    def checkpoint(self) -> Path:
-        """Return the path of the run's checkpoint."""
-        return self.folder / "last.pt"
+class Plan(LivePlan[Recipe]):
+    """One run; fields as in ``LivePlan``."""
 
     def described(self) -> dict[str, Any]:
         """Return the settings that must not change between a run and its resumption."""
-        settings = asdict(self.recipe)
-        for name in ("minutes", "steps", "score_minutes", "dev_lines"):
-            del settings[name]
-        return {self.folder.name: settings}
+        described = super().described()
+        if not self.recipe.auxiliary:  # earlier checkpoints do not know it
+            del described[self.folder.name]["auxiliary"]
+        return described
 
 
 def plan(
-    recipe: Mapping[str, Any],
-    out: Path,
-    start: Path,
-    *,
-    section: str = SECTION,
-    hold: Path | None = None,
-    real: Sequence[Path] = (),
-    photos: Sequence[Path] = (),
-    dev: Sequence[Path] = (),
-    fonts: Sequence[Path] = (),
-    prose: Sequence[Path] = (),
-    minutes: float | None = None,
-    workers: int | None = None,
-    threads: int = 0,
-    device: str = "auto",
+    recipe: Mapping[str, Any], out: Path, start: Path, *, section: str = SECTION, **options: Any
 ) -> Plan:
-    """Return the run that a ``section`` of a recipe (the content of its YAML file) describes.
+    """Return the run that a ``section`` of a recipe (the content of its YAML file) describes; ``options``: ``Options``.
 
-    Its subsection ``cuda`` replaces settings on a GPU. Without ``workers`` one process draws lines; on a GPU, one for
-    each core but one. ValueError for an invalid recipe, FileNotFoundError without a Chinese typeface.
+    ValueError for an invalid recipe, FileNotFoundError without a Chinese typeface.
     """
-    if section not in recipe:
-        raise ValueError(f"the recipe has no section {section!r}: it is none for `ocrsvc train large`")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    on = torch.device(device)
-    content = dict(recipe[section])
-    on_a_gpu = content.pop("cuda", {})
-    if on.type == "cuda":
-        content |= on_a_gpu
-    if minutes is not None:
-        content |= {"minutes": minutes, "steps": 0}
-    settings = Recipe(**numbers(section, Recipe, content))
-    if workers is None:
-        cores = len(os.sched_getaffinity(0))
-        workers = 1 if on.type == "cpu" else max(1, min(_MOST_WORKERS, cores - 1))
-    spec = manifest.load(bare(start))
-    if spec.input.pad_value != PAD_VALUE:
-        raise ValueError(f"{spec.name} pads with {spec.input.pad_value}; batches are padded with {PAD_VALUE}")
-    least, most = _FEED_COLUMNS
-    order = Order(
-        library=discover(fonts),
-        charset=spec.charset,
-        prose=tuple(prose),
-        texts=settings.texts,
-        longest=settings.longest,
-        height=spec.input.height,
-        buckets=spec.input.buckets,
-        width_stride=spec.input.width_stride,
-        columns=max(least, min(most, settings.columns // 8)),
-        seed=settings.seed,
-        shares=settings.shares,
-    )
-    return Plan(
-        settings,
-        order,
-        start,
-        hold or start,
-        out / section,
-        tuple(real),
-        tuple(photos),
-        tuple(dev),
-        workers,
-        threads or (_GPU_THREADS if on.type == "cuda" else inspect().effective),
-        on,
-        on.type == "cuda" or bool(inspect().flags & _BFLOAT16),
-    )
+    given = Options(**options)
+    settings, device = live_plan.settings(recipe, section, Recipe, "large", given)
+    return Plan(settings, **live_plan.parts(settings, start, out / section, device, given))

@@ -264,10 +264,15 @@ class Crnn(nn.Module):
 
 def embed(net: Crnn, images: Tensor, *, bfloat16: bool = False) -> Tensor:
     """Return the embeddings float32 [N,T,D] of images; ``bfloat16`` applies to the convolutions only."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
-        features = net.backbone(images)
-    embedding: Tensor = net.neck(features.float())
+    embedding: Tensor = net.neck(convolved(net, images, bfloat16=bfloat16))
     return embedding
+
+
+def convolved(net: Crnn, images: Tensor, *, bfloat16: bool = False) -> Tensor:
+    """Return the features float32 [N,T,F] of images; ``bfloat16`` applies to the convolutions."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+        features: Tensor = net.backbone(images)
+    return features.float()
 
 
 def normalise(batch: NDArray[np.uint8]) -> Tensor:

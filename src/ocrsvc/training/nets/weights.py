@@ -53,6 +53,10 @@ def from_manifest(spec: Manifest, precision: str = "fp32") -> Crnn:
     """Return the net of a model in eval mode; ValueError and CorruptModel as ``load_net``."""
     if spec.kind != "recogniser":
         raise ValueError(f"{spec.name} is a {spec.kind}; only recognisers learn to read")
+    if spec.decoder:
+        raise ValueError(
+            f"{spec.name} has an attention decoder, which belongs to its weights; name the model without"
+        )
     if precision not in spec.files:
         raise ValueError(f"{spec.name} has no {precision} graph, from which its parameters could be read")
     try:

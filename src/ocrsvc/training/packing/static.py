@@ -18,7 +18,7 @@ def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
     """Write ``folder``: the fp32 graph of ``spec``, and for each bucket a graph for ``rows`` lines of its width.
 
     The graph of dynamic shape stays, because its hash identifies the weights in answers and calibrations. ValueError if
-    the folder exists, the model has no fp32 weights, or ``rows`` is below 1.
+    the folder exists, the model has no fp32 weights or has an attention decoder, or ``rows`` is below 1.
     """
     if rows < 1:
         raise ValueError(f"a graph cannot have {rows} lines")
@@ -26,6 +26,10 @@ def export(spec: Manifest, folder: Path, rows: int) -> Manifest:
         raise ValueError(f"{folder} is there already")
     if "fp32" not in spec.files or spec.kind != "recogniser":
         raise ValueError(f"{spec.name} is no recogniser with fp32 weights")
+    if spec.decoder:
+        raise ValueError(
+            f"{spec.name} has an attention decoder, which has no fixed shape; name the model without"
+        )
     files = {key: spec.files[key] for key in ("fp32", "head") if key in spec.files}
     for width in spec.buckets.widths:
         content = fixed(spec.files["fp32"].read(), rows, width)
