@@ -98,9 +98,8 @@ async def test_what_takes_too_long_is_ended_and_others_go_on(processes: DecoderP
 
 async def test_what_takes_too_much_memory_is_ended() -> None:
     processes = DecoderProcesses(1, LIMITS, cpu_seconds=60)
-    source = await processes.open(nested_pdf(), None)
     with pytest.raises(UndecodableImage, match="memory"):
-        await source.page(1)
+        await (await processes.open(nested_pdf(), None)).page(1)
     assert (await (await processes.open(INPUTS["bmp"], None)).page(1)).number == 1
     processes.close()
 

@@ -13,26 +13,31 @@ import cv2
 
 from ocrsvc.pages.images import PictureSource, WebPSource
 from ocrsvc.pages.kinds import sniff
-from ocrsvc.pages.source import Allocate, Limits, PageImage, Source, fresh_bytes
+from ocrsvc.pages.source import Allocate, DocumentOptions, Limits, PageImage, Source, fresh_bytes
 from ocrsvc.pages.tiff import TiffSource
 
 _QUICK = ("JPEG", "PNG")
 
 
 def open_source(
-    data: bytes, limits: Limits, pages: str | None = None, *, allocate: Allocate = fresh_bytes
+    data: bytes,
+    limits: Limits,
+    pages: str | None = None,
+    options: DocumentOptions | None = None,
+    *,
+    allocate: Allocate = fresh_bytes,
 ) -> Source:
     """Open an input and check its header against the limits; nothing is decoded yet.
 
-    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``allocate`` returns memory for a decoded
-    page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
+    ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``options``: those of a PDF. ``allocate``
+    returns memory for a decoded page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
     wrong ``pages``.
     """
     kind = sniff(data)
     if kind == "PDF":
         from ocrsvc.pages.pdf import PdfSource  # imported here because the service process needs no PDFium
 
-        return PdfSource(data, limits, pages, allocate)
+        return PdfSource(data, limits, pages, allocate, options or DocumentOptions())
     if kind == "TIFF":
         return TiffSource(data, limits, pages, allocate)
     if kind == "WebP":
@@ -51,9 +56,11 @@ def open_quick(data: bytes, limits: Limits, pages: str | None = None) -> Source 
     return None
 
 
-def decode(data: bytes, limits: Limits, pages: str | None = None) -> Iterator[PageImage]:
+def decode(
+    data: bytes, limits: Limits, pages: str | None = None, options: DocumentOptions | None = None
+) -> Iterator[PageImage]:
     """Yield the selected pages one by one; raises as ``open_source`` and ``Source.page``."""
-    source = open_source(data, limits, pages)
+    source = open_source(data, limits, pages, options)
     try:
         for number in source.numbers:
             source.decode_bytes(number)
