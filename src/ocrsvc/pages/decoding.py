@@ -30,7 +30,8 @@ def open_source(
     """Open an input and check its header against the limits; nothing is decoded yet.
 
     ``pages`` selects pages, such as ``"1-3,7"`` or ``"5-"`` (default: all). ``options``: those of a PDF. ``allocate``
-    returns memory for a decoded page. Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
+    returns memory for a decoded page.
+    Raises EmptyInput, UnsupportedMedia, UndecodableImage, TooManyPixels, TooManyPages; InvalidParameter for a
     wrong ``pages``.
     """
     kind = sniff(data)

@@ -137,10 +137,10 @@ class PdfSource:
             )
         # Rounding up turns a page of 2.5e8 by 0.001 points into a row of 126 million pixels.
         check_size(ceil(width * scale), ceil(height * scale), self._limits)
-        return scale
+        return float(scale)
 
     def _dpi(self, page: _LoadedPage) -> float:
-        usual = self._limits.pdf_dpi
+        usual = float(self._limits.pdf_dpi)
         scanned = pdf_objects.scan_dpi(page.objects, page.width, page.height)
         if scanned is None:
             return usual
@@ -152,6 +152,8 @@ class _LoadedPage:
 
     def __init__(self, page: pdfium.PdfPage) -> None:
         self.page = page
+        self.width: float
+        self.height: float
         self.width, self.height = page.get_size()
         self.objects = pdf_objects.inspect(page.raw)
 

@@ -61,9 +61,7 @@ class Glyph:
     sound: bool
 
 
-def read(
-    text_page: Any, to_pixels: ToPixels, order: dict[int, int], *, most: int
-) -> list[Glyph] | None:
+def read(text_page: Any, to_pixels: ToPixels, order: dict[int, int], *, most: int) -> list[Glyph] | None:
     """Return the characters of a text page (raw FPDF_TEXTPAGE) without white space, in the order of the file.
 
     ``order``: drawing order of text objects by address. None if there are more than ``most`` characters.
@@ -140,7 +138,12 @@ class _Found:
         alongs = np.stack([along for along, _ in frames])
         acrosses = np.stack([across for _, across in frames])
         base = acrosses[4]
-        extents = [alongs[:4].min(axis=0), alongs[:4].max(axis=0), acrosses[:4].min(axis=0), acrosses[:4].max(axis=0)]
+        extents = [
+            alongs[:4].min(axis=0),
+            alongs[:4].max(axis=0),
+            acrosses[:4].min(axis=0),
+            acrosses[:4].max(axis=0),
+        ]
         rows = np.stack([*extents, base, alongs[4]], axis=1).tolist()
         found = []
         for index, ((text, style, *marks), row) in enumerate(zip(self._characters, rows, strict=True)):

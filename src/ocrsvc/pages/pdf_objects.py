@@ -46,7 +46,10 @@ class PageObjects:
 
 
 def inspect(page: Any) -> PageObjects:
-    """Return what a loaded page (raw FPDF_PAGE) consists of, its annotations included; at most ``_MOST_OBJECTS`` objects are inspected."""
+    """Return what a loaded page (raw FPDF_PAGE) consists of, annotations included.
+
+    At most ``_MOST_OBJECTS`` objects are inspected.
+    """
     found = PageObjects(drawn=raw.FPDFPage_GetAnnotCount(page) > 0)
     for number, (item, kind, matrix) in enumerate(_objects(page)):
         if number == _MOST_OBJECTS:
@@ -71,9 +74,7 @@ def scan_dpi(objects: PageObjects, width: float, height: float) -> float | None:
     if objects.drawn:
         return None
     covering = [
-        picture.dpi
-        for picture in objects.pictures
-        if picture.area() >= _LEAST_SHARE * width * height
+        picture.dpi for picture in objects.pictures if picture.area() >= _LEAST_SHARE * width * height
     ]
     return max(covering, default=None)
 
@@ -92,7 +93,9 @@ def _objects(page: Any) -> Iterator[tuple[Any, int, NDArray[np.float64]]]:
             kind = raw.FPDFPageObj_GetType(item)
             if kind == raw.FPDF_PAGEOBJ_FORM and depth < _MOST_DEPTH:
                 inner = _matrix(item) @ matrix
-                yield from level(item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1)
+                yield from level(
+                    item, raw.FPDFFormObj_CountObjects, raw.FPDFFormObj_GetObject, inner, depth + 1
+                )
             else:
                 yield item, kind, matrix
 
@@ -104,7 +107,9 @@ def _matrix(item: Any) -> NDArray[np.float64]:
     values = raw.FS_MATRIX()
     if not raw.FPDFPageObj_GetMatrix(item, values):
         return np.eye(3)
-    return np.array([[values.a, values.b, 0], [values.c, values.d, 0], [values.e, values.f, 1]], dtype=np.float64)
+    return np.array(
+        [[values.a, values.b, 0], [values.c, values.d, 0], [values.e, values.f, 1]], dtype=np.float64
+    )
 
 
 def _picture(item: Any, around: NDArray[np.float64], order: int) -> Picture | None:

@@ -34,7 +34,9 @@ _MOST_PICTURES = 200  # the largest ones, that are compared with the text
 _LEAST_PIXELS = 2.0  # least height and length of a line
 
 
-def layer_of(page: Any, pixels: Pixels, objects: PageObjects, text: PdfText, *, scale: float) -> TextLayer | None:
+def layer_of(
+    page: Any, pixels: Pixels, objects: PageObjects, text: PdfText, *, scale: float
+) -> TextLayer | None:
     """Return what can be taken from the text layer of a loaded page (raw FPDF_PAGE); None if nothing can.
 
     ``pixels`` uint8 [H,W,3] is the page as it was drawn, at ``scale`` pixels a point.

@@ -99,5 +99,3 @@ def _area(values: Any, width: int, height: int) -> Area:
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise ValueError("an area outside the page")
     return left, top, right, bottom
-
-

@@ -107,10 +107,10 @@ def _columns(pieces: Sequence[list[Glyph]]) -> tuple[list[GlyphLine], list[list[
         column.clear()
 
     for piece in pieces:
-        alone = len(piece) == 1 and is_wide(piece[0].text)
-        if column and not (alone and _stands_below(column[-1], piece[0])):
+        goes_on = len(piece) == 1 and bool(column) and _stands_below(column, piece[0])
+        if not goes_on:
             end()
-        if alone:
+        if goes_on or (len(piece) == 1 and is_wide(piece[0].text)):
             column.append(piece[0])
         else:
             others.append(piece)
@@ -118,22 +118,27 @@ def _columns(pieces: Sequence[list[Glyph]]) -> tuple[list[GlyphLine], list[list[
     return columns, others
 
 
-def _stands_below(above: Glyph, glyph: Glyph) -> bool:
+def _stands_below(column: Sequence[Glyph], glyph: Glyph) -> bool:
+    """Return whether a character goes on a column; digits and letters do only in one of several characters."""
+    above = column[-1]
     em = above.style.em_pixels
     aside = abs(above.start + above.end - glyph.start - glyph.end) / 2
-    below = glyph.base - above.base
+    least, most = _COLUMN_EMS
     return (
         above.style.degrees == glyph.style.degrees
         and above.style.visible == glyph.style.visible
+        and (is_wide(glyph.text) or len(column) > 1)
         and aside <= _ASIDE_EMS * em
-        and _COLUMN_EMS[0] * em <= below <= _COLUMN_EMS[1] * em
+        and least * em <= glyph.base - above.base <= (most + glyph.spaced) * em
     )
 
 
 def _joined(pieces: Iterable[list[Glyph]]) -> list[list[Glyph]]:
     """Join the pieces that are neighbours on the page but not in the file, such as words written one by one."""
     joined: list[list[Glyph]] = []
-    ordered = sorted(pieces, key=lambda piece: (piece[0].style.degrees, piece[0].style.visible, piece[0].base))
+    ordered = sorted(
+        pieces, key=lambda piece: (piece[0].style.degrees, piece[0].style.visible, piece[0].base)
+    )
     for _, group in groupby(ordered, key=lambda piece: (piece[0].style.degrees, piece[0].style.visible)):
         row: list[list[Glyph]] = []
         for piece in group:
@@ -155,7 +160,10 @@ def _row(pieces: Sequence[list[Glyph]]) -> list[list[Glyph]]:
             gap = piece[0].start - last[-1].end
             if abs(piece[0].start - last[0].start) < _BACK_EMS * em and _same(piece, last):
                 continue
-            if -_BACK_EMS * em <= gap <= _PIECE_GAP_EMS * em and abs(piece[0].base - last[-1].base) < _BASE_EMS * em:
+            if (
+                -_BACK_EMS * em <= gap <= _PIECE_GAP_EMS * em
+                and abs(piece[0].base - last[-1].base) < _BASE_EMS * em
+            ):
                 last += [replace(piece[0], spaced=gap > _SPACE_EMS * em), *piece[1:]]
                 continue
         found.append(list(piece))

@@ -100,7 +100,7 @@ def _rules(edges: NDArray[np.bool_]) -> NDArray[np.bool_]:
     ink = edges.astype(np.uint8)
     across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, _RULE_PIXELS), np.uint8))
     down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((_RULE_PIXELS, 1), np.uint8))
-    return np.asarray(cv2.dilate(across | down, np.ones((3, 3), np.uint8)) > 0)
+    return np.asarray(cv2.dilate(cv2.bitwise_or(across, down), np.ones((3, 3), np.uint8)) > 0)
 
 
 def _clusters(edges: NDArray[np.bool_]) -> list[Area]:

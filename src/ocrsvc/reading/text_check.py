@@ -7,7 +7,6 @@ tells, only the picture. Each font is checked once in a document.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from ocrsvc.pages.text_layer import TextLayer, TextLine
@@ -19,6 +18,7 @@ _LINES_OF_MAIN_FONT = 2
 _MOST_CHARACTERS = 60  # of a line that is compared; longer ones cost more and tell no more
 _LEAST_CHARACTERS = 4
 _LEAST_SIMILARITY = 0.5  # right lines are read with 0.9 and more, wrong ones with 0.3 and less
+_LEAST_CONFIDENCE = 0.5  # of a reading that counts; one of unusual letters may be less right than the layer
 _SURE = 0.9  # confidence of a reading that contradicts a layer in letters that the recogniser does not have
 _KNOWN_SHARE = 0.8  # least share of a line's characters that the recogniser has, to compare them
 
@@ -51,14 +51,9 @@ def contradicts(line: TextLine, read: LineText, characters: frozenset[str]) -> b
     known = sum(character in characters for character in said)
     if known < _KNOWN_SHARE * len(said):  # another script, or a wrong mapping to one
         return read.confidence >= _SURE and len(seen) >= len(said) / 2
-    return bool(seen) and similarity(said, seen) < _LEAST_SIMILARITY
+    return read.confidence >= _LEAST_CONFIDENCE and similarity(said, seen) < _LEAST_SIMILARITY
 
 
 def similarity(said: str, seen: str) -> float:
     """Return the share of characters that two texts have in common, in the same order."""
     return SequenceMatcher(None, said, seen, autojunk=False).ratio()
-
-
-def fonts_of(lines: Sequence[TextLine]) -> frozenset[str]:
-    """Return the fonts of these lines."""
-    return frozenset(line.font for line in lines)

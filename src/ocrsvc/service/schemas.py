@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +52,9 @@ class LineShape(Shape):
     )
     page: int = Field(ge=1)
     needs_review: bool = Field(description="Whether a person should check this line.")
+    source: Literal["pdf_text"] | None = Field(
+        None, description="pdf_text if the line is taken from the text layer of a PDF; else absent."
+    )
     charset_conflict: bool | None = Field(
         None,
         description="true if the charset left out a character or, in mode report, changed anything; else absent.",
