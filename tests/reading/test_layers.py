@@ -50,7 +50,7 @@ async def test_written_text_takes_no_detector(reader: Reader) -> None:
         assert "".join(each.text for each in line.characters) == line.text
         assert [each.text for each in line.alternatives] == [line.text]
     # Two lines of the one font were compared, none on the second page.
-    assert reader.batcher.counters.lines == 2
+    assert reader.batcher.counters.rows == 2
 
 
 async def test_always_and_never(reader: Reader) -> None:

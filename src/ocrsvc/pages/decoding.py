@@ -1,4 +1,4 @@
-"""Decodes bytes to pages: pictures (JPEG, PNG, WebP, BMP, GIF, TIFF) and PDF as ``uint8 [H,W,3]`` BGR arrays.
+"""Decodes bytes to pages: pictures of all kinds and PDF as ``uint8 [H,W,3]`` BGR arrays.
 
 The kind is detected from the bytes, never from what the client says, and every limit is checked on the header before
 anything is decoded: a PNG of 30 000 x 30 000 white pixels is 2.6 MB long and 2.7 GB in memory.
@@ -41,6 +41,10 @@ def open_source(
         return PdfSource(data, limits, pages, allocate, options or DocumentOptions())
     if kind == "TIFF":
         return TiffSource(data, limits, pages, allocate)
+    if kind in ("AVIF", "HEIC"):
+        from ocrsvc.pages.heif import HeifSource  # imported here because few pictures need its codecs
+
+        return HeifSource(data, kind, limits, pages, allocate)
     if kind == "WebP":
         return WebPSource(data, limits, pages, allocate)
     return PictureSource(data, kind, limits, pages, allocate)

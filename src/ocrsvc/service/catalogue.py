@@ -8,6 +8,7 @@ from typing import Any
 from ocrsvc import __version__
 from ocrsvc.formats import FORMATS
 from ocrsvc.models.manifest import Manifest
+from ocrsvc.pages.heif import reads_heic
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
 from ocrsvc.service.negotiation import DEFAULT_FORMAT
@@ -39,6 +40,8 @@ def _model(manifest: Manifest, default: str) -> dict[str, Any]:
 def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """Return the answer of GET /api/options."""
     defaults = RequestParameters()
+    # Phones convert HEIC to JPEG for a form that does not accept it.
+    kinds = [kind for kind in ACCEPTED if kind != "HEIC" or reads_heic()]
     return {
         "version": __version__,
         "modes": list(MODES),
@@ -49,8 +52,8 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
         ],
         "charset_modes": list(CHARSET_MODES),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
-        "accepted_types": list(ACCEPTED.values()),
-        "accepted_suffixes": [suffix for suffixes in SUFFIXES.values() for suffix in suffixes],
+        "accepted_types": [ACCEPTED[kind] for kind in kinds],
+        "accepted_suffixes": [suffix for kind in kinds for suffix in SUFFIXES[kind]],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
             "max_batch_bytes": settings.max_batch_bytes,
