@@ -76,9 +76,12 @@ def column(
     return b"".join(text(line, x, top - 2 * size * i, size=size, mode=mode) for i, line in enumerate(lines))
 
 
-def with_to_unicode(mapping: Mapping[int, int]) -> tuple[bytes, bytes]:
+def with_to_unicode(mapping: Mapping[int, int | str]) -> tuple[bytes, bytes]:
     """Helvetica with a ToUnicode table from codes to characters, as objects 3 and 4."""
-    pairs = b"".join(b"<%02x><%04x>\n" % pair for pair in mapping.items())
+    texts = {code: chr(each) if isinstance(each, int) else each for code, each in mapping.items()}
+    pairs = b"".join(
+        b"<%02x><%s>\n" % (code, each.encode("utf-16-be").hex().encode()) for code, each in texts.items()
+    )
     table = (
         b"/CIDInit/ProcSet findresource begin 12 dict begin begincmap/CMapName/T def/CMapType 2 def\n"
         b"1 begincodespacerange<00><ff>endcodespacerange\n%d beginbfchar\n%sendbfchar\n"

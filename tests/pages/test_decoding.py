@@ -90,7 +90,10 @@ def pdf_bytes(sizes: list[tuple[float, float]]) -> bytes:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF"])
 def test_every_kind_of_picture_is_sniffed_and_decoded(kind: str) -> None:
-    sharp = {"JPEG": {"quality": 95, "subsampling": 0}, "AVIF": {"quality": 95, "subsampling": "4:4:4"}}
+    sharp: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    }
     data = encoded(corners(), kind, **sharp.get(kind, {}))
     assert sniff(data) == kind
     page = only(data)

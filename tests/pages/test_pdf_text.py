@@ -92,6 +92,16 @@ def test_pdftotext_agrees(tmp_path: Path) -> None:
     assert " ".join(texts(layer_of(path.read_bytes()))).split() == said.split()
 
 
+def test_letters_of_a_ligature_share_its_place() -> None:
+    (line,) = layer_of(
+        pdf([PdfPage(column(["a #nal o$ce"]))], with_to_unicode({ord("#"): "fi", ord("$"): "ffi"}))
+    ).lines
+    assert line.text == "a final office"
+    assert all(start <= end for start, end in line.spans)
+    (first, middle), (same, end) = line.spans[2:4]
+    assert first < middle == same < end
+
+
 def test_columns_and_cells_are_lines_of_their_own() -> None:
     operators = (
         text("Apple juice", 60, 700)

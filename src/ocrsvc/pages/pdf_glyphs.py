@@ -145,6 +145,7 @@ class _Found:
             acrosses[:4].max(axis=0),
         ]
         rows = np.stack([*extents, base, alongs[4]], axis=1).tolist()
+        _divide_ligatures(rows)
         found = []
         for index, ((text, style, *marks), row) in enumerate(zip(self._characters, rows, strict=True)):
             start, end, high, low, line, origin = row
@@ -202,6 +203,20 @@ class _Found:
             sum_ = zlib.crc32(content, zlib.crc32(name.value + length.value.to_bytes(8, "little")))
             self._fonts[place] = f"{sum_:08x}"
         return self._fonts[place]
+
+
+def _divide_ligatures(rows: list[list[float]]) -> None:
+    """Give each letter of a ligature its part of the place, which PDFium gives to all of them."""
+    first = 0
+    for index in range(1, len(rows) + 1):
+        if index < len(rows) and rows[index] == rows[first]:
+            continue
+        if (count := index - first) > 1:
+            start, end = rows[first][:2]
+            for part in range(count):
+                rows[first + part][0] = start + (end - start) * part / count
+                rows[first + part][1] = start + (end - start) * (part + 1) / count
+        first = index
 
 
 def corner(along: float, across: float, turn: float) -> tuple[float, float]:

@@ -16,6 +16,7 @@ _SAME_BASE_EMS = 0.25  # of two pieces of a line that are apart in the file
 _GAP_EMS = 1.2  # widest gap within a line, as of justified text; columns of tables are further apart
 _PIECE_GAP_EMS = 0.6  # between pieces of a line that are apart in the file
 _SPACE_EMS = 0.2  # gap between such pieces from which there is a space
+_WIDE_SPACE_EMS = 0.3  # gap within a line from which there is a space, whatever PDFium says: before leaders
 _BACK_EMS = 0.3  # most overlap of neighbours, as by kerning
 _COLUMN_EMS = (0.6, 1.35)  # least and most distance of characters that stand below each other
 _ASIDE_EMS = 0.3  # most distance of the middles of such characters
@@ -73,13 +74,19 @@ def _pieces(glyphs: Iterable[Glyph]) -> list[list[Glyph]]:
     pieces: list[list[Glyph]] = []
     for glyph in glyphs:
         if pieces and _follows(pieces[-1], glyph):
-            if glyph.broken and not glyph.spaced:  # by a raised or lowered character
-                gap = glyph.start - pieces[-1][-1].end
-                glyph = replace(glyph, spaced=gap > _SPACE_EMS * glyph.style.em_pixels)
+            if not glyph.spaced and _is_apart(pieces[-1][-1], glyph):
+                glyph = replace(glyph, spaced=True)
             pieces[-1].append(glyph)
         else:
             pieces.append([glyph])
     return pieces
+
+
+def _is_apart(last: Glyph, glyph: Glyph) -> bool:
+    """Return whether there is a gap like a space before a character that PDFium gives no space for."""
+    least = _SPACE_EMS if glyph.broken else _WIDE_SPACE_EMS  # it begins a line at each raised character
+    both_wide = is_wide(last.text) and is_wide(glyph.text)  # they stand apart only to fill a line
+    return not both_wide and glyph.start - last.end > least * glyph.style.em_pixels
 
 
 def _follows(piece: Sequence[Glyph], glyph: Glyph) -> bool:

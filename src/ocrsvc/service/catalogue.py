@@ -12,7 +12,7 @@ from ocrsvc.pages.heif import reads_heic
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
 from ocrsvc.service.negotiation import DEFAULT_FORMAT
-from ocrsvc.service.parameters import CHARSET_MODES, MODES, RequestParameters
+from ocrsvc.service.parameters import CHARSET_MODES, MODES, PDF_TEXTS, RequestParameters
 from ocrsvc.settings import Settings
 
 
@@ -51,6 +51,7 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             for each in FORMATS.values()
         ],
         "charset_modes": list(CHARSET_MODES),
+        "pdf_texts": list(PDF_TEXTS),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
         "accepted_types": [ACCEPTED[kind] for kind in kinds],
         "accepted_suffixes": [suffix for kind in kinds for suffix in SUFFIXES[kind]],
@@ -69,5 +70,6 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "model": default,
             "format": DEFAULT_FORMAT,
             "charset_mode": defaults.charset_mode,
+            "pdf_text": defaults.pdf_text,
         },
     }

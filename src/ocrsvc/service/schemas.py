@@ -207,6 +207,7 @@ class DefaultsShape(Shape):
     model: str
     format: str
     charset_mode: str
+    pdf_text: str
 
 
 class OptionsShape(Shape):
@@ -217,6 +218,7 @@ class OptionsShape(Shape):
     models: list[str]
     formats: list[FormatShape]
     charset_modes: list[str]
+    pdf_texts: list[str] = Field(description="Uses of the text layer of a PDF.")
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]
