@@ -23,8 +23,10 @@ def test_what_is_sent_arrives() -> None:
     assert decode(encode(LAYER), 100, 50) == LAYER
 
 
-def test_a_layer_that_is_too_large_is_not_sent() -> None:
-    assert encode(TextLayer((LINE,) * 50_000)) == b""
+def test_a_layer_that_is_too_large_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ocrsvc.pages.text_layer.MOST_BYTES", len(encode(LAYER)))
+    assert encode(LAYER)
+    assert encode(TextLayer((LINE, LINE))) == b""
 
 
 def line(

@@ -23,7 +23,7 @@ from ocrsvc.pages import pdf_glyphs, uncovered
 from ocrsvc.pages.pdf_glyphs import Glyph, ToPixels, corner
 from ocrsvc.pages.pdf_objects import PageObjects, Picture
 from ocrsvc.pages.source import Pixels
-from ocrsvc.pages.text_layer import MOST_CHARACTERS, PdfText, TextLayer, TextLine
+from ocrsvc.pages.text_layer import MOST_CHARACTERS, MOST_LINES, PdfText, TextLayer, TextLine
 from ocrsvc.pages.text_lines import GlyphLine, lines_of, polygon_of, text_and_spans
 from ocrsvc.results import Polygon
 
@@ -85,6 +85,8 @@ def transform(page: Any, width: int, height: int) -> ToPixels:
 def _layer(lines: Sequence[GlyphLine], pixels: Pixels, *, check: bool = False) -> TextLayer | None:
     """Return the lines that are on the page; with ``check``, only those that have ink, and with their fonts."""
     height, width = pixels.shape[:2]
+    if len(lines) > MOST_LINES:
+        return None
     found = []
     for line in lines:
         polygon = _within(polygon_of(line), width, height)

@@ -20,6 +20,7 @@ PdfText = Literal["auto", "never", "always"]
 Area = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the page
 
 MOST_CHARACTERS = 100_000  # of one page; newspapers have 20 000. A page with more is read as a picture
+MOST_LINES = 10_000  # of one page, likewise
 MOST_BYTES = 4 << 20  # of an encoded layer; 100 000 characters take about 2 MB
 MOST_AREAS = 32  # of one page
 _SPAN_STEPS = 10_000  # a character's position is sent as a whole number of this fraction of its line
@@ -71,7 +72,11 @@ def decode(data: bytes, width: int, height: int) -> TextLayer:
         message = json.loads(data)
         lines = tuple(_line(each, width, height) for each in message["lines"])
         areas = tuple(_area(each, width, height) for each in message["areas"])
-        if len(areas) > MOST_AREAS or sum(len(line.text) for line in lines) > MOST_CHARACTERS:
+        if (
+            len(areas) > MOST_AREAS
+            or len(lines) > MOST_LINES
+            or sum(len(line.text) for line in lines) > MOST_CHARACTERS
+        ):
             raise ValueError("too much text")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UndecodableImage("The decoder crashed.") from error

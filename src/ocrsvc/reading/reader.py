@@ -200,7 +200,8 @@ class Reader:
         async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
             async with Timer(reading, "decode"):
                 decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
-            place.shrink(decoded.page.width * decoded.page.height)
+            copies = 2 if decoded.layer and decoded.layer.areas else 1  # one without the lines of the layer
+            place.shrink(copies * decoded.page.width * decoded.page.height)
             decoded = await self._layers.believed(decoded, reading)
             decoded = await self._finder.find(decoded, reading)
         return await self._read_lines(decoded, reading)
