@@ -11,6 +11,8 @@
     ├── HeadersTooLarge 431       more bytes of headers than the limit
     ├── Unprocessable 422         the request is well-formed but cannot be answered
     │   ├── UndecodableImage 422  looks like an image but cannot be decoded
+    │   │   ├── PasswordRequired 422  an encrypted PDF came without its password
+    │   │   └── WrongPassword 422
     │   ├── TooManyPixels 422     more pixels than the limit
     │   ├── TooManyPages 422      more pages than the limit
     │   ├── TooManyFiles 422      more files in one request than the limit
@@ -109,6 +111,18 @@ class UndecodableImage(Unprocessable):
     """The image cannot be decoded."""
 
     slug, title = "undecodable-image", "Image cannot be decoded"
+
+
+class PasswordRequired(UndecodableImage):
+    """The PDF is encrypted: send its password, too."""
+
+    slug, title = "password-required", "Password required"
+
+
+class WrongPassword(UndecodableImage):
+    """The password does not open the PDF."""
+
+    slug, title = "wrong-password", "Wrong password"
 
 
 class TooManyPixels(Unprocessable):

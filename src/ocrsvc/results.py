@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 Point = tuple[float, float]
 Polygon = tuple[Point, Point, Point, Point]
 # The likely characters of one time step with their probabilities, the most probable first; "" is the CTC blank.
 TimeStep = tuple[tuple[str, float], ...]
+LineSource = Literal["recognised", "pdf_text"]  # read by the model, or taken from the text layer of a PDF
 
 
 MOST_ALTERNATIVES = 5  # of a line or character; the fifth is the right text of 0.6 % of drawn lines
@@ -74,7 +76,8 @@ class Line:
     ``polygon``: four corners in reading order (top left, top right, bottom right, bottom left of the text); ``page``
     counts from 1. ``confidence``: probability that the whole line is right or, without a calibration, the mean of its
     characters'. ``free_text``: the text without the charset, if there is a conflict (``conflicts``). ``alternatives``:
-    the most probable texts, this one first; empty unless a reading asked for them (``n_best``).
+    the most probable texts, this one first; empty unless a reading asked for them (``n_best``). ``source``: where the
+    text comes from; the confidence of a text that the file states is 1.
     """
 
     text: str
@@ -85,6 +88,7 @@ class Line:
     needs_review: bool = False
     free_text: str | None = None
     alternatives: tuple[Alternative, ...] = ()
+    source: LineSource = "recognised"
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
         2,
         ge=1,
         le=64,
-        description="Most processes that decode PDF, TIFF, WebP, BMP, GIF and large pictures.",
+        description="Most processes that decode all but small JPEG and PNG pictures.",
     )
     decode_seconds: float = Field(
         20.0, gt=0, le=3600, description="Most CPU time for decoding one page, in seconds."

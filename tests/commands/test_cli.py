@@ -19,6 +19,7 @@ import pytest
 import tiny_model
 from available import model_name
 from drawings import RECEIPT, DrawnPage, Picture
+from pdf_drawings import encrypted
 
 from ocrsvc import __version__
 from ocrsvc.text import fold
@@ -269,6 +270,16 @@ def test_a_file_that_is_no_output_is_not_overwritten(pictures: Path, tmp_path: P
     assert errors.count("\n") == 1
     assert "is a file" in errors
     assert (tmp_path / "notes.md").read_text() == "mine"
+
+
+def test_a_pdf_with_a_password(tmp_path: Path) -> None:
+    path = tmp_path / "secret.pdf"
+    path.write_bytes(encrypted("open sesame"))
+    found, _ = run("read", path, "--password", "open sesame", "--format", "jsonl", "--pdf-text", "always")
+    assert json.loads(found)["lines"][0]["source"] == "pdf_text"
+    _, errors = run("read", path, "--password", "sesame street", status=1)
+    assert "does not open" in errors
+    assert "sesame" not in errors
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import httpx
 import numpy as np
 import pytest
 from drawings import endless_pdf, nested_pdf, pdf_page
+from pdf_drawings import encrypted
 from PIL import Image
 from running_server import RunningServer, StartServer
 
@@ -188,6 +189,21 @@ def test_a_tiff_has_pages(client: httpx.Client, line: bytes) -> None:
     assert [page["number"] for page in post(client, buffer.getvalue(), "pages=2-").json()["pages"]] == [2, 3]
     refused = post(client, buffer.getvalue(), "pages=9")
     assert (refused.status_code, refused.json()["type"]) == (422, "/problems/invalid-parameter")
+
+
+def test_a_pdf_says_what_it_shows_and_keeps_its_password(server: RunningServer, client: httpx.Client) -> None:
+    files = {"image": ("secret.pdf", encrypted("open sesame"))}
+    answer = client.post("/api/ocr", files=files, data={"password": "open sesame"})
+    reading = schemas.ReadingShape.model_validate(answer.json())
+    assert (reading.text, [line.source for line in reading.lines]) == ("Secret text 42", ["pdf_text"])
+    read = client.post("/api/ocr", files=files, data={"password": "open sesame", "pdf_text": "never"})
+    assert "source" not in read.json()["lines"][0]
+    for data, kind in (({}, "password-required"), ({"password": "sesame street"}, "wrong-password")):
+        problem = client.post("/api/ocr", files=files, data=data)
+        assert (problem.status_code, problem.json()["type"]) == (422, f"/problems/{kind}")
+        assert "sesame" not in problem.text
+    assert client.post("/api/ocr?password=open%20sesame", files=files).status_code == 200
+    assert "sesame" not in server.log_text()
 
 
 def test_a_batch_with_a_bad_file(client: httpx.Client, line: bytes) -> None:

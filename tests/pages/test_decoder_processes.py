@@ -11,17 +11,28 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import heic_samples
 import numpy as np
 import pytest
+from available import missing
 from drawings import endless_pdf, nested_pdf, pdf_page
+from pdf_drawings import PdfPage, column, encrypted, pdf
 from PIL import Image, ImageDraw
 
-from ocrsvc.errors import InvalidParameter, ShuttingDown, TooManyPages, UndecodableImage, UnsupportedMedia
-from ocrsvc.pages import memory_files, messages
+from ocrsvc.errors import (
+    InvalidParameter,
+    PasswordRequired,
+    ShuttingDown,
+    TooManyPages,
+    UndecodableImage,
+    UnsupportedMedia,
+)
+from ocrsvc.pages import memory_files, messages, text_layer
 from ocrsvc.pages.decoder import Decoder, Seen
 from ocrsvc.pages.decoder_processes import DecoderProcesses
 from ocrsvc.pages.decoding import decode
-from ocrsvc.pages.source import Limits, PageImage
+from ocrsvc.pages.heif import reads_heic
+from ocrsvc.pages.source import DocumentOptions, Limits, PageImage
 
 LIMITS = Limits(max_decode_bytes=64 << 20, max_pages=5)
 
@@ -46,6 +57,7 @@ INPUTS = {
     "gif": encoded(picture(mode="P"), "GIF"),
     "webp": encoded(picture(), "WEBP", lossless=True),
     "webp alpha": encoded(picture(mode="RGBA"), "WEBP", lossless=True),
+    "avif": encoded(picture(), "AVIF"),
     "cmyk": encoded(picture(mode="CMYK"), "JPEG"),
     "pdf": pdf_page(b"1 0 0 rg 50 50 200 300 re f"),
 }
@@ -69,6 +81,33 @@ async def test_pages_are_those_of_this_process(processes: DecoderProcesses, name
         assert np.array_equal(found.pixels, page.pixels)
         assert 0 < found.pixels.nbytes <= await source.decode_bytes(page.number) < 64 << 20
     source.close()
+
+
+async def test_heic_is_decoded_within_the_limits_of_a_process(processes: DecoderProcesses) -> None:
+    if not reads_heic():
+        missing("no decoder of HEIC: pip install 'ocrsvc[heic]'")
+    source = await processes.open(heic_samples.TURNED, None)
+    assert (await source.page(1)).size == (40, 24)
+
+
+async def test_the_text_of_a_page_comes_along(processes: DecoderProcesses) -> None:
+    data = pdf([PdfPage(column(["The first line", "and the second"]))])
+    options = DocumentOptions(pdf_text="auto")
+    (expected,) = decode(data, LIMITS, None, options)
+    source = await processes.open(data, None, options)
+    found = await source.page(1)
+    assert found.text is not None
+    assert found.text == text_layer.decode(text_layer.encode(found.text), *found.size)
+    assert expected.text is not None
+    assert [line.text for line in found.text.lines] == [line.text for line in expected.text.lines]
+    assert np.array_equal(found.pixels, expected.pixels)
+
+
+async def test_a_password_is_asked_for(processes: DecoderProcesses) -> None:
+    with pytest.raises(PasswordRequired):
+        await processes.open(encrypted("sesame"), None)
+    source = await processes.open(encrypted("sesame"), None, DocumentOptions("sesame"))
+    assert (await source.page(1)).pixels.min() < 128
 
 
 async def test_errors_are_those_of_this_process(processes: DecoderProcesses) -> None:
@@ -98,9 +137,8 @@ async def test_what_takes_too_long_is_ended_and_others_go_on(processes: DecoderP
 
 async def test_what_takes_too_much_memory_is_ended() -> None:
     processes = DecoderProcesses(1, LIMITS, cpu_seconds=60)
-    source = await processes.open(nested_pdf(), None)
     with pytest.raises(UndecodableImage, match="memory"):
-        await source.page(1)
+        await (await processes.open(nested_pdf(), None)).page(1)
     assert (await (await processes.open(INPUTS["bmp"], None)).page(1)).number == 1
     processes.close()
 

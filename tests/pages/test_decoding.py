@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import heic_samples
 import numpy as np
 import pypdfium2 as pdfium
 import pytest
+from available import missing
 from drawings import pdf_of
 from PIL import Image, ImageDraw
 
@@ -25,6 +27,7 @@ from ocrsvc.errors import (
     UnsupportedMedia,
 )
 from ocrsvc.pages.decoding import decode, open_source
+from ocrsvc.pages.heif import reads_heic
 from ocrsvc.pages.kinds import ACCEPTED, sniff
 from ocrsvc.pages.source import Limits, PageImage, select_pages
 
@@ -85,10 +88,13 @@ def pdf_bytes(sizes: list[tuple[float, float]]) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "BMP", "GIF", "TIFF", "AVIF"])
 def test_every_kind_of_picture_is_sniffed_and_decoded(kind: str) -> None:
-    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
-    data = encoded(corners(), kind, **options)
+    sharp: dict[str, dict[str, Any]] = {
+        "JPEG": {"quality": 95, "subsampling": 0},
+        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    }
+    data = encoded(corners(), kind, **sharp.get(kind, {}))
     assert sniff(data) == kind
     page = only(data)
     assert page.number == 1
@@ -96,7 +102,7 @@ def test_every_kind_of_picture_is_sniffed_and_decoded(kind: str) -> None:
     assert_corners(page)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "TIFF"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "TIFF", "AVIF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_undone(kind: str, orientation: int) -> None:
     undo = {
@@ -114,6 +120,7 @@ def test_exif_orientation_is_undone(kind: str, orientation: int) -> None:
     options: dict[str, dict[str, Any]] = {
         "JPEG": {"quality": 95, "subsampling": 0},
         "WebP": {"lossless": True},
+        "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     }
     page = only(encoded(stored, kind, exif=exif, **options.get(kind, {})))
     assert page.pixels.shape == (24, 40, 3)
@@ -171,6 +178,30 @@ def test_opaque_alpha_and_palette_transparency() -> None:
     assert_corners(only(encoded(palette, "GIF", transparency=clear)))
     gray = Image.new("LA", (3, 3), (0, 0))
     assert tuple(only(encoded(gray, "PNG")).pixels[1, 1]) == WHITE
+
+
+@pytest.mark.parametrize("data", [heic_samples.UPRIGHT, heic_samples.TURNED], ids=["upright", "turned"])
+def test_heic_is_decoded_upright(data: bytes) -> None:
+    assert sniff(data) == "HEIC"
+    if not reads_heic():
+        missing("no decoder of HEIC: pip install 'ocrsvc[heic]'")
+    page = only(data)
+    assert page.pixels.shape == (24, 40, 3)
+    assert_corners(page, tolerance=30)
+
+
+def test_without_its_decoder_heic_is_refused_with_the_extra_that_helps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ocrsvc.pages.heif._LIBRARIES", ("a_library_that_nobody_has",))
+    with pytest.raises(UnsupportedMedia, match=r"ocrsvc\[heic\]"):
+        open_source(heic_samples.UPRIGHT, LIMITS)
+
+
+@pytest.mark.parametrize("brand", [b"isom", b"mp42", b"M4A "])
+def test_films_are_no_pictures(brand: bytes) -> None:
+    with pytest.raises(UnsupportedMedia):
+        sniff(b"\0\0\0\x14ftyp" + brand + bytes(4) + brand)
 
 
 @pytest.mark.parametrize(

@@ -497,6 +497,7 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     assert "digits" in [each.name for each in offered.charsets]
     assert offered.limits.max_body_bytes == Settings().max_body_bytes
     assert offered.defaults.model == "crnn"
+    assert (offered.pdf_texts, offered.defaults.pdf_text) == (["auto", "never", "always"], "auto")
     assert "image/png" in offered.accepted_types
     assert ".pdf" in offered.accepted_suffixes
 
@@ -568,6 +569,8 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "charset_mode",
         "orientation",
         "pages",
+        "pdf_text",
+        "password",
         "characters",
         "n_best",
         "review_threshold",

@@ -57,6 +57,16 @@ def test_query_and_fields_are_the_same(place: str) -> None:
     assert asked.characters is True
 
 
+def test_pdf_text_and_password_reach_the_options() -> None:
+    assert (ask().options.pdf_text, ask().options.password) == ("auto", None)
+    asked = ask({"pdf_text": "Always"}, {"password": " open sesame "})
+    assert (asked.options.pdf_text, asked.options.password) == ("always", " open sesame ")
+    assert "sesame" not in repr(asked)
+    with pytest.raises(InvalidParameter, match="more than 127 characters") as refused:
+        ask({}, {"password": "sesame" * 30})
+    assert "sesame" not in repr(refused.value) + str(refused.value.extra) + repr(refused.value.__cause__)
+
+
 def test_charset_mode_and_threshold_reach_the_options() -> None:
     asked = ask({"charset": "digits", "charset_mode": "REPORT", "review_threshold": "0.75"}).options
     assert (asked.charset_mode, asked.review_threshold) == ("report", 0.75)
@@ -80,6 +90,7 @@ def test_a_field_wins_and_an_empty_value_is_none() -> None:
         ({"mode": "word"}, InvalidParameter, "no mode 'word'; use one of auto, line, page"),
         ({"model": "gpt"}, UnknownModel, "no model 'gpt'; there are crnn, crnn-fast"),
         ({"model": "../../etc"}, UnknownModel, "no model"),
+        ({"pdf_text": "maybe"}, InvalidParameter, "no pdf_text 'maybe'; use one of auto, never, always"),
         ({"format": "docx"}, UnknownFormat, "no output format 'docx'; use one of text, json"),
         ({"charset": "klingon"}, UnknownCharset, "klingon"),
         ({"charset_mode": "warn"}, InvalidParameter, "no charset_mode 'warn'; use one of force, report"),

@@ -33,6 +33,7 @@ examples:
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
   ocrsvc read plate.png --mode line --charset plate
   ocrsvc read form.png --charset digits --charset-mode report --format jsonl
+  ocrsvc read report.pdf --pdf-text never          read the picture of each page, whatever the PDF says
   ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
@@ -104,6 +105,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="clockwise angle by which pages have to be turned to be upright; auto (default): found for each page",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
+    add(
+        "--pdf-text",
+        choices=("auto", "never", "always"),
+        default="auto",
+        help="text layer of a PDF; auto (default): take what is visible and agrees with the picture, read the rest",
+    )
+    add("--password", metavar="PASSWORD", help="password of encrypted PDFs")
     arguments.add_providers(parser)
     parser.set_defaults(run=run, error=parser.error)
 
@@ -143,6 +151,8 @@ def run(options: argparse.Namespace) -> int:
         review_threshold=options.review_threshold,
         n_best=options.n_best or 0,
         orientation=turn_named(options.orientation),
+        pdf_text=options.pdf_text,
+        password=options.password,
     )
     output: Output
     of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}

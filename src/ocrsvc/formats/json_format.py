@@ -49,6 +49,8 @@ def _line(line: Line, *, characters: bool) -> dict[str, Any]:
         "page": line.page,
         "needs_review": line.needs_review,
     }
+    if line.source != "recognised":
+        body["source"] = line.source
     if line.free_text is not None:
         body |= {"charset_conflict": True, "free_text": line.free_text}
     if line.alternatives:

@@ -1,4 +1,4 @@
-"""Shared memory for pixels: decoder processes write to it, and the service reads from it without a copy.
+"""Shared memory for pages: decoder processes write to it, and the service reads the pixels without a copy.
 
 The kernel zeroes a new file in memory, which costs half a microsecond a kilobyte, so files are reused.
 """
@@ -46,6 +46,10 @@ class Buffer:
                 raise ValueError(f"{count} bytes wanted of {self.size_bytes}")
             self._view = mmap.mmap(self.file, count, prot=mmap.PROT_READ)
         return int(np.frombuffer(self._view, np.uint8).ctypes.data)
+
+    def read(self, start: int, count: int) -> bytes:
+        """Return a copy of ``count`` bytes from ``start``, or fewer if the file is shorter."""
+        return os.pread(self.file, count, start)
 
 
 class Buffers:

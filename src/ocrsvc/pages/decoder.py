@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder_processes import DecoderProcesses
-from ocrsvc.pages.source import Limits, PageImage, Source
+from ocrsvc.pages.source import DocumentOptions, Limits, PageImage, Source
 
 T = TypeVar("T")
 
@@ -57,7 +57,11 @@ class Decoder:
         await self._processes.start()
 
     async def open(
-        self, data: bytes, pages: str | None, look: Callable[[PageImage], T]
+        self,
+        data: bytes,
+        pages: str | None,
+        look: Callable[[PageImage], T],
+        options: DocumentOptions | None = None,
     ) -> OpenedInput | Seen[T]:
         """Open an input; a single small picture is decoded, passed to ``look`` and closed at once.
 
@@ -66,7 +70,7 @@ class Decoder:
         """
         pool = self._small_pool if len(data) <= _SMALL_FILE_BYTES else self._pool
         found = await self._in(pool, self._open, data, pages, look)
-        return found or await self._processes.open(data, pages)
+        return found or await self._processes.open(data, pages, options)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Call ``work(*arguments)`` on one of the threads and return its result."""

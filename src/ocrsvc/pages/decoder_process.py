@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from ocrsvc.errors import OcrError
 from ocrsvc.machine import memory
-from ocrsvc.pages import messages, pdf  # noqa: F401  (so that `base_bytes` below includes PDFium)
+from ocrsvc.pages import messages, pdf, text_layer  # noqa: F401  (so that `base_bytes` below includes PDFium)
 from ocrsvc.pages.decoding import open_source, quieten
-from ocrsvc.pages.source import Allocate, Limits, Pixels, Source
+from ocrsvc.pages.source import Allocate, DocumentOptions, Limits, Pixels, Source
 
 _MOST_MAPPED = 2  # files for pixels that stay mapped
 _SLACK_BYTES = 64 << 20  # address space allowed beyond that of decoding and the input
@@ -65,6 +65,11 @@ class _Output:
         if mapped is None or not np.shares_memory(pixels, mapped):
             np.copyto(self.allocate(pixels.nbytes), pixels.ravel())
 
+    def append(self, start: int, data: bytes) -> None:
+        """Write these bytes from ``start``, behind the pixels."""
+        if data:
+            self.allocate(start + len(data))[start:] = np.frombuffer(data, np.uint8)
+
 
 class _Inputs:
     """The one open input, identified by the number that the service gave it."""
@@ -79,8 +84,8 @@ class _Inputs:
         if self._source is None or message["input"] != self._number:
             self.close()
             data = os.pread(file, os.fstat(file).st_size, 0)
-            limits = Limits(**message["limits"])
-            self._source = open_source(data, limits, message["pages"], allocate=self._allocate)
+            limits, options = Limits(**message["limits"]), DocumentOptions(**message["options"])
+            self._source = open_source(data, limits, message["pages"], options, allocate=self._allocate)
             self._number = message["input"]
         return self._source
 
@@ -133,6 +138,9 @@ def _answer(inputs: _Inputs, output: _Output, message: dict[str, Any], file: int
         output.put(page.pixels)
         answer["height"], answer["width"] = page.pixels.shape[:2]
         answer["full_size"] = page.full_size
+        text = text_layer.encode(page.text) if page.text else b""
+        output.append(page.pixels.nbytes, text)
+        answer["text_bytes"] = len(text)
     return answer
 
 

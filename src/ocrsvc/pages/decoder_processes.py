@@ -16,10 +16,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ocrsvc.errors import ShuttingDown, UndecodableImage, by_slug
-from ocrsvc.pages import memory_files
+from ocrsvc.pages import memory_files, text_layer
 from ocrsvc.pages.buffers import Buffer, Buffers
 from ocrsvc.pages.decoder_connection import DecoderConnection
-from ocrsvc.pages.source import Limits, PageImage
+from ocrsvc.pages.source import DocumentOptions, Limits, PageImage
 
 _KEPT_BYTES = 16 << 20  # largest file for pixels that is reused: an A4 page at 200 dpi fits
 
@@ -55,11 +55,13 @@ class DecoderProcesses:
         async with self._free:
             self._give_back(await self._started())
 
-    async def open(self, data: bytes, pages: str | None) -> ProcessSource:
+    async def open(
+        self, data: bytes, pages: str | None, options: DocumentOptions | None = None
+    ) -> ProcessSource:
         """Open an input; raises as ``decoding.open_source`` and ``Source.decode_bytes``."""
         loop = asyncio.get_running_loop()
         file = await loop.run_in_executor(self._pool, memory_files.holding, data)
-        document = ProcessSource(self, next(self._inputs), file, pages)
+        document = ProcessSource(self, next(self._inputs), file, pages, options or DocumentOptions())
         try:
             document.opened(await self.ask(document, page=None))
         except BaseException:
@@ -73,7 +75,12 @@ class DecoderProcesses:
         answer = await self.ask(document, page=page, buffer=buffer)
         pixels = self._buffers.pixels(buffer, int(answer["height"]), int(answer["width"]))
         width, height = answer["full_size"] or (pixels.shape[1], pixels.shape[0])
-        return PageImage(page, pixels, (int(width), int(height)))
+        text = None
+        if text_bytes := int(answer["text_bytes"]):
+            loop = asyncio.get_running_loop()
+            data = buffer.read(pixels.nbytes, min(text_bytes, text_layer.MOST_BYTES + 1))
+            text = await loop.run_in_executor(self._pool, text_layer.decode, data, int(width), int(height))
+        return PageImage(page, pixels, (int(width), int(height)), text)
 
     async def ask(
         self, document: ProcessSource, *, page: int | None, buffer: Buffer | None = None
@@ -85,6 +92,7 @@ class DecoderProcesses:
         message = {
             "input": document.input,
             "pages": document.pages,
+            "options": asdict(document.options),
             "page": page,
             "buffer": buffer.number if buffer else None,
             "keep_bytes": self._buffers.keep_bytes,
@@ -165,11 +173,14 @@ class DecoderProcesses:
 class ProcessSource:
     """An input opened by decoder processes; made by ``DecoderProcesses.open``."""
 
-    def __init__(self, processes: DecoderProcesses, number: int, file: int, pages: str | None) -> None:
+    def __init__(
+        self, processes: DecoderProcesses, number: int, file: int, pages: str | None, options: DocumentOptions
+    ) -> None:
         self._processes = processes
         self.input = number
         self.file = file
         self.pages = pages
+        self.options = options
         self.numbers: tuple[int, ...] = ()
         self._first_bytes = 0
 

@@ -15,7 +15,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from ocrsvc.errors import UndecodableImage, reason
+from ocrsvc.errors import OcrError, UndecodableImage, reason
 from ocrsvc.pages import opencv, structure
 from ocrsvc.pages.colours import TURNED, pillow_bytes, to_bgr, upright
 from ocrsvc.pages.source import (
@@ -137,7 +137,7 @@ class PictureSource:
 
     def _orientation(self) -> int:
         # Without this test Pillow would decode a whole PNG in search of a chunk behind its pixels.
-        return _orientation(self._header.getexif) if "exif" in self._header.info else 1
+        return orientation_of(self._header.getexif) if "exif" in self._header.info else 1
 
 
 class WebPSource:
@@ -169,7 +169,7 @@ class WebPSource:
                 with WebPImagePlugin.WebPImageFile(io.BytesIO(self._data)) as image:
                     check_size(*image.size, self._limits)
                     pixels = to_bgr(image, self._allocate)
-            return PageImage(number, upright(pixels, _orientation(self._exif)))
+            return PageImage(number, upright(pixels, orientation_of(self._exif)))
         except Exception as error:
             raise UndecodableImage(f"The WebP picture is damaged or incomplete: {reason(error)}.") from error
 
@@ -182,7 +182,7 @@ class WebPSource:
         return exif
 
 
-def _orientation(load: Callable[[], Image.Exif]) -> int:
+def orientation_of(load: Callable[[], Image.Exif]) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if there is none."""
     try:
         return int(load().get(_ORIENTATION, 1))
@@ -196,6 +196,8 @@ def open_header(
     """Open a file with a Pillow plugin without decoding its pixels; UndecodableImage if the header is damaged."""
     try:
         return plugin(io.BytesIO(data))
+    except OcrError:
+        raise
     except Exception as error:  # plugins raise SyntaxError, struct.error, OSError, ... on damaged headers
         raise UndecodableImage(
             f"The {kind} picture has a damaged or incomplete header: {reason(error)}."

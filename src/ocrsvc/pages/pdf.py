@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pypdfium2 as pdfium
 
-from ocrsvc.errors import TooManyPixels, UndecodableImage, reason
+from ocrsvc.errors import PasswordRequired, TooManyPixels, UndecodableImage, WrongPassword, reason
+from ocrsvc.pages import pdf_objects, pdf_text
 from ocrsvc.pages.source import (
     BYTES_PER_PIXEL,
     Allocate,
+    DocumentOptions,
     Limits,
     PageImage,
     check_memory,
@@ -24,6 +26,9 @@ from ocrsvc.pages.source import (
 
 _POINTS_PER_INCH = 72
 _LOWEST_DPI = 36  # text is not legible at less
+# Bounds of the resolution at which a scan is drawn, which is that of its picture: one stored at less than the first is
+# drawn larger, as recognisers want it, and more than the second only takes time.
+_LOWEST_SCAN_DPI, _HIGHEST_SCAN_DPI = 72, 300
 _DECODE_BYTES_PER_PIXEL = 6  # without the page's own pictures and fonts
 # PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
 _LOCK = threading.Lock()
@@ -33,19 +38,24 @@ class PdfSource:
     """An opened PDF; see ``source.Source``."""
 
     def __init__(
-        self, data: bytes, limits: Limits, pages: str | None, allocate: Allocate = fresh_bytes
+        self,
+        data: bytes,
+        limits: Limits,
+        pages: str | None,
+        allocate: Allocate = fresh_bytes,
+        options: DocumentOptions = DocumentOptions(),  # noqa: B008  (it is frozen)
     ) -> None:
         self._limits = limits
         self._allocate = allocate
+        self._text = options.pdf_text
+        self._loaded: tuple[int, _LoadedPage] | None = None
         with _LOCK:
             try:
-                self._document = pdfium.PdfDocument(data)
+                self._document = pdfium.PdfDocument(data, password=options.password)
                 self._document.init_forms()  # else the content of form fields is not drawn
                 count = len(self._document)
             except pdfium.PdfiumError as error:
-                locked = "assword" in str(error)
-                what = "needs a password" if locked else f"cannot be opened: {reason(error)}"
-                raise UndecodableImage(f"The PDF {what}.") from error
+                raise _not_opened(error, options.password) from None
         if count < 1:
             self.close()
             raise UndecodableImage("The PDF has no pages.")
@@ -57,35 +67,52 @@ class PdfSource:
 
     def decode_bytes(self, number: int) -> int:
         with _LOCK:
-            try:
-                width, height = self._document.get_page_size(number - 1)
-            except pdfium.PdfiumError as error:
-                raise UndecodableImage(
-                    f"Page {number} of the PDF cannot be opened: {reason(error)}."
-                ) from error
-        scale = self._scale(number, width, height)
-        return check_memory(_DECODE_BYTES_PER_PIXEL * _drawn(width, height, scale), self._limits)
+            page = self._page(number)
+            scale = self._scale(number, page)
+        return check_memory(_DECODE_BYTES_PER_PIXEL * _drawn(page.width, page.height, scale), self._limits)
 
     def page(self, number: int) -> PageImage:
-        """Draw the page at ``pdf_dpi``, or at less if it would have more than ``max_pixels``.
+        """Draw the page at ``pdf_dpi``, or a scan at its own resolution, or at less to have ``max_pixels``.
 
         TooManyPixels if even 36 dpi exceed the limit, UndecodableImage for a damaged page.
         """
         with _LOCK:
             try:
-                page = self._document[number - 1]
-                try:
-                    width, height = page.get_size()
-                    bitmap = page.render(scale=self._scale(number, width, height), bitmap_maker=self._bitmap)
-                    pixels = np.asarray(bitmap.to_numpy(), dtype=np.uint8)
-                    bitmap.close()
-                finally:
-                    page.close()
+                loaded = self._page(number)
+                scale = self._scale(number, loaded)
+                bitmap = loaded.page.render(scale=scale, bitmap_maker=self._bitmap)
+                pixels = np.asarray(bitmap.to_numpy(), dtype=np.uint8)
+                bitmap.close()
+                text = pdf_text.layer_of(loaded.page.raw, pixels, loaded.objects, self._text, scale=scale)
             except pdfium.PdfiumError as error:
                 raise UndecodableImage(
                     f"Page {number} of the PDF cannot be drawn: {reason(error)}."
                 ) from error
-        return PageImage(number, pixels)
+            finally:
+                self._close_page()
+        return PageImage(number, pixels, text=text)
+
+    def close(self) -> None:
+        with _LOCK:
+            self._close_page()
+            self._document.close()
+
+    def _page(self, number: int) -> _LoadedPage:
+        """Return a page, which stays loaded until it is drawn or another one is wanted."""
+        if self._loaded is None or self._loaded[0] != number:
+            self._close_page()
+            try:
+                self._loaded = number, _LoadedPage(self._document[number - 1])
+            except pdfium.PdfiumError as error:
+                raise UndecodableImage(
+                    f"Page {number} of the PDF cannot be opened: {reason(error)}."
+                ) from error
+        return self._loaded[1]
+
+    def _close_page(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            loaded[1].page.close()
 
     def _bitmap(self, width: int, height: int, **options: Any) -> pdfium.PdfBitmap:
         """Return a bitmap in memory from ``allocate``, which outlives the bitmap."""
@@ -93,14 +120,11 @@ class PdfSource:
         buffer = (ctypes.c_ubyte * memory.nbytes).from_buffer(memory.data)
         return pdfium.PdfBitmap.new_native(width, height, buffer=buffer, **options)
 
-    def close(self) -> None:
-        with _LOCK:
-            self._document.close()
-
-    def _scale(self, number: int, width: float, height: float) -> float:
+    def _scale(self, number: int, page: _LoadedPage) -> float:
+        width, height = page.width, page.height
         if width <= 0 or height <= 0:
             raise UndecodableImage(f"Page {number} of the PDF has no size.")
-        wanted = self._limits.pdf_dpi / _POINTS_PER_INCH
+        wanted = self._dpi(page) / _POINTS_PER_INCH
         most = min(self._limits.max_pixels, self._limits.max_decode_bytes // _DECODE_BYTES_PER_PIXEL)
         # Sides are rounded up, so this is the scale at which (width * scale + 1) * (height * scale + 1) = most.
         area, sides = width * height, width + height
@@ -113,7 +137,34 @@ class PdfSource:
             )
         # Rounding up turns a page of 2.5e8 by 0.001 points into a row of 126 million pixels.
         check_size(ceil(width * scale), ceil(height * scale), self._limits)
-        return scale
+        return float(scale)
+
+    def _dpi(self, page: _LoadedPage) -> float:
+        usual = float(self._limits.pdf_dpi)
+        scanned = pdf_objects.scan_dpi(page.objects, page.width, page.height)
+        if scanned is None:
+            return usual
+        return min(max(scanned, _LOWEST_SCAN_DPI), max(usual, _HIGHEST_SCAN_DPI))
+
+
+class _LoadedPage:
+    """A parsed page, its size in points, and what it consists of."""
+
+    def __init__(self, page: pdfium.PdfPage) -> None:
+        self.page = page
+        self.width: float
+        self.height: float
+        self.width, self.height = page.get_size()
+        self.objects = pdf_objects.inspect(page.raw)
+
+
+def _not_opened(error: pdfium.PdfiumError, password: str | None) -> UndecodableImage:
+    """Return why a PDF cannot be opened, without the password, which must not appear in messages or logs."""
+    if "assword" not in str(error):
+        return UndecodableImage(f"The PDF cannot be opened: {reason(error)}.")
+    if password is None:
+        return PasswordRequired("The PDF needs a password: send it as the parameter password.")
+    return WrongPassword("The password does not open the PDF.")
 
 
 def _drawn(width: float, height: float, scale: float) -> int:

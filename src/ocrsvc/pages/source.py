@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ocrsvc.errors import InvalidParameter, TooManyPages, TooManyPixels, UndecodableImage
+from ocrsvc.pages.text_layer import PdfText, TextLayer
 
 Pixels = NDArray[np.uint8]
 Allocate = Callable[[int], NDArray[np.uint8]]  # from a number of bytes to writable memory
@@ -33,15 +34,24 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentOptions:
+    """How a PDF is opened: its ``password``, and the use of its text layer. Other kinds have neither."""
+
+    password: str | None = field(default=None, repr=False)
+    pdf_text: PdfText = "never"
+
+
+@dataclass(frozen=True, slots=True)
 class PageImage:
     """One page, upright: ``pixels`` uint8 [H,W,3] BGR; ``number`` counts from 1.
 
-    ``full_size``: width and height of the picture if it was decoded smaller.
+    ``full_size``: width and height of the picture if it was decoded smaller. ``text``: what a PDF page says itself.
     """
 
     number: int
     pixels: Pixels
     full_size: tuple[int, int] | None = None
+    text: TextLayer | None = None
 
     @property
     def size(self) -> tuple[int, int]:

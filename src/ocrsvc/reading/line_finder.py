@@ -5,22 +5,25 @@ A page that lies on its side or stands on its head is turned first (``orientatio
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
 from ocrsvc.models.buckets import fit
-from ocrsvc.pages import enhance, layout
+from ocrsvc.pages import enhance, layout, uncovered
 from ocrsvc.pages.decoder import Decoder
 from ocrsvc.pages.detector import polygons
 from ocrsvc.pages.patches import patches
 from ocrsvc.pages.source import PageImage, Pixels
+from ocrsvc.pages.text_layer import TextLayer
 from ocrsvc.pages.turns import Turn, returned, turned
 from ocrsvc.reading.lines import LineImage, looks_like_line, prepare
 from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.orientation import Orientation, find_turn, surer
 from ocrsvc.reading.reading import DecodedPage, Reading, Timer
 from ocrsvc.reading.sessions import Sessions, detector_lane
+from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.results import LineText, Page, Polygon
 from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
@@ -42,20 +45,23 @@ class LineFinder:
     def look(self, picture: PageImage, reading: Reading) -> DecodedPage:
         """Return the decoded page, with its line if it is a single line."""
         mode = reading.options.mode
-        alone = mode == "line" or (reading.auto and looks_like_line(picture.pixels))
+        alone = mode == "line" or (reading.auto and picture.text is None and looks_like_line(picture.pixels))
         spec = reading.recogniser.spec
         turn: Turn = reading.options.orientation or 0
         page = Page(picture.number, *picture.size, orientation=turn)
         if alone:
             lines = prepare(turned(picture.pixels, turn), None, spec, self._steps)
             return DecodedPage(page, None, _in_page(lines, page, picture.pixels, turn), alone=True)
-        return DecodedPage(page, picture.pixels, [], alone=False)
+        return DecodedPage(page, picture.pixels, [], alone=False, layer=picture.text)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
         """Return the page with all of its lines and without its pixels."""
         pixels = decoded.pixels
         if pixels is None:
             return decoded
+        most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
+        if decoded.layer is not None:
+            return await self._beside(decoded, decoded.layer, pixels, most, reading)
         given = reading.options.orientation
         turn: Turn = given or 0
         upright = turned(pixels, turn)
@@ -63,12 +69,47 @@ class LineFinder:
         if given is None and (turn := await self._turn(pixels, found, reading)):
             upright = turned(pixels, turn)
             found = await self._detect(upright, reading)
-        most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
         async with Timer(reading, "recognise"):
             lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.lines += len(lines)
         return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
+
+    async def _beside(
+        self, decoded: DecodedPage, layer: TextLayer, pixels: Pixels, most: int, reading: Reading
+    ) -> DecodedPage:
+        """Return the page with the lines in the areas that its text layer leaves out; ``most`` lines in all."""
+        omitted = max(0, len(layer.lines) - most)
+        if omitted:
+            kept = {line.polygon: line for line in layer.lines}
+            layer = TextLayer(tuple(kept[each] for each in layout.first([*kept], most)), layer.areas)
+        lines: list[LineImage] = []
+        if layer.areas:
+            said = [line.polygon for line in layer.lines]
+            masked = await self._decoder.run(uncovered.masked, pixels, said)
+            parts = [(area, masked[area[1] : area[3], area[0] : area[2]]) for area in layer.areas]
+            detected = await all_or_none(
+                [asyncio.create_task(self._detect(part, reading)) for _, part in parts]
+            )
+            found = [
+                cast(Polygon, tuple((x + area[0], y + area[1]) for x, y in polygon))
+                for (area, _), each in zip(parts, detected, strict=True)
+                for polygon in each
+            ]
+            left = most - len(layer.lines)
+            omitted += max(0, len(found) - left)
+            spec = reading.recogniser.spec
+            async with Timer(reading, "recognise"):
+                lines = await self._decoder.run(
+                    prepare,
+                    masked,
+                    layout.first(found, left) if len(found) > left else found,
+                    spec,
+                    self._steps,
+                )
+        reading.lines += len(layer.lines) + len(lines)
+        page = replace(decoded.page, orientation=0, lines_omitted=omitted)
+        return DecodedPage(page, None, lines, alone=False, layer=layer)
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> list[Polygon]:
         """Return the polygons of the lines on a page."""

@@ -21,10 +21,10 @@ import cv2
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.machine import cgroup, cpu, memory
 from ocrsvc.models.manifest import Manifest
-from ocrsvc.pages import decoding
+from ocrsvc.pages import decoding, enhance
 from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
 from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
-from ocrsvc.reading import upside_down
+from ocrsvc.reading import layers, upside_down
 from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
@@ -80,6 +80,7 @@ class Reader:
         )
         self._runs = ModelRuns(self.batcher)
         self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
+        self._layers = layers.LayerCheck(self.decoder, self._recognise, enhance.parse(settings.enhance))
 
     @property
     def ready(self) -> bool:
@@ -167,7 +168,10 @@ class Reader:
     async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
         async with Timer(reading, "decode"):
             source = await self.decoder.open(
-                data, reading.options.pages, partial(self._finder.look, reading=reading)
+                data,
+                reading.options.pages,
+                partial(self._finder.look, reading=reading),
+                reading.options.document,
             )
         if isinstance(source, Seen):
             decoded = source.result
@@ -196,7 +200,9 @@ class Reader:
         async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
             async with Timer(reading, "decode"):
                 decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
-            place.shrink(decoded.page.width * decoded.page.height)
+            copies = 2 if decoded.layer and decoded.layer.areas else 1  # one without the lines of the layer
+            place.shrink(copies * decoded.page.width * decoded.page.height)
+            decoded = await self._layers.believed(decoded, reading)
             decoded = await self._finder.find(decoded, reading)
         return await self._read_lines(decoded, reading)
 
@@ -214,6 +220,10 @@ class Reader:
             rated(text, polygon, decoded.page.number, reading, self.settings.review_threshold)
             for text, (_, polygon) in zip(texts, found, strict=True)
         ]
+        if decoded.layer is not None:
+            read = await self.decoder.run(
+                layers.merged, decoded.layer, read, decoded.page.number, reading.options.n_best
+            )
         return decoded.page, read
 
     async def _upright(

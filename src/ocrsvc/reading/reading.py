@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ocrsvc.pages.source import Pixels
+from ocrsvc.pages.source import DocumentOptions, Pixels
+from ocrsvc.pages.text_layer import PdfText, TextLayer
 from ocrsvc.pages.turns import Turn
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.recognition.charsets import Charset
@@ -31,7 +33,7 @@ class ReadOptions:
     ``review_threshold``: a line with a lower confidence ``needs_review``; default: the setting, or else the model's
     calibrated threshold. ``n_best``: number of alternatives of each line and character, at most
     ``MOST_ALTERNATIVES``; 0 for none. ``orientation``: clockwise angle by which pages have to be turned to be upright;
-    None to find it for each page.
+    None to find it for each page. ``pdf_text``: use of the text layers of a PDF; ``password``: of a PDF.
     """
 
     mode: Mode = "auto"
@@ -43,21 +45,36 @@ class ReadOptions:
     review_threshold: float | None = None
     n_best: int = 0
     orientation: Turn | None = None
+    pdf_text: PdfText = "auto"
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def document(self) -> DocumentOptions:
+        """Return how a PDF is opened. A charset binds only the recogniser, and ``line`` is about the picture."""
+        picture = self.mode == "line" or (self.charset is not None and self.pdf_text == "auto")
+        return DocumentOptions(self.password, "never" if picture else self.pdf_text)
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPage:
-    """Decoded page, with its ``pixels`` or, once they are found, its ``lines``; ``alone``: it is a single line."""
+    """Decoded page, with its ``pixels`` or, once they are found, its ``lines``; ``alone``: it is a single line.
+
+    ``layer``: lines of a PDF that need not be read.
+    """
 
     page: Page
     pixels: Pixels | None
     lines: list[LineImage]
     alone: bool
+    layer: TextLayer | None = None
 
 
 @dataclass(slots=True)
 class Reading:
-    """State shared by all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` accumulate."""
+    """State shared by all pages of one reading; ``spent_ms``, ``lines``, ``fonts`` and ``flow`` accumulate.
+
+    ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time (``comparing``).
+    """
 
     options: ReadOptions
     recogniser: Recogniser
@@ -65,6 +82,8 @@ class Reading:
     deadline: float
     page_count: int = 1
     lines: int = 0  # lines found so far
+    fonts: dict[str, bool] = field(default_factory=dict)
+    comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
     flow: Flow = field(default_factory=Flow)
     admitted: bool = False
     spent_ms: dict[str, float] = field(

@@ -8,10 +8,11 @@ from typing import Any
 from ocrsvc import __version__
 from ocrsvc.formats import FORMATS
 from ocrsvc.models.manifest import Manifest
+from ocrsvc.pages.heif import reads_heic
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
 from ocrsvc.service.negotiation import DEFAULT_FORMAT
-from ocrsvc.service.parameters import CHARSET_MODES, MODES, ORIENTATIONS, RequestParameters
+from ocrsvc.service.parameters import CHARSET_MODES, MODES, ORIENTATIONS, PDF_TEXTS, RequestParameters
 from ocrsvc.settings import Settings
 
 
@@ -39,6 +40,8 @@ def _model(manifest: Manifest, default: str) -> dict[str, Any]:
 def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """Return the answer of GET /api/options."""
     defaults = RequestParameters()
+    # Phones convert HEIC to JPEG for a form that does not accept it.
+    kinds = [kind for kind in ACCEPTED if kind != "HEIC" or reads_heic()]
     return {
         "version": __version__,
         "modes": list(MODES),
@@ -49,9 +52,10 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
         ],
         "charset_modes": list(CHARSET_MODES),
         "orientations": list(ORIENTATIONS),
+        "pdf_texts": list(PDF_TEXTS),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
-        "accepted_types": list(ACCEPTED.values()),
-        "accepted_suffixes": [suffix for suffixes in SUFFIXES.values() for suffix in suffixes],
+        "accepted_types": [ACCEPTED[kind] for kind in kinds],
+        "accepted_suffixes": [suffix for kind in kinds for suffix in SUFFIXES[kind]],
         "limits": {
             "max_body_bytes": settings.max_body_bytes,
             "max_batch_bytes": settings.max_batch_bytes,
@@ -67,5 +71,6 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "model": default,
             "format": DEFAULT_FORMAT,
             "charset_mode": defaults.charset_mode,
+            "pdf_text": defaults.pdf_text,
         },
     }

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
 from ocrsvc.formats import FORMATS, Format
+from ocrsvc.pages.text_layer import PdfText
 from ocrsvc.pages.turns import Turn, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
@@ -22,9 +23,11 @@ from ocrsvc.service.negotiation import negotiate
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
 ORIENTATIONS: tuple[str, ...] = ("auto", *map(str, get_args(Turn)))
+PDF_TEXTS: tuple[str, ...] = get_args(PdfText)
 TIMEOUT_HEADER = "x-request-timeout"
 
 _Lower = BeforeValidator(str.lower)
+_MOST_PASSWORD_CHARACTERS = 127  # of the standard; longer ones are cut there by all programs
 _FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
@@ -39,6 +42,12 @@ def _flag(text: str) -> bool:
             f"'characters' must be true or false, not {text[:40]!r}.", allowed=["true", "false"]
         )
     return _FLAGS[text.lower()]
+
+
+def _password(text: str) -> str:
+    if len(text) > _MOST_PASSWORD_CHARACTERS:  # the message must not repeat it, as pydantic's would
+        raise InvalidParameter(f"password has more than {_MOST_PASSWORD_CHARACTERS} characters.")
+    return text
 
 
 class RequestParameters(BaseModel):
@@ -77,6 +86,16 @@ class RequestParameters(BaseModel):
         ),
     )
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
+    pdf_text: Annotated[PdfText, _Lower] = Field(
+        "auto",
+        description=(
+            "Use of the text layer of a PDF. auto: text that is visible and agrees with the picture is taken, the rest "
+            "is read; never: all is read; always: the layer of each page that has one is taken unchecked."
+        ),
+    )
+    password: Annotated[SecretStr, BeforeValidator(_password)] | None = Field(
+        None, description="Password of an encrypted PDF. Send it in the body: addresses are often logged."
+    )
     characters: Annotated[bool, BeforeValidator(_flag)] = Field(
         False, description="Add each character with its confidence and position."
     )
@@ -126,7 +145,10 @@ def parse(
     """
     _check_names([*query, *fields])
     given = {
-        name: value.strip() for source in (query, fields) for name, value in source.items() if value.strip()
+        name: value if name == "password" else value.strip()  # a password may begin with a space
+        for source in (query, fields)
+        for name, value in source.items()
+        if value.strip()
     }
     try:
         asked = RequestParameters.model_validate(given)
@@ -152,6 +174,8 @@ def parse(
         review_threshold=asked.review_threshold,
         n_best=asked.n_best or 0,
         orientation=turn_named(asked.orientation),
+        pdf_text=asked.pdf_text,
+        password=asked.password.get_secret_value() if asked.password else None,
     )
     chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
     return Parameters(options, chosen, asked.characters)

@@ -52,6 +52,9 @@ class LineShape(Shape):
     )
     page: int = Field(ge=1)
     needs_review: bool = Field(description="Whether a person should check this line.")
+    source: Literal["pdf_text"] | None = Field(
+        None, description="pdf_text if the line is taken from the text layer of a PDF; else absent."
+    )
     charset_conflict: bool | None = Field(
         None,
         description="true if the charset left out a character or, in mode report, changed anything; else absent.",
@@ -207,6 +210,7 @@ class DefaultsShape(Shape):
     model: str
     format: str
     charset_mode: str
+    pdf_text: str
 
 
 class OptionsShape(Shape):
@@ -218,6 +222,7 @@ class OptionsShape(Shape):
     formats: list[FormatShape]
     charset_modes: list[str]
     orientations: list[str]
+    pdf_texts: list[str] = Field(description="Uses of the text layer of a PDF.")
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]
