@@ -59,9 +59,8 @@ class LineFinder:
         pixels = decoded.pixels
         if pixels is None:
             return decoded
-        most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
         if decoded.layer is not None:
-            return await self._beside(decoded, decoded.layer, pixels, most, reading)
+            return await self._beside(decoded, decoded.layer, pixels, reading)
         given = reading.options.orientation
         turn: Turn = given or 0
         upright = turned(pixels, turn)
@@ -69,16 +68,22 @@ class LineFinder:
         if given is None and (turn := await self._turn(pixels, found, reading)):
             upright = turned(pixels, turn)
             found = await self._detect(upright, reading)
+        most = self._most(reading)
         async with Timer(reading, "recognise"):
             lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.lines += len(lines)
         return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
 
+    def _most(self, reading: Reading) -> int:
+        """Return how many lines of a page may be read. Other pages are found meanwhile, so it is asked for late."""
+        return max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
+
     async def _beside(
-        self, decoded: DecodedPage, layer: TextLayer, pixels: Pixels, most: int, reading: Reading
+        self, decoded: DecodedPage, layer: TextLayer, pixels: Pixels, reading: Reading
     ) -> DecodedPage:
-        """Return the page with the lines in the areas that its text layer leaves out; ``most`` lines in all."""
+        """Return the page with the lines in the areas that its text layer leaves out."""
+        most = self._most(reading)
         omitted = max(0, len(layer.lines) - most)
         if omitted:
             kept = {line.polygon: line for line in layer.lines}
@@ -96,7 +101,7 @@ class LineFinder:
                 for (area, _), each in zip(parts, detected, strict=True)
                 for polygon in each
             ]
-            left = most - len(layer.lines)
+            left = max(0, self._most(reading) - len(layer.lines))
             omitted += max(0, len(found) - left)
             spec = reading.recogniser.spec
             async with Timer(reading, "recognise"):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ocrsvc.errors import UnknownCharset
 
 _MAX_LENGTH = 2_000  # most characters of a specification; longer ones only waste memory
-_PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
+PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼使领港澳学警挂"
 
 SCRIPTS_FILE = Path(__file__).with_name("scripts.json")  # made by ocrsvc.training.texts.charset
 SCRIPTS = ("hans", "hant", "kana", "signs", "european")
@@ -38,7 +38,7 @@ _NAMED: Mapping[str, str] = MappingProxyType(
         "letters": string.ascii_letters,
         "alphanumeric": string.ascii_letters + string.digits,
         "latin": string.ascii_letters + string.digits + string.punctuation + " ",
-        "plate": _PROVINCES + string.ascii_uppercase + string.digits + "·",
+        "plate": PROVINCES + string.ascii_uppercase + string.digits + "·",
         "space": " ",
         "punctuation": string.punctuation + "，。、；：？！（）《》“”‘’【】—…·",
     }

@@ -5,8 +5,6 @@ Chinese typefaces draw ’ as wide as a Chinese character, so that the gap behin
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,18 +31,7 @@ class Contractions:
         """Return the characters without the spaces between an apostrophe and the end of a contraction."""
         marks = np.flatnonzero(self._apostrophes[runs.classes[:-1]] & (runs.classes[1:] == self._space))
         dropped = [at + 1 for at in marks.tolist() if self._contracted(runs, at)]
-        if not dropped:
-            return runs
-        kept = np.ones(len(runs.rows), dtype=bool)
-        kept[dropped] = False
-        return replace(
-            runs,
-            rows=runs.rows[kept],
-            starts=runs.starts[kept],
-            ends=runs.ends[kept],
-            classes=runs.classes[kept],
-            peaks=runs.peaks[kept],
-        )
+        return runs.without(dropped) if dropped else runs
 
     def _contracted(self, runs: Runs, at: int) -> bool:
         """Return whether a letter comes before the apostrophe ``at``, and an ending after it and its space."""

@@ -33,6 +33,12 @@ class Runs:
     classes: NDArray[np.int32]
     peaks: NDArray[np.float32]
 
+    def without(self, places: Sequence[int]) -> Runs:
+        """Return the characters except those at these indices."""
+        kept = np.ones(len(self.rows), dtype=bool)
+        kept[list(places)] = False
+        return Runs(self.rows[kept], self.starts[kept], self.ends[kept], self.classes[kept], self.peaks[kept])
+
 
 def collapse(best: NDArray[np.int32], probability: NDArray[np.float32]) -> Runs:
     """Return the characters of a batch, repeats merged and blanks dropped.

@@ -26,6 +26,7 @@ from ocrsvc.recognition.bigrams import Bigrams
 from ocrsvc.recognition.charsets import Charset, resolve
 from ocrsvc.recognition.contractions import Contractions
 from ocrsvc.recognition.lexicon import Lexicon
+from ocrsvc.recognition.plates import Plates
 from ocrsvc.results import LineText, ModelId
 from ocrsvc.settings import Precision
 
@@ -53,11 +54,15 @@ class Recogniser:
         context: bool = True,
     ) -> None:
         self.spec = spec
-        self._judges: list[Bigrams | Lexicon | Contractions] = []
+        self._judges: list[Bigrams | Lexicon | Contractions | Plates] = []
         if context and spec.bigram_weight:
             self._judges.append(Bigrams(spec.charset, spec.bigram_weight))
         if context and spec.lexicon_nats:
-            self._judges += [Lexicon(spec.charset, spec.lexicon_nats), Contractions(spec.charset)]
+            self._judges += [
+                Lexicon(spec.charset, spec.lexicon_nats),
+                Contractions(spec.charset),
+                Plates(spec.charset),
+            ]
         if precision == "auto" and "fp32" in spec.files and not gains_from_int8(providers):
             precision = "fp32"
         self.file = spec.weights(precision, cpu)
