@@ -49,12 +49,14 @@ class LineFinder:
         if pixels is None:
             return decoded
         tiles, boxes = await self._detect(pixels, reading)
-        most = max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
+        most = max(
+            0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.tally.lines)
+        )
         async with Timer(reading, "recognise"):
             lines, omitted = await self._decoder.run(
                 self._cut, pixels, decoded.page, tiles, boxes, most, reading
             )
-        reading.lines += len(lines)
+        reading.tally.lines += len(lines)
         return DecodedPage(replace(decoded.page, lines_omitted=omitted), None, lines, alone=False)
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> tuple[list[Tile], list[Boxes]]:

@@ -53,17 +53,27 @@ class DecodedPage:
 
 
 @dataclass(slots=True)
+class Tally:
+    """What all pages of a reading count together: ``lines`` found so far; ``admitted``: some work was accepted."""
+
+    lines: int = 0
+    admitted: bool = False
+
+
+@dataclass(slots=True)
 class Reading:
-    """State shared by all pages of one reading; ``spent_ms``, ``lines`` and ``flow`` accumulate."""
+    """State of one reading; ``spent_ms``, ``tally`` and ``flow`` accumulate.
+
+    Its pages share it, or have one each, with a deadline and times of its own and the same ``tally`` and ``flow``.
+    """
 
     options: ReadOptions
     recogniser: Recogniser
     charset: Charset | None
     deadline: float
     page_count: int = 1
-    lines: int = 0  # lines found so far
+    tally: Tally = field(default_factory=Tally)
     flow: Flow = field(default_factory=Flow)
-    admitted: bool = False
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
     )
