@@ -182,7 +182,8 @@ def hanging(number: int, **limits: Any) -> PageStream:
 
 
 async def test_a_deadline_delivers_the_pages_before_it() -> None:
-    pages, seen = hanging(4, seconds=1.0).pages(), []
+    pages = hanging(4, seconds=1.0).pages()
+    seen: list[int] = []
     while len(seen) < 3:
         seen.append((await anext(pages)).number)
     with pytest.raises(DeadlineExceeded, match="page 4"):

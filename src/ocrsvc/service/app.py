@@ -54,6 +54,12 @@ def create_app(
     app.include_router(reading)
     app.include_router(router)
     assets.install(app)
-    add_shapes(app, schemas.ProblemShape, schemas.BatchLineShape)
+    add_shapes(
+        app,
+        schemas.ProblemShape,
+        schemas.BatchLineShape,
+        schemas.PageRecordShape,
+        schemas.LastRecordShape,
+    )
     app.add_middleware(RequestContext, metrics=service.metrics)
     return app

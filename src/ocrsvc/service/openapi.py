@@ -9,8 +9,15 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocrsvc.formats import FORMATS
+from ocrsvc.service.negotiation import EVENTS_TYPE
 from ocrsvc.service.parameters import openapi_schemas
-from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
+from ocrsvc.service.schemas import (
+    BatchLineShape,
+    LastRecordShape,
+    PageRecordShape,
+    ProblemShape,
+    ReadingShape,
+)
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
 
@@ -108,17 +115,25 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def reading_responses() -> dict[int | str, dict[str, Any]]:
     """Return ``responses`` for POST /api/ocr."""
-    content: dict[str, Any] = {
-        each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
-        for each in FORMATS.values()
-        if each.name != "json"
-    }
+    content = _contents()
     answer = {
         "description": "The text in the requested format.",
         "model": ReadingShape,
         "content": content,
     }
     return {200: answer, **problems(400, 406, 408, 413, 415, 422, 500, 503, 504)}
+
+
+def _contents() -> dict[str, Any]:
+    """Return the content of an answer for every format but json."""
+    content: dict[str, Any] = {
+        each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
+        for each in FORMATS.values()
+        if each.name not in ("json", "jsonl")
+    }
+    names = (PageRecordShape.__name__, LastRecordShape.__name__)
+    records = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    return content | {"application/jsonl": {"schema": records}, EVENTS_TYPE: {"schema": {"type": "string"}}}
 
 
 def batch_responses() -> dict[int | str, dict[str, Any]]:

@@ -99,6 +99,12 @@ class Parameters:
     options: ReadOptions
     format: Format
     characters: bool
+    events: bool = False
+
+    @property
+    def streamed(self) -> bool:
+        """Return whether the pages are delivered as they are read: as JSON Lines, or as server-sent ``events``."""
+        return self.events or self.format.name == "jsonl"
 
 
 def parse(
@@ -144,8 +150,10 @@ def parse(
         review_threshold=asked.review_threshold,
         n_best=asked.n_best or 0,
     )
-    chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
-    return Parameters(options, chosen, asked.characters)
+    if asked.format is None:
+        chosen = negotiate(headers.get("accept", ""))
+        return Parameters(options, chosen.format, asked.characters, chosen.events)
+    return Parameters(options, formats.find(asked.format), asked.characters)
 
 
 def openapi_schemas() -> dict[str, dict[str, Any]]:

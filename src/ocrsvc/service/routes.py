@@ -16,12 +16,14 @@ from ocrsvc.errors import NotFound
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document
 from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploads
-from ocrsvc.service.batches import BatchReading, BatchResponse
+from ocrsvc.service.batches import BatchReading
 from ocrsvc.service.connection import unless_given_up, unless_gone
 from ocrsvc.service.incoming import incoming
+from ocrsvc.service.page_answer import page_answer
 from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
+from ocrsvc.service.streamed import LINES, StreamedResponse
 
 
 class Direct(APIRoute):
@@ -54,10 +56,18 @@ async def read(request: Request) -> Response:
     curl -F image=@receipt.jpg http://localhost:8000/api/ocr
     curl --data-binary @receipt.jpg -H 'Content-Type: image/jpeg' 'http://localhost:8000/api/ocr?format=text'
     curl -H 'Content-Type: application/json' -d '{"image": "iVBORw0..."}' http://localhost:8000/api/ocr
+    curl -N -F image=@book.pdf -H 'Accept: text/event-stream' http://localhost:8000/api/ocr
     ```
+
+    `format=jsonl` and `Accept: text/event-stream` deliver each page as it is read.
     """
     service, record = service_of(request), record_of(request.scope)
-    async with incoming(request, names=uploads.ONE, limits=service.one_file) as (pictures, asked):
+    async with AsyncExitStack() as resources:
+        pictures, asked = await resources.enter_async_context(
+            incoming(request, names=uploads.ONE, limits=service.one_file)
+        )
+        if asked.streamed:
+            return await page_answer(request, pictures[0], asked, resources)
         work = service.read(pictures[0], asked.options)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
@@ -103,7 +113,7 @@ async def read_many(request: Request) -> Response:
             concurrency=service.batch_concurrency,
             patience_seconds=service.settings.deadline_seconds,
         )
-        return BatchResponse(reading.lines(), resources.pop_all())
+        return StreamedResponse(reading.lines(), resources.pop_all(), media_type=LINES.media_type)
 
 
 @router.get("/api/models", tags=["about"], operation_id="models", response_model=schemas.ModelsShape)

@@ -130,6 +130,31 @@ class ProblemShape(BaseModel):
     request_id: str
 
 
+class PageRecordShape(Shape):
+    """One record of a streamed answer: a page, or the error of a page."""
+
+    page: int = Field(ge=1, description="Number of the page.")
+    page_count: int = Field(ge=1, description="Number of pages of the whole answer.")
+    text: str | None = None
+    lines: list[LineShape] | None = None
+    pages: list[PageShape] | None = Field(None, description="This page alone.")
+    model: ModelIdShape | None = None
+    timing_ms: dict[str, float] | None = None
+    request_id: str | None = None
+    error: ProblemShape | None = None
+
+
+class LastRecordShape(Shape):
+    """Last record of a streamed answer, which says how it ended."""
+
+    done: bool = Field(description="Whether every page was read or has its own error.")
+    page_count: int = Field(ge=1)
+    pages_read: int
+    pages_failed: int
+    request_id: str
+    error: ProblemShape | None = Field(None, description="What ended the reading early.")
+
+
 class BatchLineShape(Shape):
     """One line of POST /api/ocr/batch: a reading, or an error."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.machine import cgroup, cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.capacity import capacity
+from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
@@ -66,6 +68,13 @@ class Service:
         return self._reader is not None and self._reader.alive
 
     @property
+    def reader(self) -> Reader:
+        """Return the reader; raise Unavailable while it is opened."""
+        if self._reader is None:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        return self._reader
+
+    @property
     def one_file(self) -> UploadLimits:
         """Return the limits on a request with one picture."""
         return UploadLimits(self.settings.max_body_bytes, self.settings.max_body_bytes, 1)
@@ -113,11 +122,16 @@ class Service:
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
         """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        if self._reader is None:
-            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
-        document = await self._reader.read(data, options)
+        document = await self.reader.read(data, options)
         self.metrics.document_read(document.timing_ms)
         return document
+
+    @asynccontextmanager
+    async def stream(self, picture: Picture, options: ReadOptions) -> AsyncIterator[PageStream]:
+        """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
+        data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
+        async with self.reader.stream(data, options) as stream:
+            yield stream
 
     async def start(self, *, wait: bool = False) -> None:
         """Begin to load the models; with ``wait``, return once they are loaded."""
