@@ -24,7 +24,7 @@ from ocrsvc.jobs.owner import Owner
 
 LEASE_SECONDS = 30.0
 MOST_CRASHES = 3  # owners of a job that may die one after the other; the job itself may be what kills them
-_ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
+ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
 _SHORT_RETRY_SECONDS, _LONG_RETRY_SECONDS = 10, 600
 _FREED_PAGES = 4096  # of SQLite, 16 MiB: given back to the disk after each removal
 
@@ -66,7 +66,7 @@ class Store:
         self.sweep()
         with translated(), transaction(self._connection):
             held, count = self._one("SELECT SUM(input_bytes + result_bytes), COUNT(*) FROM jobs")
-            most = int(self._limits.max_bytes * _ADMITTED_SHARE)
+            most = int(self._limits.max_bytes * ADMITTED_SHARE)
             if count >= self._limits.max_jobs or (held or 0) + len(data) > most:
                 raise self._full(now, alone=len(data) > most)
             self._connection.execute(
@@ -251,6 +251,7 @@ class Store:
     def _free(self) -> None:
         """Give unused parts of the file back to the disk; no harm is done if another process is writing now."""
         try:
-            self._connection.execute(f"PRAGMA incremental_vacuum({_FREED_PAGES})").fetchall()
+            # Not `execute`, which takes one step of a statement without rows, and frees one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
         except sqlite3.OperationalError:
             return

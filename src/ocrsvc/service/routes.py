@@ -152,6 +152,7 @@ async def problem(slug: str) -> Any:
     tags=["probes"],
     operation_id="live",
     response_model=schemas.HealthShape,
+    response_model_exclude_none=True,
     responses=openapi.problems(503),
 )
 async def live(request: Request) -> Any:
@@ -169,9 +170,13 @@ async def live(request: Request) -> Any:
     responses=openapi.problems(503),
 )
 async def ready(request: Request) -> Any:
-    """Return 200 from when every model is loaded and warm until a shutdown begins."""
-    service_of(request).check_ready()
-    return {"status": "ready"}
+    """Return 200 from when every model is loaded and warm until a shutdown begins.
+
+    `jobs` says whether jobs are taken, too; other requests do not depend on it.
+    """
+    service = service_of(request)
+    service.check_ready()
+    return {"status": "ready", "jobs": "ok" if service.jobs.usable else "unavailable"}
 
 
 @router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)

@@ -23,6 +23,7 @@ from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
+from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.request_limit import RequestLimit
@@ -57,6 +58,7 @@ class Service:
         self.metrics.body_bytes_held.set_function(lambda: self.request_limit.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
+        self.jobs = JobDesk(settings, self.metrics.jobs)
         self._reader_factory = reader_factory
         self._reader: Reader | None = None
         self._manifests: tuple[Manifest, ...] = ()
@@ -85,6 +87,12 @@ class Service:
         return UploadLimits(
             self.settings.max_body_bytes, self.settings.max_batch_bytes, self.settings.max_batch_files
         )
+
+    @property
+    def job_file(self) -> UploadLimits:
+        """Return the limits on a request for a job."""
+        most = min(self.jobs.max_document_bytes, self.request_limit.max_bytes)
+        return UploadLimits(most, most, 1)
 
     @property
     def batch_concurrency(self) -> int:
@@ -147,13 +155,18 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.jobs.close()
         if self._reader is not None:
             await self._reader.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
-        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends."""
+        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends.
+
+        Jobs are given back to their store, where another process may go on with them.
+        """
         self.health.drain()
+        self._keep(self.jobs.pause())
         loop = asyncio.get_running_loop()
         self.request_limit.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
         loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self._give_up)
@@ -191,6 +204,7 @@ class Service:
             logger.exception("the models could not be loaded")
             return
         self.metrics.describe_build(model=self.settings.model, cpus=self._cpus)
+        self.jobs.start(reader)
         self.health.became_ready()
         logger.info(
             "ready", extra={"model": self.settings.model, "seconds": round(time.perf_counter() - began, 2)}
