@@ -28,6 +28,8 @@ def error_record(
 
 def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
     """Return one line of JSON for each page of ``document``, ``file`` first if it is known."""
+    if not document.pages:
+        return json_format.encode(json_format.as_mapping(document, rendering)) + b"\n"
     lines = []
     for page in document.pages:
         mine = tuple(line for line in document.lines if line.page == page.number)

@@ -11,7 +11,7 @@ from ocrsvc.errors import JobFailed, JobUnfinished, NotFound
 from ocrsvc.formats import Format, Rendering, json_format, jsonl_format
 from ocrsvc.jobs.job import Job
 from ocrsvc.jobs.rows import StoredPage
-from ocrsvc.results import Document
+from ocrsvc.results import joined
 from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.streamed import EVENTS, KEEP_ALIVE_SECONDS, Encoding
 
@@ -119,17 +119,3 @@ def render(pages: Sequence[StoredPage], format_: Format, rendering: Rendering) -
         body = json_format.as_mapping(document, rendering)
         return json_format.encode(body | {"page_errors": problems}) + b"\n"
     return format_.render(document, rendering)
-
-
-def joined(documents: Sequence[Document]) -> Document:
-    """Return one document of documents of one page each, in order; the times of their stages are added up."""
-    spent: dict[str, float] = {}
-    for document in documents:
-        for stage, spent_ms in document.timing_ms.items():
-            spent[stage] = spent.get(stage, 0.0) + spent_ms
-    return Document(
-        tuple(line for document in documents for line in document.lines),
-        tuple(page for document in documents for page in document.pages),
-        documents[0].model,
-        spent,
-    )
