@@ -83,7 +83,8 @@ class JobRunner:
     async def change(self) -> None:
         """Wait until this process has changed a job, or for a tick, in which another process may have done so."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), _TICK_SECONDS)
+            async with asyncio.timeout(_TICK_SECONDS):
+                await self._changed.wait()
 
     def _tell(self) -> None:
         self._changed.set()
@@ -111,7 +112,8 @@ class JobRunner:
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for of Python 3.11 may lose a cancellation
+                await self._wake.wait()
         self._wake.clear()
 
     async def _claim(self) -> None:
