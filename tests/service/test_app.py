@@ -654,6 +654,7 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     assert [each.name for each in offered.formats] == ["text", "json", "jsonl", "tsv"]
     assert "digits" in [each.name for each in offered.charsets]
     assert offered.limits.max_body_bytes == Settings().max_body_bytes
+    assert offered.limits.max_job_bytes == 48 * 2**20  # three quarters of a store in memory
     assert offered.defaults.model == "crnn"
     assert "image/png" in offered.accepted_types
     assert ".pdf" in offered.accepted_suffixes

@@ -127,7 +127,9 @@ async def models(request: Request) -> Any:
 async def options(request: Request) -> Any:
     """Return the options, limits and defaults of the service: all that a client needs to build a form."""
     service = service_of(request)
-    return catalogue.options(service.settings, service.manifests, service.default_model)
+    return catalogue.options(
+        service.settings, service.manifests, service.default_model, job_bytes=service.job_file.body_bytes
+    )
 
 
 @router.get(

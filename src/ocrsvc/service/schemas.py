@@ -248,6 +248,8 @@ class LimitsShape(Shape):
     max_body_bytes: int
     max_batch_bytes: int
     max_batch_files: int
+    max_job_bytes: int
+    max_job_pages: int
     max_image_pixels: int
     max_pages: int
     max_page_lines: int
