@@ -22,7 +22,7 @@ from ocrsvc.models.registry import DETECTOR, default_models_dir
 
 pytestmark = pytest.mark.timeout(180)
 
-PAGES = 150
+PAGES = 60
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_a_killed_server_goes_on_at_once_where_it_stopped(
         "model": "tiny",
         "models_dir": models_dir,
         "workers": 1,
+        "detector_side_pixels": 320,
         "jobs_path": tmp_path / "jobs.sqlite",
     }
     one = start_server(**settings)
@@ -105,6 +106,7 @@ def test_two_servers_share_one_store(start_server: StartServer, models_dir: Path
         "model": "tiny",
         "models_dir": models_dir,
         "workers": 1,
+        "detector_side_pixels": 320,
         "jobs_path": tmp_path / "jobs.sqlite",
         "jobs_at_once": 1,
     }

@@ -69,7 +69,8 @@ async def page_readings(
     try:
         while waiting or running:
             while waiting and len(running) < IN_FLIGHT_PER_WORKER * workers:
-                question, found = waiting.popleft(), asyncio.Queue[Opened | PageReading | Ended]()
+                question = waiting.popleft()
+                found: asyncio.Queue[Opened | PageReading | Ended] = asyncio.Queue()
                 running.append((question, found, asyncio.create_task(read(question, found))))
             question, found, _ = running[0]
             item = await found.get()
