@@ -132,6 +132,8 @@ export const CHINESE = {
   "do.too-many-pixels": "请缩小图片，或只截取有文字的部分。",
   "do.too-many-pages": "请在选项中填写页码范围，或拆分文件。",
   "do.empty-input": "文件是空的，请确认已完整复制或下载。",
+  "do.job-store-full": "服务器保存的文档太多，请稍后重试。",
+  "do.not-found": "服务器已没有这个文档，可能是因为重启过。请重试。",
   "do.saturated": "服务器正忙，请稍后重试。",
   "do.shutting-down": "服务器正在重启，请稍后重试。",
   "do.unavailable": "请稍后重试。",

@@ -132,6 +132,8 @@ export const ENGLISH = {
   "do.too-many-pixels": "Make the picture smaller, or cut out the part with the text.",
   "do.too-many-pages": "Give a range of pages in the options, or split the file.",
   "do.empty-input": "The file is empty. Check that it was copied or downloaded completely.",
+  "do.job-store-full": "The server keeps too many documents. Try again in a moment.",
+  "do.not-found": "The server has forgotten this document, perhaps because it was restarted. Try again.",
   "do.saturated": "The server has much to do. Try again in a moment.",
   "do.shutting-down": "The server is being restarted. Try again in a moment.",
   "do.unavailable": "Try again in a moment.",
