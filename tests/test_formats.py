@@ -72,7 +72,8 @@ def test_json_has_the_promised_members(document: Document) -> None:
 def test_json_tells_what_was_left_out_of_a_page(document: Document) -> None:
     cut = replace(document.pages[0], lines_omitted=7)
     for name in ("json", "jsonl"):
-        first, second = json.loads(render(name, replace(document, pages=(cut, document.pages[1]))))["pages"]
+        written = render(name, replace(document, pages=(cut, document.pages[1]))).splitlines()
+        first, second = [page for line in written for page in json.loads(line)["pages"]]
         assert first["lines_omitted"] == 7
         assert "lines_omitted" not in second
 
@@ -81,7 +82,8 @@ def test_json_tells_doubts_and_conflicts_of_a_line(document: Document) -> None:
     first, second = document.lines
     doubtful = replace(first, needs_review=True), replace(second, needs_review=True, free_text="a b")
     for name in ("json", "jsonl"):
-        lines = json.loads(render(name, replace(document, lines=doubtful)))["lines"]
+        written = render(name, replace(document, lines=doubtful)).splitlines()
+        lines = [line for row in written for line in json.loads(row)["lines"]]
         assert [line["needs_review"] for line in lines] == [True, True]
         assert "charset_conflict" not in lines[0]
         assert "free_text" not in lines[0]
@@ -110,7 +112,7 @@ def test_alternatives_show_where_a_reading_has_them(document: Document) -> None:
     asked = replace(first, characters=(doubtful, *others), alternatives=texts)
     for name in ("json", "jsonl"):
         written = render(name, replace(document, lines=(asked, second)), characters=True)
-        lines = json.loads(written)["lines"]
+        lines = [line for row in written.splitlines() for line in json.loads(row)["lines"]]
         assert lines[0]["alternatives"] == [
             {"text": "发票 No", "confidence": 0.8765},
             {"text": "友票 No", "confidence": 0.1},
@@ -125,11 +127,17 @@ def test_alternatives_show_where_a_reading_has_them(document: Document) -> None:
         assert render(name, replace(document, lines=(asked, second))) == render(name, document)
 
 
-def test_jsonl_is_one_line_that_starts_with_the_file(document: Document) -> None:
+def test_jsonl_is_one_line_a_page_that_starts_with_the_file(document: Document) -> None:
     written = render("jsonl", document, file="票.png")
     assert written.endswith(b"\n")
-    assert written.count(b"\n") == 1
-    assert next(iter(json.loads(written).items())) == ("file", "票.png")
+    rows = [json.loads(row) for row in written.splitlines()]
+    assert [list(row)[:3] for row in rows] == [["file", "page", "page_count"]] * 2
+    assert [(row["file"], row["page"], row["page_count"]) for row in rows] == [
+        ("票.png", 1, 2),
+        ("票.png", 2, 2),
+    ]
+    assert [row["text"] for row in rows] == ["发票 No", "a\tb"]
+    assert [[page["number"] for page in row["pages"]] for row in rows] == [[1], [2]]
 
 
 def test_jsonl_error_line() -> None:

@@ -36,6 +36,30 @@ export async function readFile(file, choices, signal) {
   return answer.json();
 }
 
+/** Queue one file as a job. Returns the job; raises as readFile does. */
+export async function addJob(file, choices, signal) {
+  const query = new URLSearchParams(Object.entries({ ...choices, format: "json", characters: "true" }).filter(([, value]) => value));
+  const answer = await send(`api/jobs?${query}`, { method: "POST", body: form(file), signal });
+  return answer.json();
+}
+
+/** How far a job is. */
+export async function fetchJob(id, signal) {
+  const answer = await send(`api/jobs/${id}`, { signal });
+  return answer.json();
+}
+
+/** The JSON document of a job that is done. */
+export async function fetchResult(id, signal) {
+  const answer = await send(`api/jobs/${id}/result?format=json`, { signal });
+  return answer.json();
+}
+
+/** Cancel and forget a job, whatever becomes of this page; the service forgets it in a day in any case. */
+export function removeJob(id) {
+  fetch(`api/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+}
+
 /** Read one file into any of the service's formats. Returns a Blob; raises as readFile does. */
 export async function renderFile(file, choices, format) {
   const answer = await send(address({ ...choices, format }), {

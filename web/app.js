@@ -1,12 +1,13 @@
 /** The page: connects the ways in, the queue, the picture, the text and the ways out. */
 
-import { Problem, readFile } from "./api.js";
+import { Problem } from "./api.js";
 import { copyText } from "./clipboard.js";
 import { cropLine } from "./crop.js";
 import { Downloads } from "./downloads.js";
 import { element } from "./element.js";
 import { allJsonLines, allText, textOf } from "./exports.js";
 import { Intake } from "./intake.js";
+import { isDocument, readAny } from "./jobs.js";
 import { Language } from "./language.js";
 import { Lines } from "./lines.js";
 import { tame } from "./menus.js";
@@ -15,7 +16,7 @@ import { Picture } from "./picture.js";
 import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Rail } from "./rail.js";
-import { quietCard, refusalCard } from "./refusal.js";
+import { advance, progressCard, quietCard, refusalCard } from "./refusal.js";
 import { Selection } from "./selection.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Threshold } from "./threshold.js";
@@ -30,7 +31,7 @@ const voice = new Voice($("status"), $("toast"));
 const selection = new Selection();
 const threshold = new Threshold(language);
 const options = new Options($("options-form"), language);
-const queue = new Queue(readFile, refuse);
+const queue = new Queue(readAny, refuse);
 const progress = new Progress(queue, language, voice);
 const downloads = new Downloads($("download"), $("download-list"), language, voice);
 const picture = new Picture($("stage"), selection, (scale) => {
@@ -80,7 +81,8 @@ function take(files) {
 
 /** Refusals that need no upload: a server may cut off a body that is too large before it can say why. */
 function refuse(file) {
-  const limit = options.offered.limits.max_body_bytes;
+  const { max_body_bytes: most, max_job_bytes: mostOfJob } = options.offered.limits;
+  const limit = isDocument(file) ? (mostOfJob ?? most) : most;
   if (!limit || file.size + ENVELOPE_BYTES <= limit) return null;
   const values = { size: language.size(file.size), limit: language.size(limit) };
   return new Problem({ slug: "too-large", title: "Too large", detail: language.say("problem.local-too-large.detail", values) });
@@ -188,18 +190,20 @@ function cardFor(item) {
   if (item.state === "failed") {
     return refusalCard(item, language, { again: () => queue.again(item, options.choices), remove: () => remove(item) });
   }
+  if (item.state === "reading" && item.pages?.total > 1) return progressCard(item, language, { remove: () => remove(item) });
   if (item.state !== "done") return quietCard(language.say(`${item.state}.title`), "", item.state === "reading");
   const single = item.reading.pages.length < 2;
   return quietCard(language.say(single ? "empty.title" : "empty.page"), single ? language.say("empty.hint") : "");
 }
 
 function factsOf(item) {
-  const { model, timing_ms: timing = {}, request_id: request } = item.reading;
+  const { model, timing_ms: timing = {}, request_id: request, page_errors: errors = [] } = item.reading;
   const seconds = (ms) => (ms / 1000).toFixed(ms < 10_000 ? 2 : 1);
   const digest = model?.digest ? ` ${model.digest.replace("sha256:", "").slice(0, 8)}` : "";
   return [
     model?.name ? model.name + digest : "",
     language.say("facts.time", { seconds: seconds(item.spentMs) }),
+    errors.length ? language.count("facts.failed", errors.length) : "",
     timing.total ? language.say("facts.server", { seconds: seconds(timing.total) }) : "",
     request ? language.say("facts.request", { id: request }) : "",
   ].filter(Boolean).join(" · ");
@@ -272,7 +276,7 @@ function rewrite() {
 function showOptions() {
   $("options-now").textContent = options.summary;
   intake.accept([...options.offered.types, ...options.offered.suffixes]);
-  const { max_body_bytes: bytes, max_pages: pages } = options.offered.limits;
+  const { max_body_bytes: bytes, max_job_pages: pages } = options.offered.limits;
   const kindOf = (type) => (type === "image/webp" ? "WebP" : type.split("/")[1].toUpperCase());
   const kinds = options.offered.types.map(kindOf);
   const facts = [
@@ -293,6 +297,13 @@ queue.addEventListener("change", ({ detail: item }) => {
     showItem();
   }
   progress.show(item);
+});
+queue.addEventListener("progress", ({ detail: item }) => {
+  rail.show(current);
+  if (item !== current) return;
+  const card = $("reading").querySelector(".pages-card");
+  if (card) advance(card, item, language);
+  else showText();
 });
 selection.addEventListener("select", () => {
   if (current) current.selected = selection.selected;

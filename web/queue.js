@@ -29,16 +29,17 @@ class Item {
     this.wakesAt = 0;
     this.spentMs = 0;
     this.selected = null;
+    this.pages = null; // how many have been read, of how many, while a document is read
   }
 }
 
-/** Dispatches "change" with `detail` an Item (its state changed) or null (the list changed). */
+/** Dispatches "progress" with `detail` an Item of which pages were read, and "change" with `detail` an Item (its state changed) or null (the list changed). */
 export class Queue extends EventTarget {
   #read;
   #abort = new Map();
   #alarms = new Map();
 
-  /** `read(file, choices, signal)` resolves to a reading; `refuse(file)` returns a Problem or null before any upload. */
+  /** `read(file, choices, signal, tell)` resolves to a reading and tells its pages meanwhile; `refuse(file)` returns a Problem or null before any upload. */
   constructor(read, refuse) {
     super();
     this.#read = read;
@@ -118,7 +119,7 @@ export class Queue extends EventTarget {
     const started = performance.now();
     let outcome;
     try {
-      outcome = { reading: await this.#read(item.file, item.choices, abort.signal) };
+      outcome = { reading: await this.#read(item.file, item.choices, abort.signal, (pages) => this.#advance(item, pages)) };
     } catch (error) {
       outcome = { problem: error instanceof Problem ? error : new Problem({ slug: "network", detail: String(error) }) };
     }
@@ -128,6 +129,12 @@ export class Queue extends EventTarget {
     if (outcome.problem?.isBusy && item.tries < MOST_TRIES) this.#later(item, outcome.problem);
     else this.#end(item, outcome.reading ? "done" : "failed", outcome);
     this.#next();
+  }
+
+  #advance(item, pages) {
+    if (item.state !== "reading" || JSON.stringify(item.pages) === JSON.stringify(pages)) return;
+    item.pages = pages;
+    this.dispatchEvent(new CustomEvent("progress", { detail: item }));
   }
 
   #later(item, problem) {

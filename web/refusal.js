@@ -32,6 +32,32 @@ export function refusalCard(item, language, act) {
   );
 }
 
+/** A card about a document that is being read, with its pages and a way to stop it. `act` has remove(). */
+export function progressCard(item, language, act) {
+  const bar = element("progress", { "aria-label": language.say("pages.read") });
+  const words = element("p", { class: "card-advice pages-now" });
+  const stop = { type: "button", class: "button", onclick: act.remove };
+  const card = element(
+    "div",
+    { class: "card quiet-card pages-card" },
+    element("p", { class: "card-title" }, language.say("reading.title")),
+    bar,
+    words,
+    element("p", { class: "card-actions" }, element("button", stop, icon("close"), language.say("cancel"))),
+  );
+  advance(card, item, language);
+  return card;
+}
+
+/** Bring a progressCard up to date; the keyboard stays where it is. */
+export function advance(card, item, language) {
+  const { read, failed, total } = item.pages;
+  const bar = card.querySelector("progress");
+  bar.max = total;
+  bar.value = read + failed;
+  card.querySelector(".pages-now").textContent = language.say("pages.now", { n: read + failed, total });
+}
+
 /** A quiet card: waiting, reading, or no text on the page. */
 export function quietCard(title, hint = "", busy = false) {
   const bars = busy ? element("div", { class: "bars", "aria-hidden": "true" }, element("i"), element("i"), element("i"), element("i")) : "";

@@ -6,6 +6,9 @@
     ├── NotFound 404              no such path
     ├── NotAcceptable 406         the Accept header names no format that we write
     ├── RequestTimeout 408        the body did not arrive in time
+    ├── Conflict 409              the resource is not in a state for this
+    │   ├── JobUnfinished 409     there is no whole result yet
+    │   └── JobFailed 409         there is no result
     ├── TooLarge 413              more bytes than the limit
     ├── UnsupportedMedia 415      not an image or PDF that we read (detected from the bytes alone)
     ├── HeadersTooLarge 431       more bytes of headers than the limit
@@ -23,7 +26,9 @@
     │   └── InvalidParameter 422  any other query or field value
     ├── Unavailable 503           try again later (Retry-After)
     │   ├── Saturated 503         the queue would not reach this request before its deadline
-    │   └── ShuttingDown 503
+    │   ├── ShuttingDown 503
+    │   ├── JobStoreFull 503      no room for another job
+    │   └── JobStoreUnavailable 503
     ├── DeadlineExceeded 504      accepted, but not read in time
     ├── EngineFailure 500         the recogniser failed on this line
     └── CorruptModel 500          a model folder does not match its manifest
@@ -81,6 +86,24 @@ class RequestTimeout(OcrError):
     """The body did not arrive in time."""
 
     status, slug, title = 408, "request-timeout", "Request timeout"
+
+
+class Conflict(OcrError):
+    """The resource is not in a state in which this is possible."""
+
+    status, slug, title = 409, "conflict", "Conflict"
+
+
+class JobUnfinished(Conflict):
+    """The job is queued or running, so that there is no whole result yet."""
+
+    slug, title = "job-unfinished", "Job unfinished"
+
+
+class JobFailed(Conflict):
+    """The job has failed, so that there is no result; ``problem`` says why."""
+
+    slug, title = "job-failed", "Job failed"
 
 
 class TooLarge(OcrError):
@@ -193,6 +216,18 @@ class ShuttingDown(Unavailable):
     """The service is shutting down."""
 
     slug, title = "shutting-down", "Shutting down"
+
+
+class JobStoreFull(Unavailable):
+    """The service keeps as many jobs, or as many bytes of them, as it may."""
+
+    slug, title = "job-store-full", "Job store full"
+
+
+class JobStoreUnavailable(Unavailable):
+    """The file in which jobs are kept cannot be used; other requests are answered."""
+
+    slug, title = "job-store-unavailable", "Job store unavailable"
 
 
 class DeadlineExceeded(OcrError):

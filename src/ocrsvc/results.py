@@ -5,7 +5,7 @@ Every coordinate is in pixels of the original picture after its EXIF rotation, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -127,3 +127,17 @@ class Document:
     def text(self) -> str:
         """Return the text of the lines in reading order, one line each."""
         return "\n".join(line.text for line in self.lines)
+
+
+def joined(documents: Sequence[Document]) -> Document:
+    """Return one document of at least one, page after page; the times of their stages are added up."""
+    spent: dict[str, float] = {}
+    for document in documents:
+        for stage, spent_ms in document.timing_ms.items():
+            spent[stage] = spent.get(stage, 0.0) + spent_ms
+    return Document(
+        tuple(line for document in documents for line in document.lines),
+        tuple(page for document in documents for page in document.pages),
+        documents[0].model,
+        spent,
+    )

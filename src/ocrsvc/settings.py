@@ -114,6 +114,28 @@ class Settings(BaseSettings):
     max_batch_files: int = Field(
         100, ge=1, le=10_000, description="Most files of one /api/ocr/batch request."
     )
+
+    jobs_path: Path | None = Field(
+        None, description="SQLite file of the jobs. Default: memory, where a restart loses them."
+    )
+    jobs_max_bytes: int | None = Field(
+        None,
+        ge=64 * 1024,
+        description="Most bytes of inputs and pages of all jobs. Default: 1 GiB in a file, 64 MiB in memory.",
+    )
+    jobs_max_count: int = Field(1000, ge=1, le=100_000, description="Most jobs, unfinished and finished.")
+    jobs_keep_seconds: float = Field(
+        86_400.0, gt=0, description="How long a job is kept after its end, in seconds."
+    )
+    jobs_at_once: int = Field(2, ge=1, le=64, description="Jobs that one process reads at the same time.")
+    jobs_page_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="Longest time for one page of a job, in seconds."
+    )
+    jobs_max_pages: int = Field(2000, ge=1, le=10_000, description="Most pages of the document of a job.")
+    jobs_max_body_bytes: int = Field(
+        100 * 2**20, ge=1024, description="Largest request body of POST /api/jobs, in bytes."
+    )
+
     pdf_dpi: int = Field(200, ge=36, le=600, description="Resolution at which PDF pages are drawn.")
 
     detector: str | None = Field(

@@ -20,6 +20,7 @@ import tiny_model
 from available import model_name
 from drawings import RECEIPT, DrawnPage, Picture
 from pdf_drawings import encrypted
+from PIL import Image
 
 from ocrsvc import __version__
 from ocrsvc.text import fold
@@ -312,6 +313,17 @@ def test_a_wrong_setting_is_told_in_one_line(pictures: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("ocrsvc: OCRSVC_WORKERS")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_pages_of_a_document_are_lines_of_jsonl_and_are_reported(pictures: Path, tmp_path: Path) -> None:
+    page = Image.open(pictures / "1.png").convert("RGB")
+    page.save(tmp_path / "book.tif", save_all=True, append_images=[page, page])
+    out, errors = run("read", tmp_path / "book.tif", "--format", "jsonl", "--mode", "line", "--progress")
+    rows = [json.loads(line) for line in out.decode().splitlines()]
+    assert [(row["page"], row["page_count"]) for row in rows] == [(1, 3), (2, 3), (3, 3)]
+    assert all(same(row["text"], LINES[0]) for row in rows)
+    said = [line.partition(": ")[2].partition(": ")[2] for line in errors.splitlines()]
+    assert said == [f"{n} of 3 pages (page {n})" for n in (1, 2, 3)]
 
 
 def test_on_a_terminal_there_is_a_progress_bar_and_lines_stay_whole(pictures: Path, tmp_path: Path) -> None:

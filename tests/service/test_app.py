@@ -7,7 +7,8 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -17,8 +18,9 @@ from fastapi import FastAPI
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
 from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
+from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
-from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.reading.reading import Reading, ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -101,6 +103,29 @@ class FaultyReader:
             raise
         finally:
             self.reading -= 1
+
+    @contextlib.asynccontextmanager
+    async def stream(self, data: bytes, options: ReadOptions) -> AsyncIterator[PageStream]:
+        """Open a document, whose pages are the parts of ``data`` between slashes; no model reads them."""
+        self.options.append(options)
+        parts = data.split(b"/")
+
+        async def read(number: int, reading: Reading) -> tuple[Page, list[Line]]:
+            self.reading += 1
+            self.started.set()
+            try:
+                read = await self._read(parts[number - 1])
+            except asyncio.CancelledError:
+                self.cancelled += 1
+                raise
+            finally:
+                self.reading -= 1
+            return replace(read.pages[0], number=number), list(read.lines)
+
+        deadline = asyncio.get_running_loop().time() + (options.deadline_seconds or 3600)
+        recogniser: Any = SimpleNamespace(id=ModelId("crnn", "sha256:00"))
+        numbers = tuple(range(1, len(parts) + 1))
+        yield PageStream(Reading(options, recogniser, None, deadline), numbers, read)
 
     async def _read(self, data: bytes) -> Document:
         if b"hang" in data:
@@ -341,6 +366,133 @@ async def test_more_requests_than_allowed_are_refused_at_once() -> None:
         assert await bench.metric("ocrsvc_body_bytes_held") == 0
 
 
+# --- page by page ---------------------------------------------------------------------------------------------------
+
+
+def records_of(response: httpx.Response) -> list[dict[str, Any]]:
+    records = [json.loads(line) for line in response.text.splitlines()]
+    for record in records[:-1]:
+        schemas.PageRecordShape.model_validate(record)
+    schemas.LastRecordShape.model_validate(records[-1])
+    return records
+
+
+async def test_jsonl_has_a_record_for_each_page_and_a_last_one(bench: Bench) -> None:
+    response = await bench.client.post("/api/ocr?format=jsonl&characters=1", content=PNG + b"/2/bad/4")
+    assert response.status_code == 200
+    *pages, last = records_of(response)
+    assert [(page["page"], page["page_count"]) for page in pages] == [(n, 4) for n in range(1, 5)]
+    assert [page.get("text") for page in pages] == ["发票 No. 1", "发票 No. 1", None, "发票 No. 1"]
+    assert pages[0]["lines"][0]["characters"]
+    assert pages[1]["pages"] == [{"number": 2, "width": 40, "height": 10}]
+    problem = pages[2]["error"]
+    assert (problem["type"], problem["instance"]) == ("/problems/undecodable-image", "/api/ocr")
+    request_id = response.headers["x-request-id"]
+    assert last == {
+        "done": True,
+        "page_count": 4,
+        "pages_read": 3,
+        "pages_failed": 1,
+        "request_id": request_id,
+    }
+    assert {record.get("request_id", problem["request_id"]) for record in pages} == {request_id}
+
+
+async def test_events_have_the_same_records(bench: Bench) -> None:
+    response = await bench.client.post("/api/ocr", content=b"1/2", headers={"Accept": "text/event-stream"})
+    assert response.headers["content-type"].partition(";")[0] == "text/event-stream"
+    assert response.headers["cache-control"] == "no-store"
+    events = [event.split("\n") for event in response.text.strip().split("\n\n")]
+    assert [event[:-1] for event in events] == [
+        ["event: page", "id: 1"],
+        ["event: page", "id: 2"],
+        ["event: done"],
+    ]
+    records = [json.loads(event[-1].removeprefix("data: ")) for event in events]
+    assert [record.get("page", record.get("done")) for record in records] == [1, 2, True]
+
+
+async def test_a_deadline_says_so_in_the_last_record(bench: Bench) -> None:
+    response = await bench.client.post(
+        "/api/ocr?format=jsonl", content=b"1/2/hang/4", headers={"X-Request-Timeout": "1"}
+    )
+    *pages, last = records_of(response)
+    assert [page["page"] for page in pages] == [1, 2]
+    assert (last["done"], last["pages_read"], last["page_count"]) == (False, 2, 4)
+    assert (last["error"]["status"], last["error"]["type"]) == (504, "/problems/deadline-exceeded")
+    assert bench.reader.reading == 0
+
+
+async def test_a_shutdown_says_so_in_the_last_record() -> None:
+    async with opened(drain_seconds=0.05) as bench:
+        await bench.ready()
+        streaming = asyncio.create_task(bench.client.post("/api/ocr?format=jsonl", content=b"1/hang"))
+        await bench.eventually(lambda: bench.reader.reading == 1)
+        bench.service.drain()
+        *pages, last = records_of(await streaming)
+        assert [page["page"] for page in pages] == [1]
+        assert last["error"]["type"] == "/problems/shutting-down"
+
+
+@pytest.mark.parametrize("accept", ["application/jsonl", "text/event-stream"])
+async def test_an_error_of_the_only_page_is_the_answer(bench: Bench, accept: str) -> None:
+    response = await bench.client.post("/api/ocr", content=b"bad", headers={"Accept": accept})
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/undecodable-image")
+
+
+async def test_a_fault_of_a_page_is_logged_and_not_told(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await bench.client.post("/api/ocr?format=jsonl", content=b"1/bug/3")
+    assert [record["error"]["status"] for record in records_of(response) if "error" in record] == [500]
+    assert "secret" not in response.text
+    assert [record.message for record in caplog.records if record.exc_info] == ["a page failed"]
+
+
+async def test_leaving_a_stream_stops_the_reading(bench: Bench) -> None:
+    sent = await leave_during(bench, "/api/ocr", b"image/png", b"1/hang/3", b"format=jsonl")
+    assert [message.get("more_body", True) for message in sent] == [True] * len(sent)
+    assert (bench.reader.reading, bench.reader.cancelled) == (0, 1)
+    assert await bench.metric("ocrsvc_requests_inside") == 0
+    assert await bench.metric("ocrsvc_body_bytes_held") == 0
+
+
+async def test_pages_are_read_no_faster_than_they_are_sent(bench: Bench) -> None:
+    may_go_on = asyncio.Event()
+    texts: list[bytes] = []
+
+    async def slowly(message: Any) -> None:
+        if message.get("body"):
+            texts.append(message["body"])
+            await may_go_on.wait()
+
+    read: list[int] = []
+    plain = bench.reader._read
+
+    async def counted(data: bytes) -> Document:
+        read.append(len(read) + 1)
+        return await plain(data)
+
+    bench.reader._read = counted  # type: ignore[method-assign]
+    scope = scope_of("/api/ocr", b"image/png", b"format=jsonl")
+    never = asyncio.Event()
+    messages = iter([{"type": "http.request", "body": b"/".join([b"1"] * 50), "more_body": False}])
+
+    async def receive() -> Any:
+        if message := next(messages, None):
+            return message
+        await never.wait()
+        raise AssertionError
+
+    exchange = asyncio.create_task(bench.app(scope, receive, slowly))
+    await bench.eventually(lambda: bool(texts))
+    await asyncio.sleep(0.05)
+    assert len(read) <= 5
+    may_go_on.set()
+    await exchange
+    assert len(texts) == 51
+
+
 # --- many pictures --------------------------------------------------------------------------------------------------
 
 
@@ -428,7 +580,27 @@ async def test_a_batch_is_one_log_line(bench: Bench, caplog: pytest.LogCaptureFi
 # --- clients who leave ----------------------------------------------------------------------------------------------
 
 
-async def leave_during(bench: Bench, path: str, content_type: bytes, body: bytes) -> list[Any]:
+def scope_of(path: str, content_type: bytes, query: bytes = b"") -> dict[str, Any]:
+    """The scope of a POST request."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": [(b"content-type", content_type)],
+        "server": ("test", 80),
+        "client": ("test", 1),
+    }
+
+
+async def leave_during(
+    bench: Bench, path: str, content_type: bytes, body: bytes, query: bytes = b""
+) -> list[Any]:
     """Send a request straight to the application and hang up once it is being read; return what was sent."""
     hung_up = asyncio.Event()
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -443,21 +615,7 @@ async def leave_during(bench: Bench, path: str, content_type: bytes, body: bytes
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "root_path": "",
-        "headers": [(b"content-type", content_type)],
-        "server": ("test", 80),
-        "client": ("test", 1),
-    }
-    exchange = asyncio.create_task(bench.app(scope, receive, send))
+    exchange = asyncio.create_task(bench.app(scope_of(path, content_type, query), receive, send))
     await bench.reader.started.wait()
     hung_up.set()
     await exchange
@@ -496,6 +654,7 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     assert [each.name for each in offered.formats] == ["text", "json", "jsonl", "tsv"]
     assert "digits" in [each.name for each in offered.charsets]
     assert offered.limits.max_body_bytes == Settings().max_body_bytes
+    assert offered.limits.max_job_bytes == 48 * 2**20  # three quarters of a store in memory
     assert offered.defaults.model == "crnn"
     assert (offered.pdf_texts, offered.defaults.pdf_text) == (["auto", "never", "always"], "auto")
     assert "image/png" in offered.accepted_types

@@ -148,7 +148,15 @@ def test_a_wrong_deadline(header: str) -> None:
     ],
 )
 def test_accept(accept: str, name: str) -> None:
-    assert negotiate(accept).name == name
+    assert negotiate(accept).format.name == name
+
+
+def test_pages_are_asked_for_as_lines_or_events() -> None:
+    assert ask({"format": "jsonl"}).streamed
+    assert not ask({"format": "jsonl"}).events
+    asked = ask(headers={"accept": "text/event-stream"})
+    assert (asked.streamed, asked.events, asked.format.name) == (True, True, "jsonl")
+    assert not ask({"format": "json"}, headers={"accept": "text/event-stream"}).streamed
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/html", "application/json;q=0"])

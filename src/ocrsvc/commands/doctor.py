@@ -86,6 +86,7 @@ def _checks(sourced: Sourced) -> Iterable[Check]:
     yield doctor.in_force(settings)
     yield from doctor.choices(sourced, registry, machine)
     yield doctor.storage(settings)
+    yield doctor.jobs(settings)
     found = list(doctor.models(registry, settings, machine))
     yield from found
     if all(check.status == "ok" for check in found):

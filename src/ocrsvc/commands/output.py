@@ -6,16 +6,27 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ocrsvc.commands.sources import Source, targets
 from ocrsvc.errors import OcrError
-from ocrsvc.formats import find, jsonl_format, render
+from ocrsvc.formats import Rendering, find, json_format, jsonl_format, render
 from ocrsvc.results import Document
+
+if TYPE_CHECKING:
+    from ocrsvc.reading.page_stream import PageReading
 
 
 class Output(Protocol):
-    """Destination of the readings and failures of all sources, in the order of the sources."""
+    """Destination of the readings and failures of all sources, in the order of the sources.
+
+    ``by_page``: ``put_page`` takes each page as it is read, instead of ``put`` the whole document.
+    """
+
+    by_page: bool
+
+    def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
+        """Write one page, or its error."""
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading; OSError if it cannot be written."""
@@ -62,7 +73,7 @@ class Stream:
     """Output of all readings to standard output or to the file ``path``.
 
     With one source, the output is exactly what the format writes. With ``several``, ``text`` is concatenated (with the
-    names on a terminal), ``jsonl`` has one object for each source, ``json`` becomes an array, and ``tsv`` becomes one
+    names on a terminal), ``jsonl`` has one object for each page, ``json`` becomes an array, and ``tsv`` becomes one
     table with the file in its first column. ``characters``: json and jsonl list the characters of each line.
     """
 
@@ -70,6 +81,7 @@ class Stream:
         self, format_name: str, *, several: bool, path: Path | None = None, characters: bool = False
     ) -> None:
         self.format = format_name
+        self.by_page = format_name == "jsonl"
         self.several = several
         self._characters = characters
         self._begun = False
@@ -84,6 +96,16 @@ class Stream:
         elif self.several and self.format == "text" and self._terminal:
             content = f"==> {source.title} <==\n".encode() + content
         self._write(content)
+
+    def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
+        """Write one page in jsonl, or why it could not be read."""
+        if page.document is not None:
+            rendering = Rendering(file=source.title, characters=self._characters)
+            record = jsonl_format.page_record(page.document, page.number, page_count, rendering)
+        else:
+            error = problem(page.error or OcrError("The page was not read."))
+            record = jsonl_format.error_record(error, page.number, page_count, source.title)
+        self._write(json_format.encode(record) + b"\n")
 
     def fail(self, source: Source, error: Exception) -> None:
         """Write the failure in json and jsonl; other formats have no place for it."""
@@ -127,12 +149,17 @@ class Folder:
         self, format_name: str, folder: Path, sources: Sequence[Source], *, characters: bool = False
     ) -> None:
         self.format = format_name
+        self.by_page = False
         self._characters = characters
         places = targets(sources, find(format_name).suffix)
         self._paths: Mapping[str, Path] = {
             source.name: folder / place for source, place in zip(sources, places, strict=True)
         }
         folder.mkdir(parents=True, exist_ok=True)
+
+    def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
+        """Refuse: a file is written whole."""
+        raise NotImplementedError
 
     def put(self, source: Source, document: Document) -> None:
         """Write one file, creating its folders."""

@@ -1,10 +1,15 @@
-"""Progress bar on standard error if that is a terminal, otherwise nothing."""
+"""Progress on standard error: a bar if that is a terminal, else nothing, or lines if they are asked for."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 @contextmanager
@@ -13,6 +18,77 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
+    with _bars() as bar:
+        task = bar.add_task(unit, total=total)
+        yield lambda: bar.advance(task)
+
+
+class PageProgress:
+    """Told of files and pages as they are read; shows nothing."""
+
+    def opened(self, title: str, page_count: int) -> None:
+        """A file is open."""
+
+    def page(self, number: int) -> None:
+        """A page of it was read."""
+
+    def file(self) -> None:
+        """It is done."""
+
+
+@dataclass(slots=True)
+class _Lines(PageProgress):
+    """One line for each page of documents that have several."""
+
+    title: str = ""
+    page_count: int = 0
+    done: int = 0
+
+    def opened(self, title: str, page_count: int) -> None:
+        self.title, self.page_count, self.done = title, page_count, 0
+
+    def page(self, number: int) -> None:
+        self.done += 1
+        if self.page_count > 1:
+            place = f"{self.done} of {self.page_count} pages"
+            print(f"ocrsvc: {self.title}: {place} (page {number})", file=sys.stderr, flush=True)
+
+
+@dataclass(slots=True)
+class _Bars(PageProgress):
+    """A bar for the files, if there are several, and one for the pages of a document that has several."""
+
+    bars: Progress
+    files: TaskID | None
+    pages: TaskID | None = None
+
+    def opened(self, title: str, page_count: int) -> None:
+        if page_count > 1:
+            self.pages = self.bars.add_task("pages", total=page_count)
+
+    def page(self, number: int) -> None:
+        if self.pages is not None:
+            self.bars.advance(self.pages)
+
+    def file(self) -> None:
+        if self.pages is not None:
+            self.bars.remove_task(self.pages)
+            self.pages = None
+        if self.files is not None:
+            self.bars.advance(self.files)
+
+
+@contextmanager
+def page_progress(files: int, *, lines: bool = False) -> Iterator[PageProgress]:
+    """Yield what to tell of ``files`` files and their pages; ``lines``: also where there is no terminal."""
+    if not sys.stderr.isatty():
+        yield _Lines() if lines else PageProgress()
+        return
+    with _bars() as bars:
+        yield _Bars(bars, bars.add_task("files", total=files) if files > 1 else None)
+
+
+def _bars() -> Progress:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -40,6 +116,4 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     )
     # soft_wrap keeps the line ends of text printed above the bar in narrow terminals.
     console = Console(stderr=True, soft_wrap=True)
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(unit, total=total)
-        yield lambda: bar.advance(task)
+    return Progress(*columns, console=console, transient=True)

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ocrsvc import formats
 from ocrsvc.commands import arguments
-from ocrsvc.commands.output import Folder, Output, Stream, message
-from ocrsvc.commands.readings import opened, readings
+from ocrsvc.commands.output import Folder, Output, Stream
+from ocrsvc.commands.page_readings import Ended, Opened, page_readings
+from ocrsvc.commands.progress import page_progress
+from ocrsvc.commands.readings import opened
+from ocrsvc.commands.source_output import SourceOutput
 from ocrsvc.commands.sources import STDIN, Source, find, listed
 from ocrsvc.diagnosis import configuration
-from ocrsvc.results import MOST_ALTERNATIVES, Document, Page
+from ocrsvc.results import MOST_ALTERNATIVES
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reading import ReadOptions
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   ocrsvc read receipt.jpg                          the text, line by line
-  ocrsvc read scans/ --format jsonl > out.jsonl    a folder and all below it, one JSON object a file
+  ocrsvc read scans/ --format jsonl > out.jsonl    a folder and all below it, one JSON object a page
+  ocrsvc read book.pdf --format jsonl | reader     each page as it is read
   ocrsvc read scans/ --output texts/               one .txt a picture, in the same folders
   ocrsvc read scans/ --output all.jsonl            all in one file
   ocrsvc read scans/ --output texts/ --resume      go on with what was interrupted
@@ -37,7 +41,8 @@ examples:
   ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
-{"file", "error"} in their place); the rest are still read, and the exit status is 1.
+{"file", "error"} in their place); the rest are still read, and the exit status is 1. In jsonl, the same holds for the
+pages of a document.
 """
 
 
@@ -112,6 +117,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="text layer of a PDF; auto (default): take what is visible and agrees with the picture, read the rest",
     )
     add("--password", metavar="PASSWORD", help="password of encrypted PDFs")
+    add("--progress", action="store_true", help="report each page on standard error, without a terminal, too")
     arguments.add_providers(parser)
     parser.set_defaults(run=run, error=parser.error)
 
@@ -170,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
         output = Stream(format_name, several=several, path=options.output, characters=options.characters)
-    failed = asyncio.run(_read(sources, settings, request, output))
+    failed = asyncio.run(_read(sources, settings, request, output, lines=options.progress))
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
@@ -185,10 +191,6 @@ def _folder(format_name: str, path: Path, sources: Sequence[Source], *, characte
         raise configuration.InvalidSettings(
             f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl or .tsv"
         ) from error
-
-
-def _cut(page: Page) -> str:
-    return f"page {page.number} has {page.lines_omitted} lines more than the limit; they are left out"
 
 
 def _share(value: str) -> float:
@@ -210,21 +212,26 @@ def _count(value: str) -> int:
     return count
 
 
-async def _read(sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output) -> int:
+async def _read(
+    sources: Sequence[Source], settings: Settings, request: ReadOptions, output: Output, *, lines: bool
+) -> int:
     """Read every source into ``output``; return how many failed."""
     failed = 0
     async with opened(settings) as reader:
-        answers = readings(reader, sources, Source.read, request, settings=settings, unit="files")
-        async with aclosing(answers):
-            async for source, answer in answers:
-                if isinstance(answer, Document):
-                    output.put(source, answer)
-                    for page in answer.pages:
-                        if page.lines_omitted:
-                            print(f"ocrsvc: {source.title}: {_cut(page)}", file=sys.stderr)
-                else:
-                    failed += 1
-                    output.fail(source, answer)
-                    print(f"ocrsvc: {source.title}: {message(answer)}", file=sys.stderr)
+        answers = page_readings(reader, sources, Source.read, request, settings=settings)
+        with page_progress(len(sources), lines=lines) as progress:
+            async with aclosing(answers):
+                file = SourceOutput(sources[0], output)
+                async for source, item in answers:
+                    if isinstance(item, Opened):
+                        file = SourceOutput(source, output, item.page_count)
+                        progress.opened(source.title, item.page_count)
+                    elif isinstance(item, Ended):
+                        file = file if file.source is source else SourceOutput(source, output)
+                        failed += not file.end(item.error)
+                        progress.file()
+                    else:
+                        file.add(item)
+                        progress.page(item.number)
         output.close()
     return failed

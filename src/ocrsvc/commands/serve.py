@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging.config
 import os
 import socket
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.commands import arguments
@@ -15,6 +18,7 @@ from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
     from ocrsvc.machine.processes import Place
+    from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc")
 
@@ -58,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="run N processes (default: 1) on each NUMA node, each on its own CPUs, behind one port",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, jobs_path=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,6 +80,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         model=options.model,
         detector=options.detector,
         providers=options.providers,
+        jobs_path=options.jobs_path,
     )
     if not sockets:  # fails early, before models are loaded, if another service has the port
         _bound(settings.host, settings.port).close()
@@ -111,11 +116,31 @@ def _several(options: argparse.Namespace) -> int:
     ports = (settings.port and settings.port + 1 + index for index in range(len(places)))
     own = [_bound(settings.host, port, reuse=True) for port in ports]
     logger.info("running on %s", _url(shared), extra={"processes": [_url(each) for each in own]})
-    works = [
-        (place, partial(_serve_one, options, place, [shared.getsockname()[:2], each.getsockname()[:2]]))
-        for place, each in zip(places, own, strict=True)
-    ]
-    return processes.Processes(works, grace_seconds=settings.drain_seconds).run()
+    with _shared_jobs(settings) as options.jobs_path:
+        works = [
+            (place, partial(_serve_one, options, place, [shared.getsockname()[:2], each.getsockname()[:2]]))
+            for place, each in zip(places, own, strict=True)
+        ]
+        return processes.Processes(works, grace_seconds=settings.drain_seconds).run()
+
+
+@contextlib.contextmanager
+def _shared_jobs(settings: Settings) -> Iterator[Path]:
+    """Yield the path of the job store that all processes share, because any of them may be asked for a job.
+
+    Without a setting it is a temporary file, so that jobs are lost at the end, as those in memory are.
+    """
+    if settings.jobs_path is not None:
+        yield settings.jobs_path
+        return
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ocrsvc-jobs-", ignore_cleanup_errors=True)
+    except OSError as error:
+        logger.warning("no folder for the jobs: set OCRSVC_JOBS_PATH", extra={"cause": error.strerror})
+        yield Path(os.devnull, "jobs.sqlite")  # POST /api/jobs answers 503
+        return
+    with folder as name:
+        yield Path(name, "jobs.sqlite")
 
 
 def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tuple[str, int]]) -> None:

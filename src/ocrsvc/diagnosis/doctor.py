@@ -6,6 +6,7 @@ a generated picture with the settings in force.
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import tempfile
 import time
@@ -18,6 +19,9 @@ from ocrsvc import __version__
 from ocrsvc.diagnosis import explanation
 from ocrsvc.diagnosis.configuration import Sourced
 from ocrsvc.errors import CorruptModel, OcrError
+from ocrsvc.jobs.job import Limits
+from ocrsvc.jobs.store import Store
+from ocrsvc.jobs.store_thread import StoreThread
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models import ppocr
 from ocrsvc.models.manifest import Manifest
@@ -148,6 +152,22 @@ def storage(settings: Settings) -> Check:
         advice = "converted models are made anew at every start: set OCRSVC_CACHE_DIR to a folder to write in"
         return Check("cache", "warning", f"{folder}: {error.strerror}", advice)
     return Check("cache", "ok", str(folder))
+
+
+def jobs(settings: Settings) -> Check:
+    """Check whether jobs can be kept."""
+    if settings.jobs_path is None:
+        return Check("jobs", "ok", "in memory: a restart loses them (OCRSVC_JOBS_PATH keeps them)")
+    thread = StoreThread(settings.jobs_path, Limits(2**30, 1, settings.jobs_keep_seconds))
+    try:
+        usage = asyncio.run(thread.call(Store.usage))
+    except OcrError as error:
+        advice = "POST /api/jobs will answer 503: correct OCRSVC_JOBS_PATH, or make its folder writable"
+        return Check("jobs", "problem", f"{settings.jobs_path}: {error.detail}", advice)
+    finally:
+        thread.close()
+    states = ", ".join(f"{count} {state}" for state, count in usage.jobs.items() if count) or "no jobs"
+    return Check("jobs", "ok", f"{settings.jobs_path}: {states}, {usage.held_bytes / 1e6:.1f} MB")
 
 
 def in_force(settings: Settings) -> Check:

@@ -62,15 +62,18 @@ class Decoder:
         pages: str | None,
         look: Callable[[PageImage], T],
         options: DocumentOptions | None = None,
+        *,
+        max_pages: int | None = None,
     ) -> OpenedInput | Seen[T]:
         """Open an input; a single small picture is decoded, passed to ``look`` and closed at once.
 
-        This takes one call of the thread pool instead of three. Raises as ``decoding.open_source`` and ``Source.page``;
+        ``max_pages`` replaces the limit on pages for this input. Decoding a small picture at once takes one call of
+        the thread pool instead of three. Raises as ``decoding.open_source`` and ``Source.page``;
         Unavailable if no process can be started.
         """
         pool = self._small_pool if len(data) <= _SMALL_FILE_BYTES else self._pool
         found = await self._in(pool, self._open, data, pages, look)
-        return found or await self._processes.open(data, pages, options)
+        return found or await self._processes.open(data, pages, options, max_pages)
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
         """Call ``work(*arguments)`` on one of the threads and return its result."""

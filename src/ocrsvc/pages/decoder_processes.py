@@ -12,7 +12,7 @@ import itertools
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ocrsvc.errors import ShuttingDown, UndecodableImage, by_slug
@@ -56,12 +56,20 @@ class DecoderProcesses:
             self._give_back(await self._started())
 
     async def open(
-        self, data: bytes, pages: str | None, options: DocumentOptions | None = None
+        self,
+        data: bytes,
+        pages: str | None,
+        options: DocumentOptions | None = None,
+        max_pages: int | None = None,
     ) -> ProcessSource:
-        """Open an input; raises as ``decoding.open_source`` and ``Source.decode_bytes``."""
+        """Open an input; raises as ``decoding.open_source`` and ``Source.decode_bytes``.
+
+        ``max_pages`` replaces the limit on pages for this input.
+        """
+        limits = self._limits if max_pages is None else replace(self._limits, max_pages=max_pages)
         loop = asyncio.get_running_loop()
         file = await loop.run_in_executor(self._pool, memory_files.holding, data)
-        document = ProcessSource(self, next(self._inputs), file, pages, options or DocumentOptions())
+        document = ProcessSource(self, next(self._inputs), file, pages, options or DocumentOptions(), limits)
         try:
             document.opened(await self.ask(document, page=None))
         except BaseException:
@@ -96,7 +104,7 @@ class DecoderProcesses:
             "page": page,
             "buffer": buffer.number if buffer else None,
             "keep_bytes": self._buffers.keep_bytes,
-            "limits": asdict(self._limits),
+            "limits": asdict(document.limits),
             "cpu_seconds": self._cpu_seconds,
         }
         loop = asyncio.get_running_loop()
@@ -174,9 +182,16 @@ class ProcessSource:
     """An input opened by decoder processes; made by ``DecoderProcesses.open``."""
 
     def __init__(
-        self, processes: DecoderProcesses, number: int, file: int, pages: str | None, options: DocumentOptions
+        self,
+        processes: DecoderProcesses,
+        number: int,
+        file: int,
+        pages: str | None,
+        options: DocumentOptions,
+        limits: Limits,
     ) -> None:
         self._processes = processes
+        self.limits = limits
         self.input = number
         self.file = file
         self.pages = pages

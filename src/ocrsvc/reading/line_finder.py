@@ -72,12 +72,14 @@ class LineFinder:
         async with Timer(reading, "recognise"):
             lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
-        reading.lines += len(lines)
+        reading.tally.lines += len(lines)
         return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
 
     def _most(self, reading: Reading) -> int:
         """Return how many lines of a page may be read. Other pages are found meanwhile, so it is asked for late."""
-        return max(0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.lines))
+        return max(
+            0, min(self._settings.max_page_lines, self._settings.max_request_lines - reading.tally.lines)
+        )
 
     async def _beside(
         self, decoded: DecodedPage, layer: TextLayer, pixels: Pixels, reading: Reading
@@ -112,7 +114,7 @@ class LineFinder:
                     spec,
                     self._steps,
                 )
-        reading.lines += len(layer.lines) + len(lines)
+        reading.tally.lines += len(layer.lines) + len(lines)
         page = replace(decoded.page, orientation=0, lines_omitted=omitted)
         return DecodedPage(page, None, lines, alone=False, layer=layer)
 

@@ -36,9 +36,9 @@ class ModelRuns:
 
     async def _run(self, items: Items, reading: Reading) -> list[Answer]:
         futures = self._batcher.submit(
-            items, flow=reading.flow, deadline=reading.deadline, admitted=reading.admitted
+            items, flow=reading.flow, deadline=reading.deadline, admitted=reading.tally.admitted
         )
-        reading.admitted = True  # an accepted document is not refused half-way
+        reading.tally.admitted = True  # an accepted document is not refused half-way
         return await all_or_none(futures)
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from math import ceil, inf
@@ -29,6 +30,7 @@ from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
+from ocrsvc.reading.page_stream import BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
@@ -39,6 +41,7 @@ from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import Document, Line, LineText, Page
 from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
+from ocrsvc.scheduling.fairness import Flow
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
@@ -57,6 +60,7 @@ class Reader:
         workers = settings.workers or self.cpu.effective
         fits = capacity(settings, workers=workers, memory_bytes=cgroup.memory_bytes())
         self.pixel_limit = PixelLimit(fits.inflight_pixels)
+        self._background_limit = PixelLimit(max(1, fits.inflight_pixels // 2))  # the rest is for requests
         self.decoder = Decoder(
             Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi, fits.decode_bytes),
             threads=settings.decode_threads,
@@ -121,18 +125,12 @@ class Reader:
         Cancelling the task that awaits this withdraws the lines that are still queued.
         """
         options = options or ReadOptions()
-        if self._closed:
-            raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
-        if not self._ready:
-            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        self._check_open()
         begun = time.perf_counter()
-        seconds = min(options.deadline_seconds or inf, self.settings.deadline_seconds)
+        seconds = self._seconds(options)
         try:
-            deadline = asyncio.get_running_loop().time() + seconds
-            async with asyncio.timeout_at(deadline):
-                recogniser = await self._recogniser(options.model or self.settings.model)
-                charset = recogniser.charset(options.charset) if options.charset else None
-                reading = Reading(options, recogniser, charset, deadline)
+            async with asyncio.timeout(seconds):
+                reading = await self._reading(options, seconds)
                 results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -140,9 +138,50 @@ class Reader:
         return Document(
             lines=tuple(line for _, lines in results for line in lines),
             pages=tuple(page for page, _ in results),
-            model=recogniser.id,
+            model=reading.recogniser.id,
             timing_ms=spent,
         )
+
+    @asynccontextmanager
+    async def stream(
+        self, data: bytes, options: ReadOptions | None = None, *, background: BackgroundLimits | None = None
+    ) -> AsyncIterator[PageStream]:
+        """Open an input, whose pages are then read as they are taken; the block's end releases it.
+
+        Raises as ``read`` does, but an error of one page is yielded in its place. The deadline counts from now. A
+        reading in the ``background`` has none, and all other readings go first.
+        """
+        options = options or ReadOptions()
+        self._check_open()
+        seconds = None if background else self._seconds(options)
+        try:
+            async with asyncio.timeout(seconds):
+                reading = await self._reading(options, seconds or inf)
+                if background:
+                    reading.flow = Flow(background=True)
+                source = await self._open(data, reading, background.max_pages if background else None)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"Opening the input took longer than {seconds:g} seconds.") from error
+        if isinstance(source, Seen):
+            seen = source.result
+            yield PageStream(
+                reading,
+                (seen.page.number,),
+                lambda _, page: self._read_seen(seen, page),
+                background=background,
+            )
+            return
+        opened = source
+        reading.page_count = len(opened.numbers)
+        try:
+            yield PageStream(
+                reading,
+                opened.numbers,
+                lambda number, page: self._read_page(opened, number, page),
+                background=background,
+            )
+        finally:
+            opened.close()
 
     async def close(self, grace_seconds: float | None = None) -> None:
         """Refuse new readings, finish queued work within ``grace_seconds`` (by default ``drain_seconds``), and stop."""
@@ -165,19 +204,19 @@ class Reader:
 
     # --- pages ---
 
-    async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
+    async def _open(
+        self, data: bytes, reading: Reading, max_pages: int | None = None
+    ) -> OpenedInput | Seen[DecodedPage]:
         async with Timer(reading, "decode"):
-            source = await self.decoder.open(
-                data,
-                reading.options.pages,
-                partial(self._finder.look, reading=reading),
-                reading.options.document,
+            look = partial(self._finder.look, reading=reading)
+            return await self.decoder.open(
+                data, reading.options.pages, look, reading.options.document, max_pages=max_pages
             )
+
+    async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
+        source = await self._open(data, reading)
         if isinstance(source, Seen):
-            decoded = source.result
-            async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
-                decoded = await self._finder.find(decoded, reading)
-            return [await self._read_lines(decoded, reading)]
+            return [await self._read_seen(source.result, reading)]
         reading.page_count = len(source.numbers)
         try:
             if reading.page_count == 1:
@@ -192,12 +231,19 @@ class Reader:
         finally:
             source.close()
 
+    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+        async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
+            decoded = await self._finder.find(decoded, reading)
+        return await self._read_lines(decoded, reading)
+
     async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
         async with Timer(reading, "decode"):
             decode_bytes = await source.decode_bytes(number)
+        pixels = ceil(decode_bytes / BYTES_PER_PIXEL)
         # An accepted document is not refused half-way.
-        latest = inf if reading.admitted else reading.deadline
-        async with self.pixel_limit.hold(ceil(decode_bytes / BYTES_PER_PIXEL), deadline=latest) as place:
+        latest = inf if reading.tally.admitted else reading.deadline
+        share = self._background_limit.hold(pixels) if reading.flow.background else nullcontext()
+        async with share, self.pixel_limit.hold(pixels, deadline=latest) as place:
             async with Timer(reading, "decode"):
                 decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
             copies = 2 if decoded.layer and decoded.layer.areas else 1  # one without the lines of the layer
@@ -267,6 +313,21 @@ class Reader:
                 text = replace(text, free=segments.join(line.parts, free, spec.input.height))
             texts.append(text)
         return texts
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
+        if not self._ready:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+
+    def _seconds(self, options: ReadOptions) -> float:
+        return min(options.deadline_seconds or inf, self.settings.deadline_seconds)
+
+    async def _reading(self, options: ReadOptions, seconds: float) -> Reading:
+        deadline = asyncio.get_running_loop().time() + seconds
+        recogniser = await self._recogniser(options.model or self.settings.model)
+        charset = recogniser.charset(options.charset) if options.charset else None
+        return Reading(options, recogniser, charset, deadline)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """Return the recogniser of this name or path, opened at its first use."""

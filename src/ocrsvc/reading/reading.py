@@ -70,10 +70,20 @@ class DecodedPage:
 
 
 @dataclass(slots=True)
-class Reading:
-    """State shared by all pages of one reading; ``spent_ms``, ``lines``, ``fonts`` and ``flow`` accumulate.
+class Tally:
+    """What all pages of a reading count together: ``lines`` found so far; ``admitted``: some work was accepted."""
 
-    ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time (``comparing``).
+    lines: int = 0
+    admitted: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """State of one reading; ``spent_ms``, ``tally``, ``fonts`` and ``flow`` accumulate.
+
+    Its pages share it, or have one each, with a deadline and times of its own and the same ``tally``,
+    ``fonts`` and ``flow``. ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time
+    (``comparing``).
     """
 
     options: ReadOptions
@@ -81,11 +91,10 @@ class Reading:
     charset: Charset | None
     deadline: float
     page_count: int = 1
-    lines: int = 0  # lines found so far
+    tally: Tally = field(default_factory=Tally)
     fonts: dict[str, bool] = field(default_factory=dict)
     comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
     flow: Flow = field(default_factory=Flow)
-    admitted: bool = False
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
     )

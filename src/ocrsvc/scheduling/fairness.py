@@ -12,6 +12,9 @@ page begins, and a document of fifty pages moves behind the others after each tu
 The paper's flows are permanent, but a reading ends, and a new one starts at the clock's present time. An endless
 stream of one-turn pages would stop the clock, and no second turn would ever come. Therefore each run also advances the
 clock by half of each reading's average share; by only half, so that the clock does not outrun the time they received.
+
+A reading in the background, such as a job, has a small weight and no turns: what comes later than it goes first, but
+it still gets its share of the workers.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 
 _TURN_SECONDS = 5.0  # cost of a page of 150 long lines; the longest time that a document delays others
 _RISE = 0.5
+_BACKGROUND_WEIGHT = 0.25  # share of a reading in the background, relative to a document's
 _LEAST_WEIGHT = 1 / 3  # least weight relative to the other kind's: a quarter of the workers
 _ALONE_RUNS = 10.0  # a long line is cut into pieces, each of which may take longer than ``t_max_ms``
 
@@ -29,11 +33,13 @@ _ALONE_RUNS = 10.0  # a long line is cut into pieces, each of which may take lon
 class Flow:
     """One reading, as the scheduler sees it. ``seconds`` is the estimated cost of all work submitted so far.
 
-    ``alone``: the picture is one line. The current turn has the tag ``start``, room for ``left`` more seconds of work,
-    and the end ``finish`` on the clock. ``number`` is the flow's place in the order of arrival.
+    ``alone``: the picture is one line. ``background``: nobody waits for the reading. The current turn has the tag
+    ``start``, room for ``left`` more seconds of work, and the end ``finish`` on the clock. ``number`` is the flow's
+    place in the order of arrival.
     """
 
     alone: bool = False
+    background: bool = False
     number: int = -1
     start: float = 0.0
     finish: float = 0.0
@@ -42,7 +48,7 @@ class Flow:
 
     def is_short(self, more: float, run: float) -> bool:
         """Return whether the reading is short with ``more`` seconds of work; ``run``: longest time of a run."""
-        return self.seconds + more <= run * (_ALONE_RUNS if self.alone else 1)
+        return not self.background and self.seconds + more <= run * (_ALONE_RUNS if self.alone else 1)
 
 
 @dataclass(slots=True)
@@ -92,9 +98,9 @@ class FairClock:
             flow.number = next(self._numbers)
         if flow.left <= 0:
             flow.start = flow.finish = max(self.now, flow.finish)
-            flow.left = _TURN_SECONDS
+            flow.left = 0 if flow.background else _TURN_SECONDS
         flow.left -= seconds
-        flow.finish += seconds
+        flow.finish += seconds / (_BACKGROUND_WEIGHT if flow.background else 1)
         return flow.start
 
     def short_first(self) -> bool:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from ocrsvc import __version__
 from ocrsvc.reading.reader import Reader
 from ocrsvc.service import assets, problems, schemas
+from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes
 from ocrsvc.service.routes import reading, router
@@ -52,8 +53,15 @@ def create_app(
     app.state.service = service
     problems.install(app)
     app.include_router(reading)
+    app.include_router(jobs)
     app.include_router(router)
     assets.install(app)
-    add_shapes(app, schemas.ProblemShape, schemas.BatchLineShape)
+    add_shapes(
+        app,
+        schemas.ProblemShape,
+        schemas.BatchLineShape,
+        schemas.PageRecordShape,
+        schemas.LastRecordShape,
+    )
     app.add_middleware(RequestContext, metrics=service.metrics)
     return app

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
-
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from ocrsvc.errors import Saturated
 from ocrsvc.formats import Rendering, json_format
@@ -21,8 +17,6 @@ from ocrsvc.service.problems import describe
 from ocrsvc.service.record import RequestRecord
 
 logger = logging.getLogger("ocrsvc.service")
-
-MEDIA_TYPE = "application/jsonl"
 
 ReadOne = Callable[[Picture], Awaitable[Document]]
 
@@ -89,20 +83,3 @@ class BatchReading:
                 if loop.time() + error.retry_after_seconds >= until:
                     raise
                 await asyncio.sleep(error.retry_after_seconds)
-
-
-class BatchResponse(StreamingResponse):
-    """Streams the lines and closes ``resources`` at the end, even if no line was requested."""
-
-    def __init__(self, lines: AsyncGenerator[bytes, None], resources: AsyncExitStack) -> None:
-        # Without this header, Nginx buffers the lines until all have come.
-        super().__init__(lines, media_type=MEDIA_TYPE, headers={"X-Accel-Buffering": "no"})
-        self._resources = resources
-        self._lines = lines
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._lines.aclose()
-            await self._resources.aclose()

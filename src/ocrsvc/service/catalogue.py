@@ -37,8 +37,10 @@ def _model(manifest: Manifest, default: str) -> dict[str, Any]:
     }
 
 
-def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
-    """Return the answer of GET /api/options."""
+def options(
+    settings: Settings, manifests: Sequence[Manifest], default: str, *, job_bytes: int
+) -> dict[str, Any]:
+    """Return the answer of GET /api/options; ``job_bytes``: largest body of a request for a job."""
     defaults = RequestParameters()
     # Phones convert HEIC to JPEG for a form that does not accept it.
     kinds = [kind for kind in ACCEPTED if kind != "HEIC" or reads_heic()]
@@ -60,6 +62,8 @@ def options(settings: Settings, manifests: Sequence[Manifest], default: str) -> 
             "max_body_bytes": settings.max_body_bytes,
             "max_batch_bytes": settings.max_batch_bytes,
             "max_batch_files": settings.max_batch_files,
+            "max_job_bytes": job_bytes,
+            "max_job_pages": settings.jobs_max_pages,
             "max_image_pixels": settings.max_image_pixels,
             "max_pages": settings.max_pages,
             "max_page_lines": settings.max_page_lines,

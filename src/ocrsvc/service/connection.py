@@ -26,7 +26,7 @@ async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive, giving_up:
     """
     left = asyncio.create_task(_left(receive))
     try:
-        return await _race(work, {left: ClientGone(), giving_up: _shutting_down()})
+        return await _race(work, {left: ClientGone(), giving_up: shutting_down()})
     finally:
         await _ended(left)
 
@@ -36,7 +36,7 @@ async def unless_given_up(work: Coroutine[Any, Any, T], giving_up: asyncio.Futur
 
     ``giving_up`` is done shortly before a shutdown cuts all connections, so that clients still get an answer.
     """
-    return await _race(work, {giving_up: _shutting_down()})
+    return await _race(work, {giving_up: shutting_down()})
 
 
 async def _race(work: Coroutine[Any, Any, T], interruptions: Mapping[asyncio.Future[None], Exception]) -> T:
@@ -63,5 +63,6 @@ async def _left(receive: Receive) -> None:
         pass
 
 
-def _shutting_down() -> ShuttingDown:
+def shutting_down() -> ShuttingDown:
+    """Return the error of work that a shutdown cuts short."""
     return ShuttingDown("The service is shutting down and could not finish this.", retry_after_seconds=2)

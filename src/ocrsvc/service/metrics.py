@@ -12,6 +12,7 @@ import onnxruntime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 from ocrsvc import __version__
+from ocrsvc.service.job_metrics import JobMetrics
 from ocrsvc.service.logs import dropped_lines
 from ocrsvc.service.record import RequestRecord
 from ocrsvc.service.scheduler_metrics import SchedulerMetrics
@@ -33,11 +34,12 @@ class _Registry(CollectorRegistry):
 
 
 class Metrics:
-    """All metrics of the service; ``scheduler`` observes the batcher."""
+    """All metrics of the service; ``scheduler`` observes the batcher, ``jobs`` the jobs."""
 
     def __init__(self) -> None:
         self.registry = _Registry()
         self.scheduler = SchedulerMetrics(self.registry)
+        self.jobs = JobMetrics(self.registry)
         self._requests = Counter(
             "ocrsvc_requests_total",
             "Requests by route and status.",

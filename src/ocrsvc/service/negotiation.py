@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ocrsvc.errors import NotAcceptable
 from ocrsvc.formats import FORMATS, Format
 
@@ -12,10 +14,19 @@ _ALIASES = {
     "application/x-jsonlines": "jsonl",
     "application/json-lines": "jsonl",
 }
+EVENTS_TYPE = "text/event-stream"
 
 
-def negotiate(accept: str) -> Format:
-    """Return the format that an Accept header prefers (RFC 9110, 12.5.1), or JSON if it has no preference.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The format of an answer; ``events``: its records are sent as server-sent events."""
+
+    format: Format
+    events: bool = False
+
+
+def negotiate(accept: str) -> Chosen:
+    """Return what an Accept header prefers (RFC 9110, 12.5.1), or JSON if it has no preference.
 
     Raises NotAcceptable if the header names media types and none of them is offered.
     """
@@ -24,16 +35,18 @@ def negotiate(accept: str) -> Format:
         if quality <= 0:
             continue
         if media_type in ("*/*", "application/*"):
-            return FORMATS[DEFAULT_FORMAT]
+            return Chosen(FORMATS[DEFAULT_FORMAT])
+        if media_type == EVENTS_TYPE:
+            return Chosen(FORMATS["jsonl"], events=True)
         if media_type in _ALIASES:
-            return FORMATS[_ALIASES[media_type]]
+            return Chosen(FORMATS[_ALIASES[media_type]])
         for each in FORMATS.values():
             own = each.media_type.partition(";")[0]
             if media_type in (own, own.partition("/")[0] + "/*"):
-                return each
+                return Chosen(each)
     if not accepted:
-        return FORMATS[DEFAULT_FORMAT]
-    offered = [each.media_type.partition(";")[0] for each in FORMATS.values()]
+        return Chosen(FORMATS[DEFAULT_FORMAT])
+    offered = [*(each.media_type.partition(";")[0] for each in FORMATS.values()), EVENTS_TYPE]
     raise NotAcceptable(f"The Accept header names none of {', '.join(offered)}.", allowed=offered)
 
 

@@ -9,8 +9,16 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocrsvc.formats import FORMATS
-from ocrsvc.service.parameters import openapi_schemas
-from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
+from ocrsvc.service.negotiation import EVENTS_TYPE
+from ocrsvc.service.parameters import RESULT_NAMES, openapi_schemas
+from ocrsvc.service.schemas import (
+    BatchLineShape,
+    JobShape,
+    LastRecordShape,
+    PageRecordShape,
+    ProblemShape,
+    ReadingShape,
+)
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
 
@@ -58,6 +66,12 @@ def one_picture() -> dict[str, Any]:
     return {"parameters": _query(fields), "requestBody": body}
 
 
+def result_parameters() -> dict[str, Any]:
+    """Return ``openapi_extra`` for the result of a job."""
+    schemas = openapi_schemas()
+    return {"parameters": _query({name: schemas[name] for name in RESULT_NAMES})}
+
+
 def many_pictures() -> dict[str, Any]:
     """Return ``openapi_extra`` for POST /api/ocr/batch."""
     fields = {name: schema for name, schema in openapi_schemas().items() if name != "format"}
@@ -91,6 +105,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     said = {
         400: "Malformed request: wrong JSON, base64 or multipart, a missing field, or no bytes",
         404: "Not found",
+        409: "The job has no result, or not yet",
         406: "The Accept header names none of the output formats",
         408: "The body did not arrive in time",
         413: "More bytes than the limit (max_bytes)",
@@ -106,19 +121,42 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def reading_responses() -> dict[int | str, dict[str, Any]]:
-    """Return ``responses`` for POST /api/ocr."""
-    content: dict[str, Any] = {
-        each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
-        for each in FORMATS.values()
-        if each.name != "json"
-    }
+def reading_responses(*, job: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Return ``responses`` for POST /api/ocr or, with ``job``, for the result of a job."""
+    content = _contents()
     answer = {
         "description": "The text in the requested format.",
         "model": ReadingShape,
         "content": content,
     }
-    return {200: answer, **problems(400, 406, 408, 413, 415, 422, 500, 503, 504)}
+    others = (404, 406, 409, 422, 500, 503) if job else (400, 406, 408, 413, 415, 422, 500, 503, 504)
+    return {200: answer, **problems(*others)}
+
+
+def job_responses(status: int, *others: int) -> dict[int | str, dict[str, Any]]:
+    """Return ``responses`` for the routes that answer with a job."""
+    return {status: {"description": "The job.", "model": JobShape}, **problems(*others)}
+
+
+def events_responses() -> dict[int | str, dict[str, Any]]:
+    """Return ``responses`` for the events of a job."""
+    answer = {
+        "description": "Server-sent events: progress, and at the end done, failed or cancelled; each has the job.",
+        "content": {EVENTS_TYPE: {"schema": {"type": "string"}}},
+    }
+    return {200: answer, **problems(404, 503)}
+
+
+def _contents() -> dict[str, Any]:
+    """Return the content of an answer for every format but json."""
+    content: dict[str, Any] = {
+        each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
+        for each in FORMATS.values()
+        if each.name not in ("json", "jsonl")
+    }
+    names = (PageRecordShape.__name__, LastRecordShape.__name__)
+    records = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    return content | {"application/jsonl": {"schema": records}, EVENTS_TYPE: {"schema": {"type": "string"}}}
 
 
 def batch_responses() -> dict[int | str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
@@ -126,6 +126,12 @@ class Parameters:
     options: ReadOptions
     format: Format
     characters: bool
+    events: bool = False
+
+    @property
+    def streamed(self) -> bool:
+        """Return whether the pages are delivered as they are read: as JSON Lines, or as server-sent ``events``."""
+        return self.events or self.format.name == "jsonl"
 
 
 def parse(
@@ -177,8 +183,34 @@ def parse(
         pdf_text=asked.pdf_text,
         password=asked.password.get_secret_value() if asked.password else None,
     )
-    chosen = negotiate(headers.get("accept", "")) if asked.format is None else formats.find(asked.format)
-    return Parameters(options, chosen, asked.characters)
+    if asked.format is None:
+        chosen = negotiate(headers.get("accept", ""))
+        return Parameters(options, chosen.format, asked.characters, chosen.events)
+    return Parameters(options, formats.find(asked.format), asked.characters)
+
+
+RESULT_NAMES = ("format", "characters")
+
+
+def parse_result(
+    query: Mapping[str, str], headers: Mapping[str, str], *, format_name: str, characters: bool
+) -> tuple[Format, bool, bool]:
+    """Return the format of a job's result, whether as server-sent events, and whether with its characters.
+
+    ``format_name`` and ``characters`` are what the job was sent with. Raises as ``parse`` does.
+    """
+    _check_names(query, RESULT_NAMES)
+    given = {name: value.strip() for name, value in query.items() if value.strip()}
+    try:
+        asked = RequestParameters.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error.errors()[0]) from error
+    characters = asked.characters if "characters" in given else characters
+    accept = headers.get("accept", "").strip()
+    if asked.format is None and accept not in ("", "*/*"):
+        chosen = negotiate(accept)
+        return chosen.format, chosen.events, characters
+    return formats.find(asked.format or format_name), False, characters
 
 
 def openapi_schemas() -> dict[str, dict[str, Any]]:
@@ -197,17 +229,17 @@ def openapi_schemas() -> dict[str, dict[str, Any]]:
     return schemas
 
 
-def _check_names(given: Collection[str]) -> None:
+def _check_names(given: Collection[str], names: Sequence[str] = NAMES) -> None:
     """Raise InvalidParameter for an unknown name, so that a typo (charst=digits) is not silently ignored.
 
     Names that begin with an underscore pass, because clients add them to bypass caches.
     """
     for name in given:
-        if name not in NAMES and not name.startswith("_"):
-            near = difflib.get_close_matches(name.lower(), NAMES, n=1)
+        if name not in names and not name.startswith("_"):
+            near = difflib.get_close_matches(name.lower(), names, n=1)
             meant = f" (is {near[0]} meant?)" if near else ""
             raise InvalidParameter(
-                f"There is no parameter {name[:40]!r}{meant}; there are {', '.join(NAMES)}.", allowed=NAMES
+                f"There is no parameter {name[:40]!r}{meant}; there are {', '.join(names)}.", allowed=names
             )
 
 

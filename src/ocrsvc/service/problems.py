@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from ocrsvc.errors import (
     InvalidParameter,
+    JobUnfinished,
     NotFound,
     OcrError,
     RequestTimeout,
@@ -99,6 +100,8 @@ def catalogue() -> dict[str, type[OcrError]]:
 def _headers(error: OcrError) -> dict[str, str]:
     if isinstance(error, Unavailable):
         return {"Retry-After": str(max(1, error.retry_after_seconds))}
+    if isinstance(error, JobUnfinished):
+        return {"Retry-After": "1"}
     if isinstance(error, UnsupportedMedia):
         return {"Accept": ACCEPTED_TYPES}  # RFC 9110, section 15.5.16
     if isinstance(error, RequestTimeout):

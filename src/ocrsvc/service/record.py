@@ -37,6 +37,12 @@ class RequestRecord:
         for stage, spent_ms in document.timing_ms.items():
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent_ms
 
+    def add_page(self, document: Document) -> None:
+        """Count one page of a document that is delivered page by page."""
+        files = self.files
+        self.add(document)
+        self.files = max(1, files)
+
     def fail(self, slug: str, cause: Exception) -> None:
         """Record why the request, or its last bad file, was refused."""
         self.problem, self.cause = slug, cause

@@ -16,12 +16,14 @@ from ocrsvc.errors import NotFound
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document
 from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploads
-from ocrsvc.service.batches import BatchReading, BatchResponse
+from ocrsvc.service.batches import BatchReading
 from ocrsvc.service.connection import unless_given_up, unless_gone
 from ocrsvc.service.incoming import incoming
+from ocrsvc.service.page_answer import page_answer
 from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
+from ocrsvc.service.streamed import LINES, StreamedResponse
 
 
 class Direct(APIRoute):
@@ -54,10 +56,18 @@ async def read(request: Request) -> Response:
     curl -F image=@receipt.jpg http://localhost:8000/api/ocr
     curl --data-binary @receipt.jpg -H 'Content-Type: image/jpeg' 'http://localhost:8000/api/ocr?format=text'
     curl -H 'Content-Type: application/json' -d '{"image": "iVBORw0..."}' http://localhost:8000/api/ocr
+    curl -N -F image=@book.pdf -H 'Accept: text/event-stream' http://localhost:8000/api/ocr
     ```
+
+    `format=jsonl` and `Accept: text/event-stream` deliver each page as it is read.
     """
     service, record = service_of(request), record_of(request.scope)
-    async with incoming(request, names=uploads.ONE, limits=service.one_file) as (pictures, asked):
+    async with AsyncExitStack() as resources:
+        pictures, asked = await resources.enter_async_context(
+            incoming(request, names=uploads.ONE, limits=service.one_file)
+        )
+        if asked.streamed:
+            return await page_answer(request, pictures[0], asked, resources)
         work = service.read(pictures[0], asked.options)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
@@ -103,7 +113,7 @@ async def read_many(request: Request) -> Response:
             concurrency=service.batch_concurrency,
             patience_seconds=service.settings.deadline_seconds,
         )
-        return BatchResponse(reading.lines(), resources.pop_all())
+        return StreamedResponse(reading.lines(), resources.pop_all(), media_type=LINES.media_type)
 
 
 @router.get("/api/models", tags=["about"], operation_id="models", response_model=schemas.ModelsShape)
@@ -117,7 +127,9 @@ async def models(request: Request) -> Any:
 async def options(request: Request) -> Any:
     """Return the options, limits and defaults of the service: all that a client needs to build a form."""
     service = service_of(request)
-    return catalogue.options(service.settings, service.manifests, service.default_model)
+    return catalogue.options(
+        service.settings, service.manifests, service.default_model, job_bytes=service.job_file.body_bytes
+    )
 
 
 @router.get(
@@ -142,6 +154,7 @@ async def problem(slug: str) -> Any:
     tags=["probes"],
     operation_id="live",
     response_model=schemas.HealthShape,
+    response_model_exclude_none=True,
     responses=openapi.problems(503),
 )
 async def live(request: Request) -> Any:
@@ -159,9 +172,13 @@ async def live(request: Request) -> Any:
     responses=openapi.problems(503),
 )
 async def ready(request: Request) -> Any:
-    """Return 200 from when every model is loaded and warm until a shutdown begins."""
-    service_of(request).check_ready()
-    return {"status": "ready"}
+    """Return 200 from when every model is loaded and warm until a shutdown begins.
+
+    `jobs` says whether jobs are taken, too; other requests do not depend on it.
+    """
+    service = service_of(request)
+    service.check_ready()
+    return {"status": "ready", "jobs": "ok" if service.jobs.usable else "unavailable"}
 
 
 @router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)

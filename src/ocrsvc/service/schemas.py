@@ -89,6 +89,26 @@ class ModelIdShape(Shape):
     digest: str = Field(description="SHA-256 of the weights.")
 
 
+class ProblemShape(BaseModel):
+    """Problem document (RFC 9457). Further members depend on the problem, such as max_bytes, allowed, phase."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["/problems/undecodable-image"])
+    title: str = Field(examples=["Image cannot be decoded"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What was wrong, in plain language.")
+    instance: str = Field(examples=["/api/ocr"])
+    request_id: str
+
+
+class PageErrorShape(Shape):
+    """A page that could not be read."""
+
+    page: int = Field(ge=1)
+    error: dict[str, Any] = Field(description="A problem document.")
+
+
 class ReadingShape(Shape):
     """Answer of POST /api/ocr in the format json."""
 
@@ -98,6 +118,9 @@ class ReadingShape(Shape):
     model: ModelIdShape
     timing_ms: dict[str, float] = Field(description="Time of each stage in milliseconds.")
     request_id: str
+    page_errors: list[PageErrorShape] | None = Field(
+        None, description="Of the result of a job: the pages that could not be read; else absent."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -123,17 +146,30 @@ class ReadingShape(Shape):
     )
 
 
-class ProblemShape(BaseModel):
-    """Problem document (RFC 9457). Further members depend on the problem, such as max_bytes, allowed, phase."""
+class PageRecordShape(Shape):
+    """One record of a streamed answer: a page, or the error of a page."""
 
-    model_config = ConfigDict(extra="allow")
+    page: int = Field(ge=1, description="Number of the page.")
+    page_count: int = Field(ge=1, description="Number of pages of the whole answer.")
+    text: str | None = None
+    lines: list[LineShape] | None = None
+    pages: list[PageShape] | None = Field(None, description="This page alone.")
+    model: ModelIdShape | None = None
+    timing_ms: dict[str, float] | None = None
+    request_id: str | None = None
+    error: ProblemShape | None = None
 
-    type: str = Field(examples=["/problems/undecodable-image"])
-    title: str = Field(examples=["Image cannot be decoded"])
-    status: int = Field(examples=[422])
-    detail: str = Field(description="What was wrong, in plain language.")
-    instance: str = Field(examples=["/api/ocr"])
+
+class LastRecordShape(Shape):
+    """Last record of a streamed answer, which says how it ended."""
+
+    done: bool = Field(description="Whether every page was read or has its own error.")
+    page_count: int | None = Field(ge=1, description="null for a job whose document was not opened yet.")
+    pages_read: int
+    pages_failed: int
     request_id: str
+    state: str | None = Field(None, description="Of the result of a job: its state.")
+    error: ProblemShape | None = Field(None, description="What ended the reading early.")
 
 
 class BatchLineShape(Shape):
@@ -147,6 +183,28 @@ class BatchLineShape(Shape):
     model: ModelIdShape | None = None
     timing_ms: dict[str, float] | None = None
     error: ProblemShape | None = None
+
+
+class JobPagesShape(Shape):
+    """How far a job has come."""
+
+    total: int | None = Field(description="Number of pages; null until the document has been opened.")
+    read: int = Field(ge=0)
+    failed: int = Field(ge=0, description="Pages that could not be read; the result has their problems.")
+
+
+class JobShape(Shape):
+    """One job."""
+
+    id: str = Field(description="Whoever knows it may fetch the text, so keep it secret.")
+    state: Literal["queued", "running", "done", "failed", "cancelled"] = Field(
+        description="cancelled: only in the last event of a job that was deleted."
+    )
+    pages: JobPagesShape | None = None
+    created: str | None = Field(None, description="Time in UTC (RFC 3339).")
+    started: str | None = None
+    ended: str | None = None
+    problem: dict[str, Any] | None = Field(None, description="Why the job failed (RFC 9457).")
 
 
 class WeightsShape(Shape):
@@ -196,6 +254,8 @@ class LimitsShape(Shape):
     max_body_bytes: int
     max_batch_bytes: int
     max_batch_files: int
+    max_job_bytes: int
+    max_job_pages: int
     max_image_pixels: int
     max_pages: int
     max_page_lines: int
@@ -243,3 +303,6 @@ class HealthShape(Shape):
     """Answer of a probe that succeeds."""
 
     status: str
+    jobs: Literal["ok", "unavailable"] | None = Field(
+        None, description="Of /readyz: whether jobs are taken; the log says why not."
+    )

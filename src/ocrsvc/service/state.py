@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,11 +17,13 @@ from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.machine import cgroup, cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.capacity import capacity
+from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
+from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.request_limit import RequestLimit
@@ -55,6 +58,7 @@ class Service:
         self.metrics.body_bytes_held.set_function(lambda: self.request_limit.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
+        self.jobs = JobDesk(settings, self.metrics.jobs)
         self._reader_factory = reader_factory
         self._reader: Reader | None = None
         self._manifests: tuple[Manifest, ...] = ()
@@ -64,6 +68,13 @@ class Service:
     def engine_alive(self) -> bool:
         """Return whether the reader's scheduler is running."""
         return self._reader is not None and self._reader.alive
+
+    @property
+    def reader(self) -> Reader:
+        """Return the reader; raise Unavailable while it is opened."""
+        if self._reader is None:
+            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
+        return self._reader
 
     @property
     def one_file(self) -> UploadLimits:
@@ -76,6 +87,12 @@ class Service:
         return UploadLimits(
             self.settings.max_body_bytes, self.settings.max_batch_bytes, self.settings.max_batch_files
         )
+
+    @property
+    def job_file(self) -> UploadLimits:
+        """Return the limits on a request for a job."""
+        most = min(self.jobs.max_document_bytes, self.request_limit.max_bytes)
+        return UploadLimits(most, most, 1)
 
     @property
     def batch_concurrency(self) -> int:
@@ -113,11 +130,16 @@ class Service:
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
         """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        if self._reader is None:
-            raise Unavailable("The models are being loaded.", retry_after_seconds=2)
-        document = await self._reader.read(data, options)
+        document = await self.reader.read(data, options)
         self.metrics.document_read(document.timing_ms)
         return document
+
+    @asynccontextmanager
+    async def stream(self, picture: Picture, options: ReadOptions) -> AsyncIterator[PageStream]:
+        """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
+        data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
+        async with self.reader.stream(data, options) as stream:
+            yield stream
 
     async def start(self, *, wait: bool = False) -> None:
         """Begin to load the models; with ``wait``, return once they are loaded."""
@@ -133,13 +155,18 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.jobs.close()
         if self._reader is not None:
             await self._reader.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
-        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends."""
+        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends.
+
+        Jobs are given back to their store, where another process may go on with them.
+        """
         self.health.drain()
+        self._keep(self.jobs.pause())
         loop = asyncio.get_running_loop()
         self.request_limit.close(loop.time() + min(_UPLOAD_SECONDS, self.settings.drain_seconds / 2))
         loop.call_later(self.settings.drain_seconds * _GIVE_UP_SHARE, self._give_up)
@@ -177,6 +204,7 @@ class Service:
             logger.exception("the models could not be loaded")
             return
         self.metrics.describe_build(model=self.settings.model, cpus=self._cpus)
+        self.jobs.start(reader)
         self.health.became_ready()
         logger.info(
             "ready", extra={"model": self.settings.model, "seconds": round(time.perf_counter() - began, 2)}

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import drawings
+import httpx
 import pytest
-from e2e.page.ocr_page import AskApi, Draw, OcrPage, OpenPage
+from e2e.page.ocr_page import READ_MS, AskApi, Draw, OcrPage, OpenPage
 from PIL import Image
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 pytestmark = pytest.mark.browser
 
@@ -193,6 +194,50 @@ def test_a_pdf_is_shown_page_by_page(ocr: OcrPage, receipt: Draw, ask_api: AskAp
     ocr.page.click("#copy-all")
     expect(ocr.status).to_have_text(f"Copied {len(answer['lines'])} lines")
     assert ocr.clipboard() == answer["text"]
+
+
+def test_the_pages_of_a_document_are_shown_and_it_can_be_cancelled(ocr: OcrPage, receipt: Draw) -> None:
+    jobs: list[str] = []
+
+    def half_read(route: Route) -> None:
+        """Say that the first of two pages is read, as long as the test looks at it."""
+        if route.request.method != "GET":
+            route.continue_()
+            return
+        jobs.append(route.request.url)
+        pages = {"total": 2, "read": 1, "failed": 0}
+        route.fulfill(json={"id": jobs[0].rpartition("/")[2], "state": "running", "pages": pages})
+
+    ocr.page.route("**/api/jobs/*", half_read)
+    ocr.choose(two_page_pdf(receipt))
+    card = ocr.page.locator(".pages-card")
+    expect(card.locator(".pages-now")).to_have_text("Page 1 of 2", timeout=READ_MS)
+    expect(card.locator("progress")).to_have_attribute("max", "2")
+    expect(ocr.page.locator(".entry-state")).to_have_text("Page 1 of 2")
+    card.get_by_role("button").focus()
+    before = len(jobs)
+    while len(jobs) < before + 2:  # two further answers
+        ocr.page.wait_for_timeout(50)
+    expect(card.get_by_role("button")).to_be_focused()
+    ocr.page.set_viewport_size({"width": 400, "height": 700})
+    expect(card.get_by_role("button")).to_be_visible()
+    with ocr.page.expect_request(lambda request: request.method == "DELETE") as deleted:
+        card.get_by_role("button", name="Cancel").click()
+    assert deleted.value.url == jobs[0]
+    expect(ocr.page.locator(".entry")).to_have_count(0)
+    assert httpx.get(jobs[0], timeout=50).status_code == 404
+
+
+def test_a_document_is_read_as_a_request_if_no_job_is_taken(
+    ocr: OcrPage, receipt: Draw, ask_api: AskApi
+) -> None:
+    ocr.refusals_expected = True
+    problem = {"type": "/problems/job-store-full", "status": 503, "title": "Job store full"}
+    ocr.page.route("**/api/jobs?*", lambda route: route.fulfill(status=503, json=problem))
+    file = two_page_pdf(receipt)
+    ocr.read(file)
+    expect(ocr.page.locator("#page option")).to_have_count(2)
+    assert not [each for each in ocr.requests if each.startswith("DELETE")]
 
 
 def test_options_are_the_services_and_reach_it(ocr: OcrPage, receipt: Draw, ask_api: AskApi) -> None:

@@ -1,0 +1,128 @@
+"""The SQLite file of the job store: its tables, how it is opened, and its errors as those of the service."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ocrsvc.errors import JobStoreFull, JobStoreUnavailable
+
+_VERSION = 1
+_BUSY_SECONDS = 5.0  # longest wait for another process that writes
+_KEPT_LOG_BYTES = 16 << 20  # the log is cut to this size after a large input
+
+# The input has a table of its own, because SQLite writes a whole row anew if one of its values changes.
+_TABLES = """
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    place INTEGER NOT NULL,         -- order of arrival
+    state TEXT NOT NULL,
+    orders TEXT NOT NULL,
+    created REAL NOT NULL,
+    started REAL,
+    ended REAL,
+    pages_total INTEGER,
+    pages_read INTEGER NOT NULL DEFAULT 0,
+    pages_failed INTEGER NOT NULL DEFAULT 0,
+    problem TEXT,
+    input_bytes INTEGER NOT NULL,
+    result_bytes INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,                     -- of a running job
+    lease_until REAL,
+    crashes INTEGER NOT NULL DEFAULT 0  -- owners that died since the last page was stored
+);
+CREATE INDEX jobs_by_state ON jobs (state, place);
+CREATE TABLE inputs (
+    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    content BLOB NOT NULL
+);
+CREATE TABLE pages (
+    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    content BLOB,                   -- the page, or
+    problem TEXT,                   -- why it could not be read
+    PRIMARY KEY (job, number)
+);
+"""
+
+
+def connect(path: Path | None) -> sqlite3.Connection:
+    """Open the store at ``path``, made at first use; None for one in memory. Raises JobStoreUnavailable."""
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JobStoreUnavailable(f"The job store cannot be made: {error.strerror}.") from error
+    with translated():
+        connection = sqlite3.connect(
+            path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+    try:
+        with translated():
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
+            _use_log(connection)
+            # A page that was stored survives the end of the process; only a power failure may lose the last ones.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
+            _make_tables(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work side by side; SQLite does not wait here for another process that does the same."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    with transaction(connection):  # also fails where the file cannot be written
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, _VERSION):
+            raise JobStoreUnavailable(
+                f"The job store was written by another version of ocrsvc (format {version}, not {_VERSION})."
+            )
+        if version == 0:
+            for statement in _TABLES.split(";")[:-1]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run the block as one change: nothing of it is kept if it raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # SQLite itself ends it if the disk is full
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Raise SQLite's errors as JobStoreFull (no room on the disk) or JobStoreUnavailable."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if "full" in str(error):
+            raise JobStoreFull(
+                "The disk of the job store is full; try again later.", retry_after_seconds=60
+            ) from error
+        raise JobStoreUnavailable(f"The job store cannot be used: {error}.", retry_after_seconds=5) from error

@@ -1,0 +1,257 @@
+"""Jobs in SQLite: their inputs until they are read, each page as it is read, and who reads which job.
+
+A job is queued, then running, then done or failed; removing it ends it in any state. A running job belongs to one
+owner, which renews its lease. If the owner has died or the lease has run out, the next ``claim`` of any process
+queues the job again; the pages that are stored are not read again. Every change is one transaction, and changes of a
+job by its owner have no effect once it belongs to another or is gone.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocrsvc.errors import JobStoreFull, NotFound, OcrError
+from ocrsvc.jobs import page_codec, rows
+from ocrsvc.jobs.database import connect, transaction, translated
+from ocrsvc.jobs.job import STATES, Claim, Job, Limits, Order, State
+from ocrsvc.jobs.owner import Owner
+
+LEASE_SECONDS = 30.0
+MOST_CRASHES = 3  # owners of a job that may die one after the other; the job itself may be what kills them
+ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
+_SHORT_RETRY_SECONDS, _LONG_RETRY_SECONDS = 10, 600
+_FREED_PAGES = 4096  # of SQLite, 16 MiB: given back to the disk after each removal
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many jobs there are in each state, and how many bytes all of them hold."""
+
+    jobs: Mapping[State, int]
+    held_bytes: int
+
+
+class Store:
+    """The jobs of one file or, if ``path`` is None, in memory. Its methods block; only one thread at a time may call.
+
+    ``clock`` returns seconds since 1970. All methods raise JobStoreUnavailable if the file cannot be used.
+    """
+
+    def __init__(self, path: Path | None, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._connection = connect(path)
+        try:
+            self._owner = Owner(path)
+        except OSError as error:
+            self._connection.close()
+            raise rows.unavailable(error) from error
+
+    def close(self) -> None:
+        """Close the file; jobs that still run are taken over by others at once."""
+        self._connection.close()
+        self._owner.close()
+
+    # --- clients ---
+
+    def add(self, job: str, order: Order, data: bytes) -> Job:
+        """Queue a job and return it; JobStoreFull if there is no room for it."""
+        now = self._clock()
+        self.sweep()
+        with translated(), transaction(self._connection):
+            held, count = self._one("SELECT SUM(input_bytes + result_bytes), COUNT(*) FROM jobs")
+            most = int(self._limits.max_bytes * ADMITTED_SHARE)
+            if count >= self._limits.max_jobs or (held or 0) + len(data) > most:
+                raise self._full(now, alone=len(data) > most)
+            self._connection.execute(
+                "INSERT INTO jobs (id, place, state, orders, created, input_bytes)"
+                " VALUES (?, (SELECT COALESCE(MAX(place), 0) + 1 FROM jobs), 'queued', ?, ?, ?)",
+                (job, page_codec.pack_order(order), now, len(data)),
+            )
+            self._connection.execute("INSERT INTO inputs VALUES (?, ?)", (job, data))
+        return self.get(job)
+
+    def get(self, job: str) -> Job:
+        """Return a job; NotFound if there is none of this id, or if it has been kept for its time."""
+        with translated():
+            row = self._connection.execute(rows.SELECT_JOB, (job,)).fetchone()
+        found = rows.job(row) if row else None
+        if found is None or (found.ended or math.inf) + self._limits.keep_seconds <= self._clock():
+            raise NotFound("There is no such job: it was removed, or its time has passed.")
+        return found
+
+    def pages(self, job: str, after: int = 0, count: int = -1) -> list[rows.StoredPage]:
+        """Return the stored pages with numbers above ``after``, ascending, at most ``count`` of them (-1: all)."""
+        with translated():
+            found = self._connection.execute(
+                "SELECT number, content, problem FROM pages WHERE job = ? AND number > ?"
+                " ORDER BY number LIMIT ?",
+                (job, after, count),
+            ).fetchall()
+        return [rows.page(row) for row in found]
+
+    def remove(self, job: str) -> bool:
+        """Delete a job with its input and pages; return whether there was one. Its owner finds out by ``renew``."""
+        with translated(), transaction(self._connection):
+            removed = self._connection.execute("DELETE FROM jobs WHERE id = ?", (job,)).rowcount
+        self._free()
+        return removed > 0
+
+    # --- the owner of a job ---
+
+    def claim(self) -> Claim | None:
+        """Take the first queued job, or one whose owner has died, for this process; None if there is none."""
+        with translated():
+            if self._one("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1") is None:
+                return None  # without the lock that other processes may want
+            with transaction(self._connection):
+                self._take_over()
+                row = self._one(
+                    "SELECT id, orders, content FROM jobs JOIN inputs ON job = id"
+                    " WHERE state = 'queued' ORDER BY place LIMIT 1"
+                )
+                if row is None:
+                    return None
+                job, order, data = row
+                now = self._clock()
+                self._connection.execute(
+                    "UPDATE jobs SET state = 'running', owner = ?, lease_until = ?,"
+                    " started = COALESCE(started, ?) WHERE id = ?",
+                    (self._owner.name, now + LEASE_SECONDS, now, job),
+                )
+                known = self._connection.execute("SELECT number FROM pages WHERE job = ?", (job,)).fetchall()
+        return Claim(job, page_codec.unpack_order(order), data, frozenset(number for (number,) in known))
+
+    def renew(self, jobs: Collection[str]) -> frozenset[str]:
+        """Extend the leases of these jobs; return those that still belong to this process."""
+        mine = []
+        with translated(), transaction(self._connection):
+            for job in jobs:
+                if self._change(job, "lease_until = ?", self._clock() + LEASE_SECONDS):
+                    mine.append(job)
+        return frozenset(mine)
+
+    def opened(self, job: str, pages_total: int) -> bool:
+        """Record how many pages a job has; return whether it still belongs to this process."""
+        with translated(), transaction(self._connection):
+            return self._change(job, "pages_total = ?", pages_total)
+
+    def put_page(
+        self, job: str, number: int, content: bytes | None, problem: dict[str, Any] | None = None
+    ) -> bool:
+        """Store a page, or the problem of one; return whether the job still belongs to this process.
+
+        Raises JobStoreFull if there is no room for it.
+        """
+        text = page_codec.pack_problem(problem) if problem is not None else None
+        size = len(content or b"") + len((text or "").encode())
+        with translated(), transaction(self._connection):
+            (held,) = self._one("SELECT SUM(input_bytes + result_bytes) FROM jobs")
+            if (held or 0) + size > self._limits.max_bytes:
+                raise self._full(self._clock())
+            if not self._change(
+                job,
+                "pages_read = pages_read + ?, pages_failed = pages_failed + ?,"
+                " result_bytes = result_bytes + ?, crashes = 0",
+                int(problem is None),
+                int(problem is not None),
+                size,
+            ):
+                return False
+            self._connection.execute("INSERT INTO pages VALUES (?, ?, ?, ?)", (job, number, content, text))
+            return True
+
+    def finish(self, job: str, problem: dict[str, Any] | None = None) -> bool:
+        """End a job as done or, with a ``problem``, failed, and delete its input; return whether it was still ours."""
+        with translated(), transaction(self._connection):
+            ended = self._end(job, problem, self._owner.name)
+        self._free()
+        return ended
+
+    def release(self, job: str) -> None:
+        """Queue a job of this process again, for any process to take it at once."""
+        with translated(), transaction(self._connection):
+            self._change(job, "state = 'queued', owner = NULL, lease_until = NULL")
+
+    # --- upkeep ---
+
+    def sweep(self) -> None:
+        """Delete the jobs that have been kept for their time."""
+        with translated(), transaction(self._connection):
+            old = self._clock() - self._limits.keep_seconds
+            removed = self._connection.execute("DELETE FROM jobs WHERE ended <= ?", (old,)).rowcount
+        if removed:
+            self._free()
+
+    def usage(self) -> Usage:
+        """Return how much the store holds."""
+        with translated():
+            found = dict(self._connection.execute("SELECT state, COUNT(*) FROM jobs GROUP BY state"))
+            (held,) = self._one("SELECT SUM(input_bytes + result_bytes) FROM jobs")
+        return Usage({state: found.get(state, 0) for state in STATES}, held or 0)
+
+    def _take_over(self) -> None:
+        """Queue the jobs whose owners have died; a job that has outlived too many owners fails."""
+        running = self._connection.execute(
+            "SELECT id, owner, lease_until, crashes FROM jobs WHERE state = 'running'"
+        ).fetchall()
+        for job, owner, lease_until, crashes in running:
+            if lease_until > self._clock() and not self._owner.is_dead(owner):
+                continue
+            if crashes + 1 >= MOST_CRASHES:
+                error = OcrError(
+                    f"The service ended {MOST_CRASHES} times while it read the same page of this document."
+                )
+                self._end(job, rows.problem(error), owner)
+            else:
+                self._connection.execute(
+                    "UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, crashes = ?"
+                    " WHERE id = ?",
+                    (crashes + 1, job),
+                )
+
+    def _end(self, job: str, problem: dict[str, Any] | None, owner: str) -> bool:
+        text = page_codec.pack_problem(problem) if problem is not None else None
+        ended = self._connection.execute(
+            "UPDATE jobs SET state = ?, problem = ?, ended = ?, input_bytes = 0, owner = NULL, lease_until = NULL"
+            " WHERE id = ? AND state = 'running' AND owner = ?",
+            ("done" if problem is None else "failed", text, self._clock(), job, owner),
+        ).rowcount
+        if ended:
+            self._connection.execute("DELETE FROM inputs WHERE job = ?", (job,))
+        return ended > 0
+
+    def _change(self, job: str, change: str, *values: object) -> bool:
+        """Change a job of this process; return whether it is one. ``change`` is text of this module."""
+        statement = f"UPDATE jobs SET {change} WHERE id = ? AND state = 'running' AND owner = ?"  # noqa: S608
+        return self._connection.execute(statement, (*values, job, self._owner.name)).rowcount > 0
+
+    def _one(self, statement: str) -> Any:
+        return self._connection.execute(statement).fetchone()
+
+    def _full(self, now: float, *, alone: bool = False) -> JobStoreFull:
+        if alone:
+            return JobStoreFull(
+                "The document is larger than the job store may be; send it to /api/ocr, or in parts.",
+                retry_after_seconds=_LONG_RETRY_SECONDS,
+            )
+        (first,) = self._one("SELECT MIN(ended) FROM jobs")
+        wait = _SHORT_RETRY_SECONDS if first is None else math.ceil(first + self._limits.keep_seconds - now)
+        return JobStoreFull(
+            "The service keeps as many jobs as it may; fetch results and delete their jobs, or try again later.",
+            retry_after_seconds=max(1, min(wait, _LONG_RETRY_SECONDS)),
+        )
+
+    def _free(self) -> None:
+        """Give unused parts of the file back to the disk; no harm is done if another process is writing now."""
+        try:
+            # Not `execute`, which takes one step of a statement without rows, and frees one page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
+        except sqlite3.OperationalError:
+            return
