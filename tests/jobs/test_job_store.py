@@ -123,6 +123,19 @@ def test_a_job_that_failed_says_why(store: Store) -> None:
     assert (failed.problem["status"], "secret" in str(failed.problem)) == (500, False)
 
 
+def test_a_password_is_forgotten_with_the_document(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "jobs.sqlite"
+    made = Store(path, LIMITS, clock=clock)
+    made.add("a", Order(ReadOptions(password="open sesame"), "json", characters=False), b"data")  # noqa: S106
+    claim = made.claim()
+    assert claim is not None
+    assert claim.order.options.password == "open sesame"  # noqa: S105
+    made.finish("a")
+    assert made.get("a").order == Order(ReadOptions(), "json", characters=False)
+    made.close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
 def test_a_removed_job_is_nobody_s(store: Store) -> None:
     store.add("a", ORDER, b"data")
     store.claim()

@@ -54,6 +54,10 @@ def connect(path: Path | None) -> sqlite3.Connection:
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if (
+                not path.exists()
+            ):  # documents are nobody else's business; SQLite's other files get the same mode
+                path.touch(mode=0o600)
     except OSError as error:
         raise JobStoreUnavailable(f"The job store cannot be made: {error.strerror}.") from error
     with translated():

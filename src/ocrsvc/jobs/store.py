@@ -219,7 +219,8 @@ class Store:
     def _end(self, job: str, problem: dict[str, Any] | None, owner: str) -> bool:
         text = page_codec.pack_problem(problem) if problem is not None else None
         ended = self._connection.execute(
-            "UPDATE jobs SET state = ?, problem = ?, ended = ?, input_bytes = 0, owner = NULL, lease_until = NULL"
+            "UPDATE jobs SET state = ?, problem = ?, ended = ?, input_bytes = 0, owner = NULL, lease_until = NULL,"
+            " orders = json_set(orders, '$.options.password', NULL)"  # of no use without the document
             " WHERE id = ? AND state = 'running' AND owner = ?",
             ("done" if problem is None else "failed", text, self._clock(), job, owner),
         ).rowcount

@@ -136,7 +136,7 @@ class LineFinder:
         spec = reading.recogniser.spec
 
         async def read(lines: Sequence[Pixels]) -> list[LineText]:
-            images = [fit(line, spec.input.height) for line in lines]
+            images = [fit(line, spec.input.height)[:, : spec.buckets.widest] for line in lines]
             items = [(Lane(spec.name, spec.buckets.of(each.shape[1])), each) for each in images]
             return await self._runs.texts(items, reading)
 

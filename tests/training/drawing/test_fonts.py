@@ -65,7 +65,8 @@ def test_the_simplified_face_of_a_collection_is_drawn(font_path: Path, library: 
 
 def test_noto_has_nearly_the_whole_charset(font_path: Path, library: Library) -> None:
     face = next(face for face in library.cjk if face.path.name == font_path.name)
-    assert sum(not face.covers(c) for c in charset.load()) < 30  # signs, which other faces have
+    others = set(charset.EUROPEAN)  # and some signs, which other faces have
+    assert sum(not face.covers(c) for c in charset.load() if c not in others) < 30
 
 
 def test_traditional_and_kana_have_faces_of_their_own(font_path: Path, library: Library) -> None:
