@@ -129,3 +129,13 @@ def test_the_drawn_picture_has_ink() -> None:
     assert drawn is not None
     assert 0.02 < (drawn < 128).mean() < 0.5
     assert (drawn[[0, -1]] == 255).all()  # nothing cut off above or below
+
+
+def test_a_job_store_that_cannot_be_used_is_a_problem(tmp_path: Path) -> None:
+    assert doctor.jobs(Settings()).status == "ok"
+    good = doctor.jobs(Settings(jobs_path=tmp_path / "new" / "jobs.sqlite"))
+    assert (good.status, "no jobs" in good.found) == ("ok", True)
+    (tmp_path / "file").write_bytes(b"")
+    bad = doctor.jobs(Settings(jobs_path=tmp_path / "file" / "jobs.sqlite"))
+    assert bad.status == "problem"
+    assert "OCRSVC_JOBS_PATH" in bad.advice

@@ -57,6 +57,8 @@ async def test_two_processes_answer_behind_one_port_and_finish_what_they_accepte
                 figures = (await client.get(f"{url}/metrics")).text
                 return float(re.findall(r"^ocrsvc_requests_inside (\S+)", figures, re.MULTILINE)[0])
 
+            job = (await client.post(f"{own[0]}/api/jobs?mode=page", content=page)).json()["id"]
+            assert (await client.get(f"{own[1]}/api/jobs/{job}")).status_code == 200
             running = [
                 asyncio.create_task(client.post(f"{url}/api/ocr?mode=page", content=page))
                 for url in [*own, server.url, server.url]

@@ -91,8 +91,9 @@ def test_every_format(client: httpx.Client, line: bytes) -> None:
     text = post(client, line, "format=text")
     assert text.headers["content-type"] == "text/plain; charset=utf-8"
     assert squeeze(text.text) == squeeze(TEXT)
-    entry = json.loads(post(client, line, "format=jsonl").text)
-    assert entry["text"] == text.text.strip("\n")
+    entry, last = map(json.loads, post(client, line, "format=jsonl").text.splitlines())
+    assert (entry["page"], entry["page_count"], entry["text"]) == (1, 1, text.text.strip("\n"))
+    assert (last["done"], last["pages_read"]) == (True, 1)
     rows = post(client, line, "format=tsv").text.splitlines()
     assert rows[0].startswith("level\tpage_num")
     words = [row.split("\t") for row in rows[1:] if row.startswith("5\t")]

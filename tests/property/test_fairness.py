@@ -172,3 +172,26 @@ def test_the_clock_never_falls_and_who_comes_new_begins_at_its_time(
         assert flow.finish - flow.start <= TURN_SECONDS + 3
         if served:
             clock.share(short=False).leave(flow)
+
+
+def test_what_comes_after_a_background_reading_goes_before_the_rest_of_it() -> None:
+    clock, job, page = FairClock(), Flow(background=True), Flow()
+    waiting = [clock.tag(job, 1.0) for _ in range(10)]
+    for _ in range(2):
+        clock.serve(waiting.pop(0), 1.0, short=False)
+    assert all(clock.tag(page, 1.0) < waiting[0] for _ in range(5))
+    assert not Flow(alone=True, background=True).is_short(0.001, 0.04)
+
+
+def test_a_background_reading_gets_its_share_beside_a_document_that_never_ends() -> None:
+    clock, flows = FairClock(), {True: Flow(background=True), False: Flow()}
+    tags, served = {}, {True: 0, False: 0}
+    for background, flow in flows.items():
+        clock.share(short=False).enter(flow)
+        tags[background] = clock.tag(flow, 1.0)
+    for _ in range(1000):
+        background = tags[True] < tags[False]
+        clock.serve(tags[background], 1.0, short=False)
+        served[background] += 1
+        tags[background] = clock.tag(flows[background], 1.0)
+    assert 100 <= served[True] <= 250
