@@ -163,9 +163,7 @@ def test_a_stage_can_hold_on_to_a_model_that_is_there(tiny_run: TrainingRun, tmp
     """Begun with that model it has nothing to learn from it, but it has from the lent net."""
     recipe = tmp_path / "fast.yaml"
     recipe.write_text(
-        RECIPE.replace("features:", "features:\n  shape: small").replace(
-            "embedding: 0, kl: 0", "embedding: 1, kl: 1"
-        )
+        RECIPE.replace("shape: tiny", "shape: small").replace("embedding: 0, kl: 0", "embedding: 1, kl: 1")
     )
     model, terms = str(default_models_dir() / "crnn"), {}
     for name, hold in (("held", ["--hold", model]), ("lent", [])):
