@@ -384,7 +384,7 @@ async def test_jsonl_has_a_record_for_each_page_and_a_last_one(bench: Bench) -> 
     assert [(page["page"], page["page_count"]) for page in pages] == [(n, 4) for n in range(1, 5)]
     assert [page.get("text") for page in pages] == ["发票 No. 1", "发票 No. 1", None, "发票 No. 1"]
     assert pages[0]["lines"][0]["characters"]
-    assert pages[1]["pages"] == [{"number": 2, "width": 40, "height": 10}]
+    assert pages[1]["pages"] == [{"number": 2, "width": 40, "height": 10, "orientation": 0}]
     problem = pages[2]["error"]
     assert (problem["type"], problem["instance"]) == ("/problems/undecodable-image", "/api/ocr")
     request_id = response.headers["x-request-id"]
