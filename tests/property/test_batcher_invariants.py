@@ -201,8 +201,10 @@ def test_invariant_08_the_fair_order_decides_who_is_first(
         if batch is not None:
             first = batch.items[0]
             assert len({item.short for item in batch.items}) == 1, "a long run would hold a short reading up"
-            rivals = [(each.tag, each.job.flow.number) for each in waiting if each.short == first.short]
-            heads.append((first.short, (first.tag, first.job.flow.number)))
+            rivals = [
+                (each.tag, each.submission.flow.number) for each in waiting if each.short == first.short
+            ]
+            heads.append((first.short, (first.tag, first.submission.flow.number)))
             assert heads[-1][1] == min(rivals)
         return batch
 

@@ -24,7 +24,7 @@ from ocrsvc.reading.reading import Reading, ReadOptions
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
-from ocrsvc.service import assets, schemas
+from ocrsvc.service import assets, job_schemas, schemas
 from ocrsvc.service.app import create_app
 from ocrsvc.settings import Settings
 
@@ -372,8 +372,8 @@ async def test_more_requests_than_allowed_are_refused_at_once() -> None:
 def records_of(response: httpx.Response) -> list[dict[str, Any]]:
     records = [json.loads(line) for line in response.text.splitlines()]
     for record in records[:-1]:
-        schemas.PageRecordShape.model_validate(record)
-    schemas.LastRecordShape.model_validate(records[-1])
+        job_schemas.PageRecordShape.model_validate(record)
+    job_schemas.LastRecordShape.model_validate(records[-1])
     return records
 
 

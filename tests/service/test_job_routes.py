@@ -22,7 +22,7 @@ from ocrsvc.errors import UndecodableImage
 from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.pages.decoder_processes import ProcessSource
 from ocrsvc.reading.reader import Reader
-from ocrsvc.service import schemas
+from ocrsvc.service import job_schemas, schemas
 from ocrsvc.service.app import create_app
 from ocrsvc.settings import Settings
 
@@ -106,12 +106,12 @@ class Client:
     async def add(self, content: bytes = DOCUMENT, query: str = "mode=line") -> str:
         answer = await self.http.post(f"/api/jobs?{query}", content=content)
         assert answer.status_code == 202, answer.text
-        return schemas.JobShape.model_validate(answer.json()).id
+        return job_schemas.JobShape.model_validate(answer.json()).id
 
     async def job(self, id_: str) -> dict[str, Any]:
         answer = await self.http.get(f"/api/jobs/{id_}")
         assert answer.status_code == 200, answer.text
-        schemas.JobShape.model_validate(answer.json())
+        job_schemas.JobShape.model_validate(answer.json())
         return dict(answer.json())
 
     async def over(self, id_: str) -> dict[str, Any]:
@@ -162,8 +162,8 @@ def records(response: httpx.Response) -> tuple[list[dict[str, Any]], dict[str, A
     assert response.status_code == 200, response.text
     *pages, last = map(json.loads, response.text.splitlines())
     for page in pages:
-        schemas.PageRecordShape.model_validate(page)
-    schemas.LastRecordShape.model_validate(last)
+        job_schemas.PageRecordShape.model_validate(page)
+    job_schemas.LastRecordShape.model_validate(last)
     return pages, last
 
 
@@ -173,7 +173,7 @@ def records(response: httpx.Response) -> tuple[list[dict[str, Any]], dict[str, A
 async def test_a_job_from_its_upload_to_its_result(client: Client) -> None:
     answer = await client.http.post("/api/jobs?mode=line", content=DOCUMENT)
     assert answer.status_code == 202
-    job = schemas.JobShape.model_validate(answer.json())
+    job = job_schemas.JobShape.model_validate(answer.json())
     assert answer.headers["location"] == f"/api/jobs/{job.id}"
     done = await client.over(job.id)
     assert (done["state"], done["pages"]) == ("done", {"total": 5, "read": 5, "failed": 0})
@@ -252,7 +252,7 @@ async def test_the_events_of_a_job(client: Client, decoding: Decoding) -> None:
     events = [dict(row.split(": ", 1) for row in each.split("\n")) for each in answer.text.split("\n\n")[:-1]]
     assert {each["event"] for each in events[:-1]} == {"progress"}
     assert events[-1]["event"] == "done"
-    jobs = [schemas.JobShape.model_validate_json(each["data"]) for each in events]
+    jobs = [job_schemas.JobShape.model_validate_json(each["data"]) for each in events]
     read = [each.pages.read for each in jobs if each.pages]
     assert read == sorted(read)
     assert (read[0], read[-1]) == (1, 5)

@@ -26,7 +26,6 @@ LEASE_SECONDS = 30.0
 MOST_CRASHES = 3  # owners of a job that may die one after the other; the job itself may be what kills them
 ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
 _SHORT_RETRY_SECONDS, _LONG_RETRY_SECONDS = 10, 600
-_FREED_PAGES = 4096  # of SQLite, 16 MiB: given back to the disk after each removal
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +252,6 @@ class Store:
         """Give unused parts of the file back to the disk; no harm is done if another process is writing now."""
         try:
             # Not `execute`, which takes one step of a statement without rows, and frees one page.
-            self._connection.executescript(f"PRAGMA incremental_vacuum({_FREED_PAGES})")
+            self._connection.executescript("PRAGMA incremental_vacuum")
         except sqlite3.OperationalError:
             return

@@ -32,7 +32,7 @@ from ocrsvc.errors import (
 )
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import FairClock, Flow
-from ocrsvc.scheduling.lanes import Item, Job, Lane, Payload, Result
+from ocrsvc.scheduling.lanes import Item, Lane, Payload, Result, Submission
 from ocrsvc.scheduling.observer import Counters, Fanout, Observer, outcome_of, refusal_of
 from ocrsvc.scheduling.queue_limit import QueueLimit
 from ocrsvc.scheduling.runner import Runner, fail
@@ -175,12 +175,12 @@ class Batcher(Generic[Payload, Result]):
         short = flow.is_short(sum(seconds), self._t_max)
         self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
         flow.seconds += sum(seconds)
-        job = Job(flow, remaining=len(items))
+        submission = Submission(flow, remaining=len(items))
         accepted: list[Item[Payload, Result]] = []
         for (lane, payload), cost, each in zip(items, units, seconds, strict=True):
             tag = self._clock.tag(flow, each)
             self._clock.share(short=short).enter(flow)
-            item = Item(lane, payload, loop.create_future(), job, now, tag, cost, short)
+            item = Item(lane, payload, loop.create_future(), submission, now, tag, cost, short)
             item.future.add_done_callback(partial(self._settle, item))
             accepted.append(item)
         if not accepted:
@@ -188,7 +188,7 @@ class Batcher(Generic[Payload, Result]):
         self._queue_limit.units += sum(units)
         self._outstanding.update(accepted)
         if deadline < math.inf:
-            job.timer = loop.call_at(deadline, self._expire, accepted)
+            submission.timer = loop.call_at(deadline, self._expire, accepted)
         self._inbox.put_nowait(accepted)
         return [item.future for item in accepted]
 
@@ -211,10 +211,10 @@ class Batcher(Generic[Payload, Result]):
         """Remove a line from the outstanding work. Only this method does so, once for each line, however it ended."""
         self._queue_limit.units -= item.units
         self._outstanding.discard(item)
-        item.job.remaining -= 1
-        if not item.job.remaining and item.job.timer is not None:
-            item.job.timer.cancel()
-        self._clock.share(short=item.short).leave(item.job.flow)
+        item.submission.remaining -= 1
+        if not item.submission.remaining and item.submission.timer is not None:
+            item.submission.timer.cancel()
+        self._clock.share(short=item.short).leave(item.submission.flow)
         self._waiting.leave(item)
         self._observer.settled(outcome_of(item.future))
         if not self._open:

@@ -30,7 +30,7 @@ class Lane:
 
 
 @dataclass(slots=True, eq=False)
-class Job:
+class Submission:
     """Lines of one submission and the flow that they belong to; ``timer`` fails them at the deadline."""
 
     flow: Flow
@@ -48,7 +48,7 @@ class Item(Generic[Payload, Result]):
     lane: Lane
     payload: Payload
     future: asyncio.Future[Result]
-    job: Job
+    submission: Submission
     arrived: float
     tag: float
     units: int
@@ -79,7 +79,7 @@ class LaneQueue(Generic[Payload, Result]):
         """Queue the line; among equal tags the older reading goes first, then the lower sequence number."""
         if not self.live:
             self.since = now
-        heapq.heappush(self._heap, ((item.tag, item.job.flow.number, sequence), item))
+        heapq.heappush(self._heap, ((item.tag, item.submission.flow.number, sequence), item))
         self.live += 1
         item.queue = self
 

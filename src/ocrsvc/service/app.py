@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from ocrsvc import __version__
 from ocrsvc.reading.reader import Reader
-from ocrsvc.service import assets, problems, schemas
+from ocrsvc.service import assets, job_schemas, problems, schemas
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes
@@ -60,8 +60,8 @@ def create_app(
         app,
         schemas.ProblemShape,
         schemas.BatchLineShape,
-        schemas.PageRecordShape,
-        schemas.LastRecordShape,
+        job_schemas.PageRecordShape,
+        job_schemas.LastRecordShape,
     )
     app.add_middleware(RequestContext, metrics=service.metrics)
     return app

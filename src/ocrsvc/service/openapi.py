@@ -9,16 +9,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocrsvc.formats import FORMATS
+from ocrsvc.service.job_schemas import JobShape, LastRecordShape, PageRecordShape
 from ocrsvc.service.negotiation import EVENTS_TYPE
 from ocrsvc.service.parameters import RESULT_NAMES, openapi_schemas
-from ocrsvc.service.schemas import (
-    BatchLineShape,
-    JobShape,
-    LastRecordShape,
-    PageRecordShape,
-    ProblemShape,
-    ReadingShape,
-)
+from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
 

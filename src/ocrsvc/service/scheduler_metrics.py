@@ -35,7 +35,7 @@ class SchedulerMetrics:
         )
         self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
         self._refusals = self._counter(
-            "ocrsvc_jobs_refused_total", "Jobs that the queue limit refused.", "reason"
+            "ocrsvc_submissions_refused_total", "Lines of a page that the queue limit refused.", "reason"
         )
         self._failed = self._counter("ocrsvc_batch_failures_total", "Batches that failed.", "model")
         self._splits = self._counter(
