@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import drawings
@@ -14,10 +14,12 @@ from drawings import DrawnPage, Picture
 from PIL import Image
 
 from ocrsvc.models.registry import Registry
+from ocrsvc.pages.patches import Patches
 from ocrsvc.pages.turns import Turn, turned
+from ocrsvc.reading.orientation import Orientation, find_turn, surer
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
-from ocrsvc.results import Document
+from ocrsvc.results import Document, LineText
 from ocrsvc.settings import Settings
 
 TURNS: tuple[Turn, ...] = (0, 90, 180, 270)
@@ -134,3 +136,31 @@ async def test_a_page_without_legible_text_stays_as_it_is(reader: Reader) -> Non
     picture = np.repeat(np.repeat(grain, 12, axis=0), 12, axis=1)
     document = await reader.read(drawings.encode(picture), ReadOptions(mode="page"))
     assert document.pages[0].orientation == 0
+
+
+async def test_what_is_hardly_legible_turns_no_page() -> None:
+    """A sign with one word: the other box is no text, whichever way up it is read."""
+    word, scratch = np.zeros((30, 120, 3), np.uint8), np.zeros((30, 60, 3), np.uint8)
+
+    async def read(lines: Sequence[Picture]) -> list[LineText]:
+        return [
+            LineText("GIORDANO", 0.95) if line.shape[1] == word.shape[1] else LineText("开打", 0.02)
+            for line in lines
+        ]
+
+    assert (await find_turn(Patches((word, scratch), (), 1.0), read)).turn == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "lying", "chosen"),
+    [
+        (Orientation(0, 0.2), Orientation(0, 0.9), Orientation(90, 0.9)),
+        (Orientation(0, 0.2), Orientation(180, 0.9), Orientation(270, 0.9)),
+        (Orientation(0, 0.2), Orientation(0, 0.4), Orientation(0, 0.2)),
+        (Orientation(180, 0.45), Orientation(0, 0.5), Orientation(180, 0.45)),
+    ],
+)
+def test_a_page_lies_on_its_side_only_if_it_then_reads_well(
+    given: Orientation, lying: Orientation, chosen: Orientation
+) -> None:
+    assert surer(given, lying) == chosen

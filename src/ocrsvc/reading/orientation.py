@@ -23,10 +23,11 @@ _MOST_CHARACTERS, _FEW_CHARACTERS = (
     8,
     3,
 )  # a longer text counts like 8 characters, a shorter one as if 3 were wanted
+_LETTER_SHARE = 0.25  # largest share of letters and digits in a column of Chinese
 _COLUMN_SHARE = 0.5  # columns of upright characters read so well in cells, compared with the turned line
 _LEGIBLE = 0.5
 _ADDED: Mapping[Turn, Turn] = MappingProxyType({0: 90, 90: 180, 180: 270, 270: 0})  # 90 degrees more
-_LEAST_SCORE, _MARGIN = 0.3, 0.15  # a page is turned if it then reads at least so well, and better by so much
+_LEAST_SCORE, _MARGIN = 0.3, 0.12  # a page is turned if it then reads at least so well, and better by so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ async def find_turn(patches: Patches, read: Read) -> Orientation:
 def surer(given: Orientation, lying: Orientation) -> Orientation:
     """Return the better of what was found on a page as ``given``, and ``lying``, turned clockwise by 90 degrees."""
     turn: Turn = _ADDED[lying.turn]
-    return Orientation(turn, lying.score) if lying.score > given.score + _MARGIN else given
+    better = lying.is_legible and lying.score > given.score + _MARGIN
+    return Orientation(turn, lying.score) if better else given
 
 
 def _best(scores: Mapping[Turn, float]) -> Orientation:
@@ -91,10 +93,11 @@ def _best(scores: Mapping[Turn, float]) -> Orientation:
 async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read) -> bool:
     """Return whether lines with these texts are columns of upright characters, turned counter-clockwise.
 
-    Texts with letters or digits are not, and too many of them speak for the whole page.
+    Texts of letters and digits are not, and the longer texts speak for all lines. What is hardly legible says nothing.
     """
-    chinese = [(line, text) for line, text in zip(lines, texts, strict=True) if _may_stand(text)]
-    if 2 * len(chinese) < len(lines):
+    legible = [each for each in zip(lines, texts, strict=True) if each[1].confidence >= _LEGIBLE]
+    chinese = [each for each in legible if _may_stand(each[1])]
+    if 2 * sum(_length(text) for _, text in chinese) <= sum(_length(text) for _, text in legible):
         return False
     cells = await read([upright_cells(line) for line, _ in chinese])
     return _score(cells) > _COLUMN_SHARE * _score([text for _, text in chinese])
@@ -113,8 +116,9 @@ def _is_sure(text: LineText) -> bool:
 
 
 def _may_stand(text: LineText) -> bool:
-    """Return whether a text may be a column: characters below each other, no letters and no digits."""
-    return _length(text) > 1 and not any(character.isascii() for character in "".join(text.text.split()))
+    """Return whether a text may be a column: several characters, of which few are letters or digits."""
+    letters = sum(character.isascii() for character in "".join(text.text.split()))
+    return _length(text) > 1 and letters <= _LETTER_SHARE * _length(text)
 
 
 def _length(text: LineText) -> int:
