@@ -57,6 +57,16 @@ class OcrError(Exception):
         self.detail = detail
         self.extra = extra
 
+    def members(self) -> dict[str, Any]:
+        """Return the members of a problem document; ``extra`` never replaces one of the standard ones."""
+        standard = {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        return standard | {key: value for key, value in self.extra.items() if key not in standard}
+
 
 class InvalidRequest(OcrError):
     """The request is malformed."""

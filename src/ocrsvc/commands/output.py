@@ -41,16 +41,10 @@ class Output(Protocol):
 def problem(error: Exception) -> dict[str, Any]:
     """Return one file's error as the members of an HTTP problem document (RFC 9457)."""
     if isinstance(error, OcrError):
-        standard = {
-            "type": f"/problems/{error.slug}",
-            "title": error.title,
-            "status": error.status,
-            "detail": error.detail,
-        }
-        return standard | {key: value for key, value in error.extra.items() if key not in standard}
+        return error.members()
     if isinstance(error, OSError):
         return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
-    return problem(OcrError(message(error)))
+    return OcrError(message(error)).members()
 
 
 def message(error: Exception) -> str:

@@ -11,6 +11,7 @@ from ocrsvc.jobs import page_codec
 from ocrsvc.jobs.job import Job
 from ocrsvc.results import Document
 
+_FAULT = "The service failed on this; its log has the cause."
 SELECT_JOB = (
     "SELECT id, state, orders, created, started, ended, pages_total, pages_read, pages_failed, problem,"
     " input_bytes, result_bytes FROM jobs WHERE id = ?"
@@ -60,24 +61,11 @@ def page(row: tuple[int, bytes | None, str | None]) -> StoredPage:
 
 def problem(error: Exception) -> dict[str, Any]:
     """Return an error as the members of a problem document that stay true; of a fault of the service only its kind."""
-    if not isinstance(error, OcrError) or error.status == OcrError.status:
-        kind = type(error) if isinstance(error, OcrError) else OcrError
-        detail = (
-            error.detail if type(error) is OcrError else "The service failed on this; its log has the cause."
-        )
-        return {
-            "type": f"/problems/{kind.slug}",
-            "title": kind.title,
-            "status": kind.status,
-            "detail": detail,
-        }
-    standard = {
-        "type": f"/problems/{error.slug}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-    }
-    return standard | {key: value for key, value in error.extra.items() if key not in standard}
+    if not isinstance(error, OcrError):
+        error = OcrError(_FAULT)
+    elif type(error) is not OcrError and error.status == OcrError.status:
+        error = type(error)(_FAULT)
+    return error.members()
 
 
 def unavailable(error: OSError) -> JobStoreUnavailable:
