@@ -68,6 +68,11 @@ class LineText:
     steps: TimeSteps | None = None
     alternatives: tuple[Alternative, ...] = ()
 
+    @property
+    def length(self) -> int:
+        """Return the number of characters without white space."""
+        return len("".join(self.text.split()))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:

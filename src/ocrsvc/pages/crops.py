@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ocrsvc.pages.ink import inked, runs
 from ocrsvc.results import Polygon
 
-_TURN_FROM_ASPECT = (
+TURN_FROM_ASPECT = (
     1.5  # height over width above which a crop holds a line that runs downwards (PaddleOCR's value)
 )
 # A crop may hold one upright sign if width / height and height / width are below these values.
@@ -55,7 +55,7 @@ def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
         return None
     if pixels.shape[1] < _ONE_SIGN_WIDTH * pixels.shape[0] and (sign := _one_sign(pixels)) is not None:
         return Crop(sign, polygon)
-    if pixels.shape[0] / pixels.shape[1] >= _TURN_FROM_ASPECT:
+    if pixels.shape[0] / pixels.shape[1] >= TURN_FROM_ASPECT:
         turned = np.asarray(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8)
         return Crop(turned, (polygon[1], polygon[2], polygon[3], polygon[0]))
     return Crop(pixels, polygon)
@@ -83,10 +83,10 @@ def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
     width, height = right - left, bottom - top
     if width > _DASH_ASPECT * height:
         beside, above = (pixels.shape[1] - width) // 2, (pixels.shape[0] - height) // 2
-    elif height >= _TURN_FROM_ASPECT * width and (ends - starts).max() > _ONE_RUN * height:
+    elif height >= TURN_FROM_ASPECT * width and (ends - starts).max() > _ONE_RUN * height:
         beside, above = round(0.15 * height), round(0.1 * height)
     else:
-        return pixels if height < _TURN_FROM_ASPECT * width else None
+        return pixels if height < TURN_FROM_ASPECT * width else None
     sign = pixels[top:bottom, left:right]
     margins = (max(1, above), max(1, above), max(2, beside), max(2, beside))
     return np.asarray(

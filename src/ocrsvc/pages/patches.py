@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.pages.crops import cut
+from ocrsvc.pages.crops import TURN_FROM_ASPECT, cut
 from ocrsvc.pages.source import Pixels
 from ocrsvc.results import Polygon
 
-_TALL_ASPECT = 1.5  # least height over width of a line that runs downwards; crops.cut turns it
 _MOST_ASPECT = 8.0  # a patch is at most so many times as long as high
 _CLEAR_PIXELS = 32.0  # lines higher than this are not clearer
 _PATCHES = 6  # of rows, and as many of tall lines
@@ -39,7 +38,7 @@ def patches(image: Pixels, polygons: Sequence[Polygon]) -> Patches:
     corners = np.asarray(polygons, dtype=np.float32).reshape(-1, 4, 2)
     widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
     heights = np.linalg.norm(corners[:, 3] - corners[:, 0], axis=1)
-    tall = heights >= _TALL_ASPECT * widths
+    tall = heights >= TURN_FROM_ASPECT * widths
     thickness = np.maximum(1, np.minimum(widths, heights))
     aspects = np.maximum(widths, heights) / thickness
     clearness = np.minimum(aspects, _MOST_ASPECT) * np.minimum(thickness, _CLEAR_PIXELS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, cast
 
 import numpy as np
@@ -11,11 +13,15 @@ from ocrsvc.results import Polygon
 
 Turn = Literal[0, 90, 180, 270]
 """Clockwise angle in degrees by which a page has to be turned to be upright."""
-_NAMED: dict[str, Turn | None] = {"auto": None, "0": 0, "90": 90, "180": 180, "270": 270}
+TurnName = Literal["auto", "0", "90", "180", "270"]
+"""A turn as a caller writes it; ``auto``: it is to be found."""
+_NAMED: Mapping[TurnName, Turn | None] = MappingProxyType(
+    {"auto": None, "0": 0, "90": 90, "180": 180, "270": 270}
+)
 
 
-def turn_named(name: str) -> Turn | None:
-    """Return the turn of this name: ``auto`` (None), ``0``, ``90``, ``180`` or ``270``; raises KeyError."""
+def turn_named(name: TurnName) -> Turn | None:
+    """Return the turn of this name; None for ``auto``."""
     return _NAMED[name]
 
 

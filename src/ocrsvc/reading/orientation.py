@@ -6,11 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
 from ocrsvc.pages.patches import Patches, upright_cells
 from ocrsvc.pages.source import Pixels
-from ocrsvc.pages.turns import Turn
+from ocrsvc.pages.turns import Turn, turned
 from ocrsvc.results import LineText
 
 Read = Callable[[Sequence[Pixels]], Awaitable[list[LineText]]]
@@ -50,10 +48,11 @@ async def find_turn(patches: Patches, read: Read) -> Orientation:
     recognisers also read columns of upright characters that lie on their left side.
     """
     first = patches.rows[:_FIRST]
+    known: list[LineText] = []  # texts of the first rows, which need not be read again
     if patches.row_share >= _MOSTLY_ROWS and len(first) == _FIRST:
-        texts = await read(first)
-        if all(map(_is_sure, texts)) and not await _stand(first[:1], texts[:1], read):
-            return Orientation(0, _score(texts))
+        known = await read(first)
+        if all(map(_is_sure, known)) and not await _stand(first[:1], known[:1], read):
+            return Orientation(0, _score(known))
     scores: dict[Turn, float] = dict.fromkeys((0, 90, 180, 270), 0.0)
     share = patches.row_share
     # Where a page has to be turned if a group of lines reads well as cut, or on its head, and has upright characters
@@ -65,8 +64,9 @@ async def find_turn(patches: Patches, read: Read) -> Orientation:
     for lines, weight, along, across in groups:
         if not lines:
             continue
-        both = lines, [_half_turned(line) for line in lines]
-        answers = await read([*both[0], *both[1]])
+        both = lines, [turned(line, 180) for line in lines]
+        answers = [*known, *await read([*both[0][len(known) :], *both[1]])]
+        known = []
         said = answers[: len(lines)], answers[len(lines) :]
         score = _score(said[0]), _score(said[1])
         head = score[1] > score[0]
@@ -97,7 +97,7 @@ async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read)
     """
     legible = [each for each in zip(lines, texts, strict=True) if each[1].confidence >= _LEGIBLE]
     chinese = [each for each in legible if _may_stand(each[1])]
-    if 2 * sum(_length(text) for _, text in chinese) <= sum(_length(text) for _, text in legible):
+    if 2 * sum(text.length for _, text in chinese) <= sum(text.length for _, text in legible):
         return False
     cells = await read([upright_cells(line) for line, _ in chinese])
     return _score(cells) > _COLUMN_SHARE * _score([text for _, text in chinese])
@@ -105,25 +105,17 @@ async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read)
 
 def _score(texts: Sequence[LineText]) -> float:
     """Return the mean confidence of texts, 0 to 1, weighted by their characters; a letter alone says nothing (O, N)."""
-    lengths = [0 if text.text.isascii() and _length(text) < 2 else _length(text) for text in texts]
+    lengths = [0 if text.text.isascii() and text.length < 2 else text.length for text in texts]
     lengths = [min(length, _MOST_CHARACTERS) for length in lengths]
     wanted = sum(max(length, _FEW_CHARACTERS) for length in lengths)
     return sum(text.confidence * length for text, length in zip(texts, lengths, strict=True)) / max(1, wanted)
 
 
 def _is_sure(text: LineText) -> bool:
-    return text.confidence >= _SURE and _length(text) >= _SURE_CHARACTERS
+    return text.confidence >= _SURE and text.length >= _SURE_CHARACTERS
 
 
 def _may_stand(text: LineText) -> bool:
     """Return whether a text may be a column: several characters, of which few are letters or digits."""
-    letters = sum(character.isascii() for character in "".join(text.text.split()))
-    return _length(text) > 1 and letters <= _LETTER_SHARE * _length(text)
-
-
-def _length(text: LineText) -> int:
-    return len("".join(text.text.split()))
-
-
-def _half_turned(pixels: Pixels) -> Pixels:
-    return np.ascontiguousarray(pixels[::-1, ::-1])
+    letters = sum(character.isascii() and not character.isspace() for character in text.text)
+    return text.length > 1 and letters <= _LETTER_SHARE * text.length

@@ -13,7 +13,7 @@ from ocrsvc.errors import DeadlineExceeded, Unavailable
 from ocrsvc.reading.reading import Reading, Tally
 from ocrsvc.results import Document, Line, ModelId, Page
 
-_PAGES_IN_WORK = 2  # of one document: enough for busy cores, few enough for memory
+PAGES_IN_WORK = 2  # of one document: enough for busy cores, few enough for memory
 _PAGES_AHEAD = 4  # of one document in work, or read and not taken yet; a slow page then delays no others
 
 ReadPage = Callable[[int, Reading], Awaitable[tuple[Page, list[Line]]]]
@@ -56,7 +56,7 @@ class PageStream:
         self._read = read
         self._background = background
         self._page_seconds = background.page_seconds if background else math.inf
-        self._in_work = asyncio.Semaphore(_PAGES_IN_WORK)
+        self._in_work = asyncio.Semaphore(PAGES_IN_WORK)
 
     async def pages(self, without: Collection[int] = ()) -> AsyncGenerator[PageReading, None]:
         """Yield each page as it is read, in order, except those ``without``; a page that fails has its ``error``.

@@ -30,7 +30,7 @@ from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
-from ocrsvc.reading.page_stream import BackgroundLimits, PageStream
+from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
@@ -45,7 +45,6 @@ from ocrsvc.scheduling.fairness import Flow
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
-_LOOK_AHEAD_PAGES = 2  # pages of a document in work at once: enough for busy cores, few enough for memory
 _LINES_AT_ONCE = 16  # lines whose alternatives are found in one call of a thread, in about 20 ms
 _IDLE_SECONDS = 5.0  # after this time without a batch, the memory of runs is returned to the system
 
@@ -221,7 +220,7 @@ class Reader:
         try:
             if reading.page_count == 1:
                 return [await self._read_page(source, source.numbers[0], reading)]
-            look_ahead = asyncio.Semaphore(_LOOK_AHEAD_PAGES)
+            look_ahead = asyncio.Semaphore(PAGES_IN_WORK)
 
             async def one(number: int) -> tuple[Page, list[Line]]:
                 async with look_ahead:

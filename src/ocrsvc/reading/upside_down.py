@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
+from ocrsvc.pages.turns import turned
 from ocrsvc.reading.lines import LineImage
-from ocrsvc.recognition.segments import Segment
 from ocrsvc.results import LineText
 
 _DOUBTFUL = 0.65  # lines of a lower confidence are read again, before calibration
@@ -39,16 +37,14 @@ def half_turned(line: LineImage) -> LineImage:
     return replace(
         line,
         polygon=(c, d, a, b),
-        parts=(Segment(0, pixels.shape[1]),),
-        pixels=(np.ascontiguousarray(pixels[::-1, ::-1]),),
+        pixels=(turned(pixels, 180),),
     )
 
 
 def is_upside_down(first: LineText, second: LineText) -> bool:
     """Return whether the ``second`` reading of a line, upside down, is the right one."""
     before, after = _free(first), _free(second)
-    length = len("".join(after.text.split()))
-    return length >= _LEAST_CHARACTERS and after.confidence >= max(_SURE, before.confidence + _BETTER)
+    return after.length >= _LEAST_CHARACTERS and after.confidence >= max(_SURE, before.confidence + _BETTER)
 
 
 def _free(text: LineText) -> LineText:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +14,7 @@ from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
 from ocrsvc.formats import FORMATS, Format
 from ocrsvc.pages.text_layer import PdfText
-from ocrsvc.pages.turns import Turn, turn_named
+from ocrsvc.pages.turns import TurnName, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
 from ocrsvc.results import MOST_ALTERNATIVES
@@ -22,7 +22,7 @@ from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
-ORIENTATIONS: tuple[str, ...] = ("auto", *map(str, get_args(Turn)))
+ORIENTATIONS: tuple[str, ...] = get_args(TurnName)
 PDF_TEXTS: tuple[str, ...] = get_args(PdfText)
 TIMEOUT_HEADER = "x-request-timeout"
 
@@ -79,7 +79,7 @@ class RequestParameters(BaseModel):
             "report: lines where it changed anything. Applies only with a charset."
         ),
     )
-    orientation: Annotated[Literal["auto", "0", "90", "180", "270"], _Lower] = Field(
+    orientation: Annotated[TurnName, _Lower] = Field(
         "auto",
         description=(
             "Clockwise angle in degrees by which pages have to be turned to be upright; auto: find it for each page."
