@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from decoded_runs import NOTHING, runs_of, texts_of
 
-from ocrsvc.recognition.ctc import Runs
 from ocrsvc.recognition.plates import Plates
 
-NOTHING = np.empty((1, 0, 8), np.int32), np.empty((1, 0, 8), np.float32)
 ALPHABET = "皖京沪张三学警ABCDEFX0123456789·.- "
-
-
-def runs_of(*lines: str) -> Runs:
-    rows = [row for row, line in enumerate(lines) for _ in line]
-    starts = [2 * place for line in lines for place in range(len(line))]
-    return Runs(
-        np.array(rows, np.intp),
-        np.array(starts, np.intp),
-        np.array(starts, np.intp) + 1,
-        np.array([ALPHABET.index(c) + 1 for line in lines for c in line], np.int32),
-        np.full(len(rows), 0.9, np.float32),
-    )
-
-
-def texts_of(runs: Runs, count: int) -> list[str]:
-    return ["".join(ALPHABET[c - 1] for c in runs.classes[runs.rows == row]) for row in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -44,12 +26,12 @@ def texts_of(runs: Runs, count: int) -> list[str]:
     ],
 )
 def test_only_a_plate_that_is_the_whole_line_loses_its_separator(line: str, text: str) -> None:
-    assert texts_of(Plates(ALPHABET).choose(*NOTHING, runs_of(line)), 1) == [text]
+    assert texts_of(ALPHABET, Plates(ALPHABET).choose(*NOTHING, runs_of(ALPHABET, line)), 1) == [text]
 
 
 def test_other_lines_of_the_batch_keep_theirs() -> None:
-    chosen = Plates(ALPHABET).choose(*NOTHING, runs_of("皖A·07F55", "0·1", "京A-12345"))
-    assert texts_of(chosen, 3) == ["皖A07F55", "0·1", "京A12345"]
+    chosen = Plates(ALPHABET).choose(*NOTHING, runs_of(ALPHABET, "皖A·07F55", "0·1", "京A-12345"))
+    assert texts_of(ALPHABET, chosen, 3) == ["皖A07F55", "0·1", "京A12345"]
 
 
 def test_a_charset_without_separators_has_none_to_lose() -> None:
