@@ -22,6 +22,8 @@ calibration: {lines: 8, seed: 5}
 keep_float: [/stem/, /gate/]
 """
 
+DIGITS, DIGIT_BUCKETS = "0123456789", (96, 160, 320, 640, 1280)  # of nets that learn on live batches
+
 
 @dataclass(frozen=True)
 class TrainingRun:

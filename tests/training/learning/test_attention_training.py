@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import drawings
 import pytest
 import yaml
 from available import need_training
-from training.tiny_training import described
+from training.tiny_training import DIGITS
 
 need_training()
 
@@ -34,12 +31,9 @@ from ocrsvc.training.learning.attention_loss import AttentionLoss, Teaching, sub
 from ocrsvc.training.learning.held_loss import Seen
 from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
 from ocrsvc.training.nets.net import SHAPES, Crnn
-from ocrsvc.training.packing import folder as folder_module
 
 pytestmark = pytest.mark.timeout(600)
 
-CHARSET = "0123456789"
-BUCKETS = (96, 160, 320, 640, 1280)
 STEPS = 4
 DATA = {
     "columns": 960,
@@ -57,27 +51,6 @@ RECIPE: dict[str, Any] = {
     "attention": SECTION,
     "large": DATA | {"steps": 2, "dev_lines": 0, "auxiliary": 0.3},
 }
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of an untrained net."""
-    torch.manual_seed(1)
-    net, folder = Crnn(SHAPES["tiny"], len(CHARSET) + 1), tmp_path_factory.mktemp("start") / "net"
-    folder_module.write(folder, net, described("net", CHARSET, buckets=BUCKETS))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def labelled(font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of labelled lines."""
-    folder = tmp_path_factory.mktemp("real") / "cards"
-    folder.mkdir()
-    rows = [{"file": f"{i}.png", "text": str(1234 * (i + 1))} for i in range(5)]
-    for row in rows:
-        cv2.imwrite(str(folder / row["file"]), drawings.line_image(row["text"], font_path))
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return folder
 
 
 def plan(start: Path, out: Path, **more: Any) -> attention_plan.Plan:
@@ -197,7 +170,7 @@ def test_the_text_before_has_the_substitutions_of_the_draft(draft: str, target: 
 @pytest.fixture(scope="module")
 def net() -> Crnn:
     torch.manual_seed(2)
-    return Crnn(SHAPES["tiny"], len(CHARSET) + 1).eval().requires_grad_(False)
+    return Crnn(SHAPES["tiny"], len(DIGITS) + 1).eval().requires_grad_(False)
 
 
 def what_is_seen(net: Crnn, paths: list[list[int]]) -> Seen:
@@ -220,7 +193,7 @@ class Watched(AttentionDecoder):
 
 def tokens_before(net: Crnn, teaching: Teaching, paths: list[list[int]], targets: list[list[int]]) -> Tensor:
     """The tokens that a decoder is given, int64 [N,L]."""
-    made = Watched(DecoderShape(96, 1, 4), net.shape.features, net.shape.embedding, len(CHARSET) + 1)
+    made = Watched(DecoderShape(96, 1, 4), net.shape.features, net.shape.embedding, len(DIGITS) + 1)
     torch.nn.init.normal_(made.end)
     loss = AttentionLoss(made, teaching)(net, what_is_seen(net, paths), targets)["attention"]
     assert torch.isfinite(loss)
@@ -277,8 +250,8 @@ def test_scores_are_those_of_both_readings(net: Crnn) -> None:
             net.neck(net.backbone((torch.from_numpy(pixels).float() / 255 - 0.5).permute(0, 3, 1, 2) * 2))
         )
     path = best.argmax(-1).tolist()
-    text = "".join(CHARSET[c - 1] for i, c in enumerate(path[0]) if c and (not i or path[0][i - 1] != c))
+    text = "".join(DIGITS[c - 1] for i, c in enumerate(path[0]) if c and (not i or path[0][i - 1] != c))
     batch = Batch(pixels, (text, "x", "y"), (96, 96, 96))
     device = torch.device("cpu")
-    ours, ctc = attention_scores.right(net, decoder, CHARSET, batch, device, longest=0, bfloat16=False)
+    ours, ctc = attention_scores.right(net, decoder, DIGITS, batch, device, longest=0, bfloat16=False)
     assert (ours, ctc) == (1, 1) if text else (0, 0)

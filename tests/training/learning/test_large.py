@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import drawings
 import numpy as np
 import psutil
 import pytest
 import yaml
 from available import need_training
-from training.tiny_training import described
+from training.tiny_training import DIGIT_BUCKETS
 
 need_training()
 
@@ -33,13 +32,9 @@ from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.training.commands import cli, step
 from ocrsvc.training.learning import large, large_learner, large_plan, large_state, live_state
 from ocrsvc.training.learning.fit import rate
-from ocrsvc.training.nets.net import SHAPES, Crnn
-from ocrsvc.training.packing import folder as folder_module
 
 pytestmark = pytest.mark.timeout(600)
 
-CHARSET = "0123456789"
-BUCKETS = (96, 160, 320, 640, 1280)
 STEPS = 12
 SECTION = {
     "steps": STEPS,
@@ -55,27 +50,6 @@ SECTION = {
     "longest": 12,
 }
 RECIPE: dict[str, Any] = {"name": "small", "architecture": "LCNetV4", "large": SECTION}
-
-
-@pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of an untrained net."""
-    torch.manual_seed(1)
-    net, folder = Crnn(SHAPES["tiny"], len(CHARSET) + 1), tmp_path_factory.mktemp("start") / "net"
-    folder_module.write(folder, net, described("net", CHARSET, buckets=BUCKETS))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def labelled(font_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of labelled lines."""
-    folder = tmp_path_factory.mktemp("real") / "cards"
-    (folder / "img").mkdir(parents=True)
-    rows = [{"file": f"img/{i}.png", "text": str(1234 * (i + 1))} for i in range(5)]
-    for row in rows:
-        cv2.imwrite(str(folder / row["file"]), drawings.line_image(row["text"], font_path))
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +212,7 @@ def test_the_recipes_that_ship_make_plans(
     start: Path, font_path: Path, tmp_path: Path, name: str, section: str
 ) -> None:
     planned = large_plan.plan(step.recipe(name), tmp_path, start, section=section, device="cpu")
-    assert planned.order.buckets == BUCKETS
+    assert planned.order.buckets == DIGIT_BUCKETS
     assert planned.workers == 1
     assert planned.recipe.quantised == (section == "large-rounded")
     assert sum(planned.recipe.mix.shares.values()) + planned.recipe.mix.other == pytest.approx(1)

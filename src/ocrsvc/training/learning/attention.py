@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from ocrsvc.training.learning.attention_plan import Plan
 from ocrsvc.training.learning.dev_scores import DevSet
 from ocrsvc.training.learning.finetune import as_head
 from ocrsvc.training.learning.held_loss import Seen, judged
-from ocrsvc.training.learning.live_state import RunState
+from ocrsvc.training.learning.live_state import RunState, parameter_groups
 from ocrsvc.training.learning.scratch import follow
 from ocrsvc.training.nets.attention import AttentionDecoder, decoder_for
 from ocrsvc.training.nets.net import Crnn, convolved
@@ -78,21 +77,9 @@ def start(plan: Plan) -> State:
     net = net.to(plan.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     net.eval().requires_grad_(False)
     average = deepcopy(decoder).eval().requires_grad_(False)
-    optimiser = torch.optim.AdamW(_groups(decoder, plan.recipe.weight_decay), betas=(0.9, 0.98), fused=True)
+    groups = parameter_groups(decoder, plan.recipe.weight_decay)
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
     return State(net, decoder, average, optimiser)
-
-
-def _groups(decoder: AttentionDecoder, weight_decay: float) -> list[dict[str, Any]]:
-    """Return the parameters, matrices with weight decay and vectors without it."""
-    return [
-        {
-            "params": [p for p in decoder.parameters() if (p.ndim > 1) == matrix],
-            "lr": 0.0,
-            "scale": 1.0,
-            "weight_decay": decay,
-        }
-        for matrix, decay in ((True, weight_decay), (False, 0.0))
-    ]
 
 
 class Learner(live_learner.Learner):

@@ -11,7 +11,7 @@ from torch import nn
 
 from ocrsvc.training.learning import checkpoint
 from ocrsvc.training.learning.large_plan import Plan, Recipe
-from ocrsvc.training.learning.live_state import RunState
+from ocrsvc.training.learning.live_state import RunState, parameter_groups
 from ocrsvc.training.nets import rounding
 from ocrsvc.training.nets.attention import AttentionDecoder, DecoderShape, decoder_for
 from ocrsvc.training.nets.net import Crnn
@@ -82,8 +82,8 @@ def start(plan: Plan) -> State:
 
 
 def _groups(net: Crnn, recipe: Recipe, decoder: AttentionDecoder | None) -> list[dict[str, Any]]:
-    """Return the parameters by part, matrices with weight decay and vectors without it."""
-    groups = []
+    """Return the parameters by part."""
+    groups: list[dict[str, Any]] = []
     parts: list[tuple[nn.Module, float]] = [
         (net.backbone, recipe.backbone_rate),
         (net.neck, recipe.neck_rate),
@@ -92,8 +92,6 @@ def _groups(net: Crnn, recipe: Recipe, decoder: AttentionDecoder | None) -> list
     if decoder is not None:
         parts.append((decoder, _DECODER_RATE))
     for part, scale in parts:
-        for matrix, decay in ((True, recipe.weight_decay), (False, 0.0)):
-            chosen = [p for p in part.parameters() if (p.ndim > 1) == matrix]
-            group = {"params": chosen, "lr": 0.0, "scale": scale, "weight_decay": decay}
-            groups.append(group | (_HEAD if part is net.head else {}))
+        more = _HEAD if part is net.head else {}
+        groups += [group | more for group in parameter_groups(part, recipe.weight_decay, scale)]
     return groups

@@ -1,10 +1,12 @@
-"""What every run on live batches counts, and its progress by these counts."""
+"""What every run on live batches counts, its progress by these counts, and its groups of parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from torch import nn
 
 from ocrsvc.training.learning.live_plan import LivePlan, R
 
@@ -27,6 +29,22 @@ class RunState:
         """Take over counts and log from the content of a checkpoint."""
         for name in ("step", "lines", "drawn", "seconds", "log"):
             setattr(self, name, content[name])
+
+
+def parameter_groups(part: nn.Module, weight_decay: float, scale: float = 1.0) -> list[dict[str, Any]]:
+    """Return the parameters of a part for the optimiser: matrices with weight decay, and vectors without it.
+
+    Their rate is ``scale`` times that of the schedule.
+    """
+    return [
+        {
+            "params": [p for p in part.parameters() if (p.ndim > 1) == matrix],
+            "lr": 0.0,
+            "scale": scale,
+            "weight_decay": decay,
+        }
+        for matrix, decay in ((True, weight_decay), (False, 0.0))
+    ]
 
 
 def progress(plan: LivePlan[R], state: RunState) -> float:
