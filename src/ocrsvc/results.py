@@ -119,19 +119,83 @@ class ModelId:
     digest: str
 
 
+Row = tuple[Line, ...]  # lines side by side, left to right
+BlockKind = Literal["paragraph", "heading", "table", "header", "footer", "footnote"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table; ``row`` and ``column`` count from 0, ``rows`` are its lines, row by row."""
+
+    row: int
+    column: int
+    row_span: int = 1
+    column_span: int = 1
+    rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells of a table by row, then by column; no two of them overlap, and an empty place may have none."""
+
+    row_count: int
+    column_count: int
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Part of a page: its bounds, and its lines in reading order, row by row.
+
+    ``header`` and ``footer`` are lines at the edge of the page that repeat over pages. A ``table`` also has its cells.
+    """
+
+    kind: BlockKind
+    page: int
+    polygon: Polygon
+    rows: tuple[Row, ...]
+    table: Table | None = None
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """Return the lines in reading order."""
+        return tuple(line for row in self.rows for line in row)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Result of one input: lines in reading order, their pages, the model, the time of each stage."""
+    """Result of one input: lines in reading order, their pages, the model, the time of each stage.
+
+    ``blocks``: the parts of the pages in reading order, each line in exactly one; empty unless a reading asked for
+    them.
+    """
 
     lines: tuple[Line, ...]
     pages: tuple[Page, ...]
     model: ModelId
     timing_ms: Mapping[str, float] = field(default_factory=dict)
+    blocks: tuple[Block, ...] = ()
 
     @property
     def text(self) -> str:
         """Return the text of the lines in reading order, one line each."""
         return "\n".join(line.text for line in self.lines)
+
+    def blocks_of(self, page: Page) -> tuple[Block, ...]:
+        """Return the blocks of a page; without any, one paragraph that has each line as a row."""
+        if self.blocks:
+            return tuple(block for block in self.blocks if block.page == page.number)
+        rows = tuple((line,) for line in self.lines if line.page == page.number)
+        if not rows:
+            return ()
+        corners = [corner for (line,) in rows for corner in line.polygon]
+        left, right = min(x for x, _ in corners), max(x for x, _ in corners)
+        top, bottom = min(y for _, y in corners), max(y for _, y in corners)
+        return (
+            Block(
+                "paragraph", page.number, ((left, top), (right, top), (right, bottom), (left, bottom)), rows
+            ),
+        )
 
 
 def joined(documents: Sequence[Document]) -> Document:
@@ -145,4 +209,5 @@ def joined(documents: Sequence[Document]) -> Document:
         tuple(page for document in documents for page in document.pages),
         documents[0].model,
         spent,
+        tuple(block for document in documents for block in document.blocks),
     )
