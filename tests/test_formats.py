@@ -97,9 +97,15 @@ def test_json_keeps_chinese_readable(document: Document) -> None:
 
 
 def test_characters_show_only_when_asked_for(document: Document) -> None:
-    asked = json.loads(render("json", document, characters=True))["lines"]
+    asked = json.loads(render("json", document, granularity="char"))["lines"]
     assert "".join(one["text"] for one in asked[0]["characters"]) == "发票 No"
-    assert asked[0]["characters"][1] == {"text": "票", "confidence": 0.6, "start": 0.2, "end": 0.4}
+    assert asked[0]["characters"][1] == {
+        "text": "票",
+        "confidence": 0.6,
+        "start": 0.2,
+        "end": 0.4,
+        "polygon": [[20.0, 0.0], [40.0, 0.0], [40.0, 20.0], [20.0, 20.0]],
+    }
     assert asked[1]["characters"] == []
     assert "characters" not in json.loads(render("json", document))["lines"][0]
 
@@ -111,7 +117,7 @@ def test_alternatives_show_where_a_reading_has_them(document: Document) -> None:
     texts = (Alternative("发票 No", 0.87654321), Alternative("友票 No", 0.1))
     asked = replace(first, characters=(doubtful, *others), alternatives=texts)
     for name in ("json", "jsonl"):
-        written = render(name, replace(document, lines=(asked, second)), characters=True)
+        written = render(name, replace(document, lines=(asked, second)), granularity="char")
         lines = [line for row in written.splitlines() for line in json.loads(row)["lines"]]
         assert lines[0]["alternatives"] == [
             {"text": "发票 No", "confidence": 0.8765},
@@ -170,7 +176,7 @@ def test_tsv_of_a_blank_page_is_the_page(blank: Document) -> None:
 
 
 def test_every_format_is_described() -> None:
-    assert list(FORMATS) == ["text", "json", "jsonl", "tsv"]
+    assert list(FORMATS) == ["text", "json", "jsonl", "tsv", "hocr", "alto"]
     for name, entry in FORMATS.items():
         assert entry.name == name
         assert "/" in entry.media_type
@@ -183,5 +189,5 @@ def test_a_renderer_needs_nothing_but_the_document(document: Document) -> None:
 
 
 def test_unknown_format_says_what_there_is(document: Document) -> None:
-    with pytest.raises(UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv"):
+    with pytest.raises(UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv, hocr, alto"):
         render("docx", document)

@@ -23,7 +23,7 @@ from ocrsvc.jobs.store import LEASE_SECONDS, MOST_CRASHES, Store
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Alternative, Character, Document, Line, ModelId, Page
 
-ORDER = Order(ReadOptions(mode="page", n_best=2), "json", characters=False)
+ORDER = Order(ReadOptions(mode="page", n_best=2), "json")
 LIMITS = Limits(max_bytes=10_000, max_jobs=5, keep_seconds=100.0)
 BOX = ((0.0, 0.0), (40.0, 0.5), (40.0, 10.0), (0.0, 10.0))
 
@@ -126,12 +126,12 @@ def test_a_job_that_failed_says_why(store: Store) -> None:
 def test_a_password_is_forgotten_with_the_document(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "jobs.sqlite"
     made = Store(path, LIMITS, clock=clock)
-    made.add("a", Order(ReadOptions(password="open sesame"), "json", characters=False), b"data")  # noqa: S106
+    made.add("a", Order(ReadOptions(password="open sesame"), "json"), b"data")  # noqa: S106
     claim = made.claim()
     assert claim is not None
     assert claim.order.options.password == "open sesame"  # noqa: S105
     made.finish("a")
-    assert made.get("a").order == Order(ReadOptions(), "json", characters=False)
+    assert made.get("a").order == Order(ReadOptions(), "json")
     made.close()
     assert path.stat().st_mode & 0o077 == 0
 

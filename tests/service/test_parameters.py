@@ -32,7 +32,7 @@ def test_nothing_asked_for() -> None:
     assert (options.mode, options.model, options.charset, options.pages) == ("auto", None, None, None)
     assert options.deadline_seconds == 60
     assert asked.format.name == "json"
-    assert asked.characters is False
+    assert asked.granularity == "line"
 
 
 @pytest.mark.parametrize("place", ["query", "fields"])
@@ -54,7 +54,7 @@ def test_query_and_fields_are_the_same(place: str) -> None:
         "1-3,7",
     )
     assert asked.format.name == "tsv"
-    assert asked.characters is True
+    assert asked.granularity == "char"
 
 
 def test_pdf_text_and_password_reach_the_options() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ocrsvc.commands.sources import Source, targets
 from ocrsvc.errors import OcrError
-from ocrsvc.formats import Rendering, find, json_format, jsonl_format, render
+from ocrsvc.formats import Granularity, Rendering, find, json_format, jsonl_format, render
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
@@ -68,23 +68,23 @@ class Stream:
 
     With one source, the output is exactly what the format writes. With ``several``, ``text`` is concatenated (with the
     names on a terminal), ``jsonl`` has one object for each page, ``json`` becomes an array, and ``tsv`` becomes one
-    table with the file in its first column. ``characters``: json and jsonl list the characters of each line.
+    table with the file in its first column. ``granularity``: smallest parts that are named.
     """
 
     def __init__(
-        self, format_name: str, *, several: bool, path: Path | None = None, characters: bool = False
+        self, format_name: str, *, several: bool, path: Path | None = None, granularity: Granularity = "line"
     ) -> None:
         self.format = format_name
         self.by_page = format_name == "jsonl"
         self.several = several
-        self._characters = characters
+        self._granularity: Granularity = granularity
         self._begun = False
         self._file = path.open("wb") if path else None
         self._terminal = path is None and sys.stdout.isatty()
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading."""
-        content = render(self.format, document, file=source.title, characters=self._characters)
+        content = render(self.format, document, file=source.title, granularity=self._granularity)
         if self.several and self.format == "tsv":
             content = _with_file_column(content.decode(), source.title, header=not self._begun).encode()
         elif self.several and self.format == "text" and self._terminal:
@@ -94,7 +94,7 @@ class Stream:
     def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
         """Write one page in jsonl, or why it could not be read."""
         if page.document is not None:
-            rendering = Rendering(file=source.title, characters=self._characters)
+            rendering = Rendering(file=source.title, granularity=self._granularity)
             record = jsonl_format.page_record(page.document, page.number, page_count, rendering)
         else:
             error = problem(page.error or OcrError("The page was not read."))
@@ -135,16 +135,16 @@ class Stream:
 class Folder:
     """Output of each reading to its own file in a folder that mirrors the source folders.
 
-    Files are written atomically, because ``unread`` treats every existing file as complete. ``characters``: json and
-    jsonl list the characters of each line.
+    Files are written atomically, because ``unread`` treats every existing file as complete. ``granularity``: smallest
+    parts that are named.
     """
 
     def __init__(
-        self, format_name: str, folder: Path, sources: Sequence[Source], *, characters: bool = False
+        self, format_name: str, folder: Path, sources: Sequence[Source], *, granularity: Granularity = "line"
     ) -> None:
         self.format = format_name
         self.by_page = False
-        self._characters = characters
+        self._granularity: Granularity = granularity
         places = targets(sources, find(format_name).suffix)
         self._paths: Mapping[str, Path] = {
             source.name: folder / place for source, place in zip(sources, places, strict=True)
@@ -160,7 +160,7 @@ class Folder:
         path = self._paths[source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.part")
-        content = render(self.format, document, file=source.title, characters=self._characters)
+        content = render(self.format, document, file=source.title, granularity=self._granularity)
         building.write_bytes(content)
         building.replace(path)
 

@@ -76,7 +76,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--output",
         metavar="PATH",
         type=Path,
-        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl or .tsv",
+        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .hocr or .xml",
     )
     add(
         "--resume",
@@ -102,7 +102,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help=f"add to json and jsonl the N most probable texts of each line, 1 to {MOST_ALTERNATIVES}",
     )
-    add("--characters", action="store_true", help="add to json and jsonl the characters of each line")
+    add(
+        "--granularity",
+        choices=("line", "word", "char"),
+        default="line",
+        help="word: add the words of each line with their boxes to json and jsonl; char: add its characters",
+    )
+    add("--characters", action="store_true", help="short for --granularity char")
     add(
         "--orientation",
         choices=("auto", "0", "90", "180", "270"),
@@ -160,12 +166,13 @@ def run(options: argparse.Namespace) -> int:
         pdf_text=options.pdf_text,
         password=options.password,
     )
+    granularity = "char" if options.characters else options.granularity
     output: Output
     of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
     one_file = bool(options.output and options.output.suffix in of_suffix and not options.output.is_dir())
     format_name = options.format or (of_suffix[options.output.suffix] if one_file else "text")
     if options.output and not one_file:
-        output = folder = _folder(format_name, options.output, sources, characters=options.characters)
+        output = folder = _folder(format_name, options.output, sources, granularity=granularity)
         if options.resume:
             every, sources = len(sources), folder.unread(sources)
             print(
@@ -175,21 +182,23 @@ def run(options: argparse.Namespace) -> int:
                 return 0
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
-        output = Stream(format_name, several=several, path=options.output, characters=options.characters)
+        output = Stream(format_name, several=several, path=options.output, granularity=granularity)
     failed = asyncio.run(_read(sources, settings, request, output, lines=options.progress))
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _folder(format_name: str, path: Path, sources: Sequence[Source], *, characters: bool) -> Folder:
+def _folder(
+    format_name: str, path: Path, sources: Sequence[Source], *, granularity: formats.Granularity
+) -> Folder:
     try:
-        return Folder(format_name, path, sources, characters=characters)
+        return Folder(format_name, path, sources, granularity=granularity)
     except ValueError as error:
         raise configuration.InvalidSettings(str(error)) from error
     except FileExistsError as error:
         raise configuration.InvalidSettings(
-            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl or .tsv"
+            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl, .tsv, .hocr or .xml"
         ) from error
 
 

@@ -8,14 +8,21 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ocrsvc.errors import UnknownFormat
-from ocrsvc.formats import json_format, jsonl_format, text_format, tsv_format
-from ocrsvc.formats.format import Format, Rendering
+from ocrsvc.formats import alto_format, hocr_format, json_format, jsonl_format, text_format, tsv_format
+from ocrsvc.formats.format import Format, Granularity, Rendering
 from ocrsvc.results import Document
 
 FORMATS = MappingProxyType(
     {
         entry.name: entry
-        for entry in (text_format.FORMAT, json_format.FORMAT, jsonl_format.FORMAT, tsv_format.FORMAT)
+        for entry in (
+            text_format.FORMAT,
+            json_format.FORMAT,
+            jsonl_format.FORMAT,
+            tsv_format.FORMAT,
+            hocr_format.FORMAT,
+            alto_format.FORMAT,
+        )
     }
 )
 
@@ -36,14 +43,14 @@ def render(
     document: Document,
     *,
     file: str | None = None,
-    characters: bool = False,
+    granularity: Granularity = "line",
     request_id: str | None = None,
 ) -> bytes:
-    """Return ``document`` in the format ``name``, UTF-8; raises UnknownFormat.
+    """Return ``document`` in the format ``name``; raises UnknownFormat.
 
-    ``file``, ``characters`` and ``request_id`` appear only in json and jsonl.
+    ``file``, ``request_id`` and ``granularity`` appear only in formats that have a place for them.
     """
-    return find(name).render(document, Rendering(file=file, characters=characters, request_id=request_id))
+    return find(name).render(document, Rendering(file=file, request_id=request_id, granularity=granularity))
 
 
-__all__ = ["FORMATS", "Format", "Rendering", "find", "render"]
+__all__ = ["FORMATS", "Format", "Granularity", "Rendering", "find", "render"]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
-from ocrsvc.results import Alternative, Character, Document, Line, Page
+from ocrsvc.formats.words import Word, polygon_of, words_of
+from ocrsvc.results import Alternative, Character, Document, Line, Page, Polygon
 
 CONFIDENCE_DIGITS = 4
 PIXEL_DIGITS = 1  # finer than the accuracy of any detector
@@ -19,7 +20,7 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
     body: dict[str, Any] = {} if rendering.file is None else {"file": rendering.file}
     body |= {
         "text": document.text,
-        "lines": [_line(line, characters=rendering.characters) for line in document.lines],
+        "lines": [_line(line, rendering) for line in document.lines],
         "pages": [_page(page) for page in document.pages],
         "model": {"name": document.model.name, "digest": document.model.digest},
         "timing_ms": {
@@ -41,11 +42,11 @@ def _page(page: Page) -> dict[str, Any]:
     return body | {"lines_omitted": page.lines_omitted} if page.lines_omitted else body
 
 
-def _line(line: Line, *, characters: bool) -> dict[str, Any]:
+def _line(line: Line, rendering: Rendering) -> dict[str, Any]:
     body: dict[str, Any] = {
         "text": line.text,
         "confidence": round(float(line.confidence), CONFIDENCE_DIGITS),
-        "polygon": [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in line.polygon],
+        "polygon": _polygon(line.polygon),
         "page": line.page,
         "needs_review": line.needs_review,
     }
@@ -55,17 +56,32 @@ def _line(line: Line, *, characters: bool) -> dict[str, Any]:
         body |= {"charset_conflict": True, "free_text": line.free_text}
     if line.alternatives:
         body["alternatives"] = _alternatives(line.alternatives)
-    if characters:
-        body["characters"] = [_character(character) for character in line.characters]
+    if rendering.words:
+        body["words"] = [_word(word) for word in words_of(line)]
+    if rendering.characters:
+        body["characters"] = [_character(line, character) for character in line.characters]
     return body
 
 
-def _character(character: Character) -> dict[str, Any]:
+def _polygon(polygon: Polygon) -> list[list[float]]:
+    return [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in polygon]
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "text": word.text,
+        "confidence": round(float(word.confidence), CONFIDENCE_DIGITS),
+        "polygon": _polygon(word.polygon),
+    }
+
+
+def _character(line: Line, character: Character) -> dict[str, Any]:
     body: dict[str, Any] = {
         "text": character.text,
         "confidence": round(float(character.confidence), CONFIDENCE_DIGITS),
         "start": round(float(character.start), CONFIDENCE_DIGITS),
         "end": round(float(character.end), CONFIDENCE_DIGITS),
+        "polygon": _polygon(polygon_of(line, character)),
     }
     if character.alternatives:
         body["alternatives"] = _alternatives(character.alternatives)

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ocrsvc.formats import Granularity
 from ocrsvc.reading.reading import ReadOptions
 
 State = Literal["queued", "running", "done", "failed"]
@@ -20,11 +21,11 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a client asks for. ``format`` and ``characters`` are the defaults for fetching the result."""
+    """What a client asks for. ``format`` and ``granularity`` are the defaults for fetching the result."""
 
     options: ReadOptions
     format: str
-    characters: bool
+    granularity: Granularity = "line"
 
 
 @dataclass(frozen=True, slots=True)

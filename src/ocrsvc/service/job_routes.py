@@ -44,13 +44,13 @@ async def add(request: Request) -> Response:
     curl -F image=@book.pdf http://localhost:8000/api/jobs
     ```
 
-    `format` and `characters` become the defaults of the result.
+    `format` and `granularity` become the defaults of the result.
     """
     service = service_of(request)
     async with incoming(request, names=uploads.ONE, limits=service.job_file) as (pictures, asked):
         data = await pictures[0].load(service.pool, limit_bytes=service.job_file.body_bytes)
         sniff(data)  # refuses what is no picture and no PDF while the client is still there
-        job = await service.jobs.add(Order(asked.options, asked.format.name, asked.characters), data)
+        job = await service.jobs.add(Order(asked.options, asked.format.name, asked.granularity), data)
     return _answer(job, HTTPStatus.ACCEPTED, Location=f"{request.url.path}/{job.id}")
 
 
@@ -103,13 +103,13 @@ async def result(request: Request) -> Response:
     """Return the whole result once the job is done (409 before). `jsonl` has the pages so far in any state."""
     service, request_id = service_of(request), record_of(request.scope).request_id
     job = await service.jobs.get(request.path_params["id"])
-    format_, as_events, characters = parse_result(
+    format_, as_events, granularity = parse_result(
         request.query_params,
         request.headers,
         format_name=job.order.format,
-        characters=job.order.characters,
+        granularity=job.order.granularity,
     )
-    rendering = Rendering(characters=characters, request_id=request_id)
+    rendering = Rendering(request_id=request_id, granularity=granularity)
     if as_events or format_.name == "jsonl":
         encoding = EVENTS if as_events else LINES
         pieces = job_answers.records(service.jobs, job, rendering, encoding)

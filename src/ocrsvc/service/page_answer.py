@@ -54,7 +54,7 @@ async def page_answer(
         first=first,
         pages=pages,
         page_count=len(stream.numbers),
-        rendering=Rendering(characters=asked.characters, request_id=record.request_id),
+        rendering=Rendering(request_id=record.request_id, granularity=asked.granularity),
         encoding=EVENTS if asked.events else LINES,
         record=record,
         instance=request.url.path,

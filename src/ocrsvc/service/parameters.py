@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
-from ocrsvc.formats import FORMATS, Format
+from ocrsvc.formats import FORMATS, Format, Granularity
 from ocrsvc.pages.text_layer import PdfText
 from ocrsvc.pages.turns import TurnName, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
@@ -24,6 +24,7 @@ MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
 ORIENTATIONS: tuple[str, ...] = get_args(TurnName)
 PDF_TEXTS: tuple[str, ...] = get_args(PdfText)
+GRANULARITIES: tuple[str, ...] = get_args(Granularity)
 TIMEOUT_HEADER = "x-request-timeout"
 
 _Lower = BeforeValidator(str.lower)
@@ -97,7 +98,14 @@ class RequestParameters(BaseModel):
         None, description="Password of an encrypted PDF. Send it in the body: addresses are often logged."
     )
     characters: Annotated[bool, BeforeValidator(_flag)] = Field(
-        False, description="Add each character with its confidence and position."
+        False, description="Short for granularity=char."
+    )
+    granularity: Annotated[Granularity, _Lower] = Field(
+        "line",
+        description=(
+            "Smallest parts with a place of their own. word: add the words of each line to json and jsonl, which tsv, "
+            "hocr and alto always have; char: add its characters to all of these."
+        ),
     )
     n_best: int | None = Field(
         None,
@@ -125,7 +133,7 @@ class Parameters:
 
     options: ReadOptions
     format: Format
-    characters: bool
+    granularity: Granularity
     events: bool = False
 
     @property
@@ -185,19 +193,19 @@ def parse(
     )
     if asked.format is None:
         chosen = negotiate(headers.get("accept", ""))
-        return Parameters(options, chosen.format, asked.characters, chosen.events)
-    return Parameters(options, formats.find(asked.format), asked.characters)
+        return Parameters(options, chosen.format, _granularity(asked), chosen.events)
+    return Parameters(options, formats.find(asked.format), _granularity(asked))
 
 
-RESULT_NAMES = ("format", "characters")
+RESULT_NAMES = ("format", "characters", "granularity")
 
 
 def parse_result(
-    query: Mapping[str, str], headers: Mapping[str, str], *, format_name: str, characters: bool
-) -> tuple[Format, bool, bool]:
-    """Return the format of a job's result, whether as server-sent events, and whether with its characters.
+    query: Mapping[str, str], headers: Mapping[str, str], *, format_name: str, granularity: Granularity
+) -> tuple[Format, bool, Granularity]:
+    """Return the format of a job's result, whether as server-sent events, and its smallest parts.
 
-    ``format_name`` and ``characters`` are what the job was sent with. Raises as ``parse`` does.
+    ``format_name`` and ``granularity`` are what the job was sent with. Raises as ``parse`` does.
     """
     _check_names(query, RESULT_NAMES)
     given = {name: value.strip() for name, value in query.items() if value.strip()}
@@ -205,12 +213,17 @@ def parse_result(
         asked = RequestParameters.model_validate(given)
     except ValidationError as error:
         raise _invalid(error.errors()[0]) from error
-    characters = asked.characters if "characters" in given else characters
+    if "characters" in given or "granularity" in given:
+        granularity = _granularity(asked)
     accept = headers.get("accept", "").strip()
     if asked.format is None and accept not in ("", "*/*"):
         chosen = negotiate(accept)
-        return chosen.format, chosen.events, characters
-    return formats.find(asked.format or format_name), False, characters
+        return chosen.format, chosen.events, granularity
+    return formats.find(asked.format or format_name), False, granularity
+
+
+def _granularity(asked: RequestParameters) -> Granularity:
+    return "char" if asked.characters else asked.granularity
 
 
 def openapi_schemas() -> dict[str, dict[str, Any]]:

@@ -71,7 +71,7 @@ async def read(request: Request) -> Response:
         work = service.read(pictures[0], asked.options)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
-        rendering = Rendering(characters=asked.characters, request_id=record.request_id)
+        rendering = Rendering(request_id=record.request_id, granularity=asked.granularity)
         if len(document.lines) <= _SMALL_LINES:
             content = asked.format.render(document, rendering)
         else:
@@ -107,7 +107,7 @@ async def read_many(request: Request) -> Response:
         reading = BatchReading(
             read=read_one,
             pictures=pictures,
-            rendering=Rendering(characters=asked.characters),
+            rendering=Rendering(granularity=asked.granularity),
             record=record_of(request.scope),
             instance=request.url.path,
             concurrency=service.batch_concurrency,

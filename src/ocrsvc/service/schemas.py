@@ -20,6 +20,14 @@ class AlternativeShape(Shape):
     confidence: float = Field(ge=0, le=1, description="Probability that this is the right text.")
 
 
+class WordShape(Shape):
+    """One word of a line: a run of characters without white space."""
+
+    text: str
+    confidence: float = Field(ge=0, le=1, description="Mean confidence of its characters.")
+    polygon: list[tuple[float, float]] = Field(min_length=4, max_length=4, description="As that of a line.")
+
+
 class CharacterShape(Shape):
     """One character of a line."""
 
@@ -27,6 +35,7 @@ class CharacterShape(Shape):
     confidence: float = Field(ge=0, le=1)
     start: float = Field(description="Where it begins, as a fraction of the line's length.")
     end: float = Field(description="Where it ends, as a fraction of the line's length.")
+    polygon: list[tuple[float, float]] = Field(min_length=4, max_length=4, description="As that of a line.")
     alternatives: list[AlternativeShape] | None = Field(
         None,
         description="Only with n_best: what it may be, the most probable first, which is this character.",
@@ -63,7 +72,8 @@ class LineShape(Shape):
     alternatives: list[AlternativeShape] | None = Field(
         None, description="Only with n_best: the most probable texts, best first; the first is text."
     )
-    characters: list[CharacterShape] | None = Field(None, description="Only with characters=true.")
+    words: list[WordShape] | None = Field(None, description="Only with granularity=word.")
+    characters: list[CharacterShape] | None = Field(None, description="Only with granularity=char.")
 
 
 class PageShape(Shape):
