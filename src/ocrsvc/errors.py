@@ -8,7 +8,8 @@
     ├── RequestTimeout 408        the body did not arrive in time
     ├── Conflict 409              the resource is not in a state for this
     │   ├── JobUnfinished 409     there is no whole result yet
-    │   └── JobFailed 409         there is no result
+    │   ├── JobFailed 409         there is no result
+    │   └── DocumentNotKept 409   the result would contain the document, which has been deleted
     ├── TooLarge 413              more bytes than the limit
     ├── UnsupportedMedia 415      not an image or PDF that we read (detected from the bytes alone)
     ├── HeadersTooLarge 431       more bytes of headers than the limit
@@ -16,6 +17,7 @@
     │   ├── UndecodableImage 422  looks like an image but cannot be decoded
     │   │   ├── PasswordRequired 422  an encrypted PDF came without its password
     │   │   └── WrongPassword 422
+    │   ├── UnmodifiablePdf 422   a PDF to which no text can be added
     │   ├── TooManyPixels 422     more pixels than the limit
     │   ├── TooManyPages 422      more pages than the limit
     │   ├── TooManyFiles 422      more files in one request than the limit
@@ -116,6 +118,12 @@ class JobFailed(Conflict):
     slug, title = "job-failed", "Job failed"
 
 
+class DocumentNotKept(Conflict):
+    """This format contains the document, which is deleted once the job is done unless the job was sent with it."""
+
+    slug, title = "document-not-kept", "Document not kept"
+
+
 class TooLarge(OcrError):
     """The input has more bytes than the limit."""
 
@@ -156,6 +164,12 @@ class WrongPassword(UndecodableImage):
     """The password does not open the PDF."""
 
     slug, title = "wrong-password", "Wrong password"
+
+
+class UnmodifiablePdf(Unprocessable):
+    """No text can be added: the PDF is signed, protected or too damaged. Ask for another format."""
+
+    slug, title = "unmodifiable-pdf", "PDF cannot be changed"
 
 
 class TooManyPixels(Unprocessable):

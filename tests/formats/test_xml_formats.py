@@ -47,6 +47,12 @@ def alto(read: Document, **options: str) -> etree._Element:
     return root
 
 
+def one(root: etree._Element, path: str) -> etree._Element:
+    found = root.find(path, ALTO)
+    assert found is not None
+    return found
+
+
 def properties(element: html.HtmlElement) -> dict[str, str]:
     """The properties of a title."""
     pieces = (piece.strip().partition(" ") for piece in element.get("title", "").split(";"))
@@ -99,7 +105,7 @@ def test_hocr_says_how_a_line_runs(polygon: Polygon, expected: dict[str, str]) -
 def test_texts_that_xml_cannot_hold_do_not_break_it() -> None:
     read = document(line('<&">\x01\x02', UPRIGHT))
     assert hocr(read, file='"<&.png').find_class("ocrx_word")[0].text_content() == '<&">\ufffd\ufffd'
-    assert alto(read, file='"<&.png').find(".//a:String", ALTO).get("CONTENT") == '<&">\ufffd\ufffd'
+    assert one(alto(read, file='"<&.png'), ".//a:String").get("CONTENT") == '<&">\ufffd\ufffd'
 
 
 def test_alto_has_every_word_with_its_place() -> None:
@@ -110,10 +116,13 @@ def test_alto_has_every_word_with_its_place() -> None:
     first, second, third = root.iterfind(".//a:String", ALTO)
     assert (first.get("CONTENT"), first.get("HPOS"), first.get("WIDTH")) == ("发票", "10", "40")
     assert (second.get("CONTENT"), second.get("WC")) == ("No", "0.7500")
-    assert first.getnext().tag == f"{{{alto_format.NAMESPACE}}}SP"
+    assert [each.tag.rpartition("}")[2] for each in one(root, ".//a:TextLine")] == ["String", "SP", "String"]
     assert first.find("a:Shape", ALTO) is None
-    assert third.find("a:Shape/a:Polygon", ALTO).get("POINTS") == "10,50 110,60 110,80 10,70"
-    assert third.getparent().get("BASELINE") == "10,70 110,80"
+    assert one(third, "a:Shape/a:Polygon").get("POINTS") == "10,50 110,60 110,80 10,70"
+    assert [row.get("BASELINE") for row in root.iterfind(".//a:TextLine", ALTO)] == [
+        "10,30 110,30",
+        "10,70 110,80",
+    ]
     assert root.find(".//a:Glyph", ALTO) is None
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ocrsvc.commands.sources import Source, targets
 from ocrsvc.errors import OcrError
-from ocrsvc.formats import Granularity, Rendering, find, json_format, jsonl_format, render
+from ocrsvc.formats import Format, Rendering, find, json_format, jsonl_format
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
     from ocrsvc.reading.page_stream import PageReading
+
+
+PLAIN = Rendering()
 
 
 class Output(Protocol):
@@ -29,7 +33,7 @@ class Output(Protocol):
         """Write one page, or its error."""
 
     def put(self, source: Source, document: Document) -> None:
-        """Write one reading; OSError if it cannot be written."""
+        """Write one reading; OSError if it cannot be written, OcrError if the format cannot hold it."""
 
     def fail(self, source: Source, error: Exception) -> None:
         """Record that this source could not be read."""
@@ -63,28 +67,41 @@ def _place(error: Exception) -> str:
     return f"({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
+def rendered(format_: Format, document: Document, source: Source, rendering: Rendering) -> bytes:
+    """Return a reading in this format; OcrError if that cannot be written in it."""
+    data = source.read() if format_.needs_source else None
+    return format_.render(document, replace(rendering, file=source.title, source=data))
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is never there in part."""
+    building = path.with_name(f".{path.name}.part")
+    building.write_bytes(content)
+    building.replace(path)
+
+
 class Stream:
     """Output of all readings to standard output or to the file ``path``.
 
     With one source, the output is exactly what the format writes. With ``several``, ``text`` is concatenated (with the
     names on a terminal), ``jsonl`` has one object for each page, ``json`` becomes an array, and ``tsv`` becomes one
-    table with the file in its first column. ``granularity``: smallest parts that are named.
+    table with the file in its first column. ``rendering``: optional content of all.
     """
 
     def __init__(
-        self, format_name: str, *, several: bool, path: Path | None = None, granularity: Granularity = "line"
+        self, format_name: str, *, several: bool, path: Path | None = None, rendering: Rendering = PLAIN
     ) -> None:
         self.format = format_name
         self.by_page = format_name == "jsonl"
         self.several = several
-        self._granularity: Granularity = granularity
+        self._rendering = rendering
         self._begun = False
         self._file = path.open("wb") if path else None
         self._terminal = path is None and sys.stdout.isatty()
 
     def put(self, source: Source, document: Document) -> None:
         """Write one reading."""
-        content = render(self.format, document, file=source.title, granularity=self._granularity)
+        content = rendered(find(self.format), document, source, self._rendering)
         if self.several and self.format == "tsv":
             content = _with_file_column(content.decode(), source.title, header=not self._begun).encode()
         elif self.several and self.format == "text" and self._terminal:
@@ -94,7 +111,7 @@ class Stream:
     def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
         """Write one page in jsonl, or why it could not be read."""
         if page.document is not None:
-            rendering = Rendering(file=source.title, granularity=self._granularity)
+            rendering = replace(self._rendering, file=source.title)
             record = jsonl_format.page_record(page.document, page.number, page_count, rendering)
         else:
             error = problem(page.error or OcrError("The page was not read."))
@@ -135,16 +152,16 @@ class Stream:
 class Folder:
     """Output of each reading to its own file in a folder that mirrors the source folders.
 
-    Files are written atomically, because ``unread`` treats every existing file as complete. ``granularity``: smallest
-    parts that are named.
+    Files are written atomically, because ``unread`` treats every existing file as complete. ``rendering``:
+    optional content of all.
     """
 
     def __init__(
-        self, format_name: str, folder: Path, sources: Sequence[Source], *, granularity: Granularity = "line"
+        self, format_name: str, folder: Path, sources: Sequence[Source], *, rendering: Rendering = PLAIN
     ) -> None:
         self.format = format_name
         self.by_page = False
-        self._granularity: Granularity = granularity
+        self._rendering = rendering
         places = targets(sources, find(format_name).suffix)
         self._paths: Mapping[str, Path] = {
             source.name: folder / place for source, place in zip(sources, places, strict=True)
@@ -158,11 +175,9 @@ class Folder:
     def put(self, source: Source, document: Document) -> None:
         """Write one file, creating its folders."""
         path = self._paths[source.name]
+        content = rendered(find(self.format), document, source, self._rendering)
         path.parent.mkdir(parents=True, exist_ok=True)
-        building = path.with_name(f".{path.name}.part")
-        content = render(self.format, document, file=source.title, granularity=self._granularity)
-        building.write_bytes(content)
-        building.replace(path)
+        write(path, content)
 
     def fail(self, source: Source, error: Exception) -> None:
         """Delete the file of an earlier run, which could be mistaken for this one's."""
@@ -174,6 +189,30 @@ class Folder:
     def unread(self, sources: Sequence[Source]) -> list[Source]:
         """Return the sources that have no reading yet or are newer than it."""
         return [source for source in sources if not _newer(self._paths[source.name], source)]
+
+
+class WholeFile:
+    """Output of one reading to the file ``path``, in a format that cannot be written piece by piece."""
+
+    def __init__(self, format_name: str, path: Path, *, rendering: Rendering = PLAIN) -> None:
+        self.by_page = False
+        self._format = find(format_name)
+        self._path = path
+        self._rendering = rendering
+
+    def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
+        """Refuse: a file is written whole."""
+        raise NotImplementedError
+
+    def put(self, source: Source, document: Document) -> None:
+        """Write the file."""
+        write(self._path, rendered(self._format, document, source, self._rendering))
+
+    def fail(self, source: Source, error: Exception) -> None:
+        """Write nothing: a file of an earlier run stays, because the user named it."""
+
+    def close(self) -> None:
+        """Do nothing: the file is complete."""
 
 
 def _newer(reading: Path, source: Source) -> bool:

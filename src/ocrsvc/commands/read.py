@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocrsvc import formats
 from ocrsvc.commands import arguments
-from ocrsvc.commands.output import Folder, Output, Stream
+from ocrsvc.commands.output import Folder, Output, Stream, WholeFile
 from ocrsvc.commands.page_readings import Ended, Opened, page_readings
 from ocrsvc.commands.progress import page_progress
 from ocrsvc.commands.readings import opened
@@ -32,6 +32,7 @@ examples:
   ocrsvc read book.pdf --format jsonl | reader     each page as it is read
   ocrsvc read scans/ --output texts/               one .txt a picture, in the same folders
   ocrsvc read scans/ --output all.jsonl            all in one file
+  ocrsvc read scan.pdf --output searchable.pdf     the same pages with their text
   ocrsvc read scans/ --output texts/ --resume      go on with what was interrupted
   curl -s https://example.org/a.png | ocrsvc read -
   find . -name '*.pdf' | ocrsvc read --files-from - --pages 1-3 --format json
@@ -76,7 +77,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--output",
         metavar="PATH",
         type=Path,
-        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .hocr or .xml",
+        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .hocr, .xml, .pdf",
     )
     add(
         "--resume",
@@ -166,40 +167,58 @@ def run(options: argparse.Namespace) -> int:
         pdf_text=options.pdf_text,
         password=options.password,
     )
-    granularity = "char" if options.characters else options.granularity
-    output: Output
-    of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
-    one_file = bool(options.output and options.output.suffix in of_suffix and not options.output.is_dir())
-    format_name = options.format or (of_suffix[options.output.suffix] if one_file else "text")
-    if options.output and not one_file:
-        output = folder = _folder(format_name, options.output, sources, granularity=granularity)
-        if options.resume:
-            every, sources = len(sources), folder.unread(sources)
-            print(
-                f"ocrsvc: {every - len(sources)} of {every} files have their reading already", file=sys.stderr
-            )
-            if not sources:
-                return 0
-    else:
-        several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
-        output = Stream(format_name, several=several, path=options.output, granularity=granularity)
+    output = _output(options, names, sources)
+    if isinstance(output, Folder) and options.resume:
+        every, sources = len(sources), output.unread(sources)
+        print(f"ocrsvc: {every - len(sources)} of {every} files have their reading already", file=sys.stderr)
+        if not sources:
+            return 0
     failed = asyncio.run(_read(sources, settings, request, output, lines=options.progress))
     if failed and len(sources) > 1:
         print(f"ocrsvc: {failed} of {len(sources)} files could not be read", file=sys.stderr)
     return 1 if failed else 0
 
 
+def _output(options: argparse.Namespace, names: Sequence[str], sources: Sequence[Source]) -> Output:
+    """Return where the readings go: a folder, a file, or standard output."""
+    rendering = formats.Rendering(
+        granularity="char" if options.characters else options.granularity, password=options.password
+    )
+    path: Path | None = options.output
+    of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
+    one_file = path is not None and path.suffix in of_suffix and not path.is_dir()
+    if path and one_file and any(_is_same(path, source) for source in sources):
+        options.error(f"--output {path} is one of the files to read")
+    format_name = options.format or (of_suffix[path.suffix] if path and one_file else "text")
+    if path and not one_file:
+        return _folder(format_name, path, sources, rendering=rendering)
+    if formats.find(format_name).whole:
+        if len(sources) > 1:
+            options.error(f"{format_name} holds one input: name a folder for several with --output")
+        if path:
+            return WholeFile(format_name, path, rendering=rendering)
+        if formats.find(format_name).binary and sys.stdout.isatty():
+            options.error(f"{format_name} is not for a terminal: name a file with --output")
+    several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
+    return Stream(format_name, several=several, path=path, rendering=rendering)
+
+
 def _folder(
-    format_name: str, path: Path, sources: Sequence[Source], *, granularity: formats.Granularity
+    format_name: str, path: Path, sources: Sequence[Source], *, rendering: formats.Rendering
 ) -> Folder:
     try:
-        return Folder(format_name, path, sources, granularity=granularity)
+        return Folder(format_name, path, sources, rendering=rendering)
     except ValueError as error:
         raise configuration.InvalidSettings(str(error)) from error
     except FileExistsError as error:
         raise configuration.InvalidSettings(
-            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl, .tsv, .hocr or .xml"
+            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl, .tsv, .hocr, .xml "
+            "or .pdf"
         ) from error
+
+
+def _is_same(path: Path, source: Source) -> bool:
+    return path.exists() and Path(source.name).exists() and path.samefile(source.name)
 
 
 def _share(value: str) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ocrsvc.commands.output import Output, message
 from ocrsvc.commands.sources import Source
+from ocrsvc.errors import OcrError
 from ocrsvc.results import Document, Page, joined
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ class SourceOutput:
             self._output.fail(self.source, reason)
             print(f"ocrsvc: {self.source.title}: {message(reason)}", file=sys.stderr)
         elif self._pages:
-            self._output.put(self.source, joined(self._pages))
+            try:
+                self._output.put(self.source, joined(self._pages))
+            except OcrError as unwritable:
+                self._output.fail(self.source, unwritable)
+                print(f"ocrsvc: {self.source.title}: {message(unwritable)}", file=sys.stderr)
+                return False
         return error is None and self._error is None
 
 

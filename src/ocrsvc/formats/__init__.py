@@ -8,7 +8,15 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ocrsvc.errors import UnknownFormat
-from ocrsvc.formats import alto_format, hocr_format, json_format, jsonl_format, text_format, tsv_format
+from ocrsvc.formats import (
+    alto_format,
+    hocr_format,
+    json_format,
+    jsonl_format,
+    pdf_format,
+    text_format,
+    tsv_format,
+)
 from ocrsvc.formats.format import Format, Granularity, Rendering
 from ocrsvc.results import Document
 
@@ -22,6 +30,7 @@ FORMATS = MappingProxyType(
             tsv_format.FORMAT,
             hocr_format.FORMAT,
             alto_format.FORMAT,
+            pdf_format.FORMAT,
         )
     }
 )
@@ -45,12 +54,15 @@ def render(
     file: str | None = None,
     granularity: Granularity = "line",
     request_id: str | None = None,
+    source: bytes | None = None,
+    password: str | None = None,
 ) -> bytes:
     """Return ``document`` in the format ``name``; raises UnknownFormat.
 
-    ``file``, ``request_id`` and ``granularity`` appear only in formats that have a place for them.
+    The other arguments are those of ``Rendering``: they appear only in formats that have a place for them.
     """
-    return find(name).render(document, Rendering(file=file, request_id=request_id, granularity=granularity))
+    rendering = Rendering(file, request_id, granularity, source, password)
+    return find(name).render(document, rendering)
 
 
 __all__ = ["FORMATS", "Format", "Granularity", "Rendering", "find", "render"]

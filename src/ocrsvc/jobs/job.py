@@ -21,11 +21,16 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a client asks for. ``format`` and ``granularity`` are the defaults for fetching the result."""
+    """What a client asks for. ``format`` and ``granularity`` are the defaults for fetching the result.
+
+    ``keep_document``: the document is kept as long as the result, because the result contains it. ``file``: its name.
+    """
 
     options: ReadOptions
     format: str
     granularity: Granularity = "line"
+    keep_document: bool = False
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Jobs in SQLite: their inputs until they are read, each page as it is read, and who reads which job.
 
+An input is kept longer if its order says so (``Order.keep_document``).
+
 A job is queued, then running, then done or failed; removing it ends it in any state. A running job belongs to one
 owner, which renews its lease. If the owner has died or the lease has run out, the next ``claim`` of any process
 queues the job again; the pages that are stored are not read again. Every change is one transaction, and changes of a
@@ -95,6 +97,12 @@ class Store:
             ).fetchall()
         return [rows.page(row) for row in found]
 
+    def document(self, job: str) -> bytes | None:
+        """Return the input of a job; None if it is not kept any more."""
+        with translated():
+            row = self._one("SELECT content FROM inputs WHERE job = ?", (job,))
+        return row[0] if row else None
+
     def remove(self, job: str) -> bool:
         """Delete a job with its input and pages; return whether there was one. Its owner finds out by ``renew``."""
         with translated(), transaction(self._connection):
@@ -167,7 +175,10 @@ class Store:
             return True
 
     def finish(self, job: str, problem: dict[str, Any] | None = None) -> bool:
-        """End a job as done or, with a ``problem``, failed, and delete its input; return whether it was still ours."""
+        """End a job as done or, with a ``problem``, failed; return whether it was still ours.
+
+        Its input is deleted, unless the job is done and its order wants it kept.
+        """
         with translated(), transaction(self._connection):
             ended = self._end(job, problem, self._owner.name)
         self._free()
@@ -218,13 +229,20 @@ class Store:
     def _end(self, job: str, problem: dict[str, Any] | None, owner: str) -> bool:
         text = page_codec.pack_problem(problem) if problem is not None else None
         ended = self._connection.execute(
-            "UPDATE jobs SET state = ?, problem = ?, ended = ?, input_bytes = 0, owner = NULL, lease_until = NULL,"
-            " orders = json_set(orders, '$.options.password', NULL)"  # of no use without the document
+            "UPDATE jobs SET state = ?, problem = ?, ended = ?, owner = NULL, lease_until = NULL"
             " WHERE id = ? AND state = 'running' AND owner = ?",
             ("done" if problem is None else "failed", text, self._clock(), job, owner),
         ).rowcount
         if ended:
-            self._connection.execute("DELETE FROM inputs WHERE job = ?", (job,))
+            forgotten = self._connection.execute(
+                "UPDATE jobs SET input_bytes = 0,"
+                " orders = json_set(orders, '$.options.password', NULL)"  # of no use without the document
+                " WHERE id = ?"
+                " AND NOT (state = 'done' AND COALESCE(json_extract(orders, '$.keep_document'), 0))",
+                (job,),
+            ).rowcount
+            if forgotten:
+                self._connection.execute("DELETE FROM inputs WHERE job = ?", (job,))
         return ended > 0
 
     def _change(self, job: str, change: str, *values: object) -> bool:
@@ -232,8 +250,8 @@ class Store:
         statement = f"UPDATE jobs SET {change} WHERE id = ? AND state = 'running' AND owner = ?"  # noqa: S608
         return self._connection.execute(statement, (*values, job, self._owner.name)).rowcount > 0
 
-    def _one(self, statement: str) -> Any:
-        return self._connection.execute(statement).fetchone()
+    def _one(self, statement: str, values: tuple[object, ...] = ()) -> Any:
+        return self._connection.execute(statement, values).fetchone()
 
     def _full(self, now: float, *, alone: bool = False) -> JobStoreFull:
         if alone:

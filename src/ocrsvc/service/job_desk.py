@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ocrsvc.errors import Saturated, Unavailable
+from ocrsvc.errors import DocumentNotKept, Saturated, Unavailable
 from ocrsvc.jobs.job import Job, Limits, Order, new_id
 from ocrsvc.jobs.rows import StoredPage
 from ocrsvc.jobs.runner import JobRunner
@@ -77,6 +77,16 @@ class JobDesk:
     async def pages(self, job: str, after: int = 0, count: int = -1) -> list[StoredPage]:
         """Return stored pages with numbers above ``after``, at most ``count`` (-1: all)."""
         return await self._store.call(Store.pages, job, after, count)
+
+    async def document(self, job: str) -> bytes:
+        """Return the document of a job; DocumentNotKept if it has been deleted."""
+        data = await self._store.call(Store.document, job)
+        if data is None:
+            raise DocumentNotKept(
+                "The document of this job has been deleted, and a searchable PDF contains it: send the job with "
+                "format=pdf, or ask for another format."
+            )
+        return data
 
     async def remove(self, job: str) -> None:
         """Delete a job; return once this process does no more work for it. NotFound if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -14,6 +15,7 @@ from ocrsvc.formats import Rendering, json_format
 from ocrsvc.jobs.job import Job, Order
 from ocrsvc.pages.kinds import sniff
 from ocrsvc.service import job_answers, openapi, uploads
+from ocrsvc.service.attachment import headers_of
 from ocrsvc.service.incoming import incoming
 from ocrsvc.service.parameters import parse_result
 from ocrsvc.service.record import record_of
@@ -44,13 +46,21 @@ async def add(request: Request) -> Response:
     curl -F image=@book.pdf http://localhost:8000/api/jobs
     ```
 
-    `format` and `granularity` become the defaults of the result.
+    `format` and `granularity` become the defaults of the result. Send `format=pdf` if you want a searchable PDF: the
+    document is then kept as long as the result.
     """
     service = service_of(request)
     async with incoming(request, names=uploads.ONE, limits=service.job_file) as (pictures, asked):
         data = await pictures[0].load(service.pool, limit_bytes=service.job_file.body_bytes)
         sniff(data)  # refuses what is no picture and no PDF while the client is still there
-        job = await service.jobs.add(Order(asked.options, asked.format.name, asked.granularity), data)
+        order = Order(
+            asked.options,
+            asked.format.name,
+            asked.granularity,
+            keep_document=asked.format.needs_source,
+            file=pictures[0].name,
+        )
+        job = await service.jobs.add(order, data)
     return _answer(job, HTTPStatus.ACCEPTED, Location=f"{request.url.path}/{job.id}")
 
 
@@ -116,5 +126,9 @@ async def result(request: Request) -> Response:
         return StreamedResponse(pieces, AsyncExitStack(), media_type=encoding.media_type)
     job_answers.check_whole(job)
     pages = await service.jobs.pages(job.id)
+    if format_.needs_source:
+        source = await service.jobs.document(job.id)
+        rendering = replace(rendering, source=source, password=job.order.options.password)
     content = await asyncio.to_thread(job_answers.render, pages, format_, rendering)
-    return Response(content, headers={"Cache-Control": "no-store"}, media_type=format_.media_type)
+    headers = {"Cache-Control": "no-store", **headers_of(format_, job.order.file)}
+    return Response(content, headers=headers, media_type=format_.media_type)

@@ -144,7 +144,9 @@ def events_responses() -> dict[int | str, dict[str, Any]]:
 def _contents() -> dict[str, Any]:
     """Return the content of an answer for every format but json."""
     content: dict[str, Any] = {
-        each.media_type.partition(";")[0]: {"schema": {"type": "string"}}
+        each.media_type.partition(";")[0]: {
+            "schema": {"type": "string"} | ({"format": "binary"} if each.binary else {})
+        }
         for each in FORMATS.values()
         if each.name not in ("json", "jsonl")
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter
@@ -16,6 +17,7 @@ from ocrsvc.errors import NotFound
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document
 from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploads
+from ocrsvc.service.attachment import headers_of
 from ocrsvc.service.batches import BatchReading
 from ocrsvc.service.connection import unless_given_up, unless_gone
 from ocrsvc.service.incoming import incoming
@@ -57,6 +59,7 @@ async def read(request: Request) -> Response:
     curl --data-binary @receipt.jpg -H 'Content-Type: image/jpeg' 'http://localhost:8000/api/ocr?format=text'
     curl -H 'Content-Type: application/json' -d '{"image": "iVBORw0..."}' http://localhost:8000/api/ocr
     curl -N -F image=@book.pdf -H 'Accept: text/event-stream' http://localhost:8000/api/ocr
+    curl -F image=@scan.pdf -o searchable.pdf 'http://localhost:8000/api/ocr?format=pdf'
     ```
 
     `format=jsonl` and `Accept: text/event-stream` deliver each page as it is read.
@@ -72,12 +75,16 @@ async def read(request: Request) -> Response:
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
         rendering = Rendering(request_id=record.request_id, granularity=asked.granularity)
-        if len(document.lines) <= _SMALL_LINES:
+        if asked.format.needs_source:
+            source = await pictures[0].load(service.pool, limit_bytes=service.settings.max_body_bytes)
+            rendering = replace(rendering, source=source, password=asked.options.password)
+        if len(document.lines) <= _SMALL_LINES and not asked.format.needs_source:
             content = asked.format.render(document, rendering)
         else:
             loop = asyncio.get_running_loop()
             content = await loop.run_in_executor(service.pool, asked.format.render, document, rendering)
-    return Response(content, media_type=asked.format.media_type)
+    headers = headers_of(asked.format, pictures[0].name)
+    return Response(content, headers=headers, media_type=asked.format.media_type)
 
 
 @reading.post(
