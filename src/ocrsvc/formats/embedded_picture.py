@@ -29,7 +29,7 @@ _PNG_HEAD = struct.Struct(">IIBBBBB")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1}  # of the colour types without transparency
 _COLOUR_SPACES = {"1": "DeviceGray", "L": "DeviceGray", "RGB": "DeviceRGB", "CMYK": "DeviceCMYK"}
 _DPI = 200.0  # of a picture that does not say it: at which the service draws PDFs
-_LEAST_DPI, _MOST_DPI = 36.0, 4800.0  # others are placeholders or mistakes
+_LEAST_DPI, _MOST_DPI = 73.0, 4800.0  # others are placeholders, such as the 72 of cameras, or mistakes
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
-"""A font without shapes for the invisible text of PDFs, with two widths and any characters.
+"""A font without visible shapes for the invisible text of PDFs, with two widths and any characters.
 
 Each character of a document gets a number of its own (CID) in the order of its first use, and the table ToUnicode says
-what it means, so that any text can be copied and found. All characters share two empty glyphs, of half an em and, for
-what is as wide as a Chinese character, of a whole em.
+what it means, so that any text can be copied and found. All characters share two glyphs, of half an em and, for what is
+as wide as a Chinese character, of a whole em. A glyph is a line without area from corner to corner: PDFium overlooks
+turned text of glyphs without bounds.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
 import unicodedata
 import zlib
@@ -101,11 +103,12 @@ class GlyphlessFont:
 
 
 def font_file() -> bytes:
-    """Return the font as TrueType, with the tables that a PDF needs and three empty glyphs."""
+    """Return the font as TrueType, with the tables that a PDF needs and three glyphs."""
     advances = (_WIDTHS[0], *_WIDTHS)
+    glyphs = [_glyph(advance) for advance in advances]
+    places = itertools.accumulate(map(len, glyphs), initial=0)
     tables = {
-        # Not empty, because FreeType takes an empty table for a missing one.
-        b"glyf": bytes(4),
+        b"glyf": b"".join(glyphs),
         b"head": struct.pack(
             ">IIIIHHQQhhhhHHhhh",
             0x00010000,
@@ -130,10 +133,19 @@ def font_file() -> bytes:
             ">IhhhHhhhhhhhhhhhH", 0x00010000, ASCENT, DESCENT, 0, _WIDTHS[1], *[0] * 11, len(advances)
         ),
         b"hmtx": b"".join(struct.pack(">Hh", advance, 0) for advance in advances),
-        b"loca": bytes(2 * (len(advances) + 1)),
-        b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 0x00010000, len(advances), *[0] * 4, 2, *[0] * 8),
+        b"loca": b"".join(struct.pack(">H", place // 2) for place in places),
+        b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 0x00010000, len(advances), 2, 1, 0, 0, 2, *[0] * 8),
     }
     return _sfnt(tables)
+
+
+def _glyph(advance: int) -> bytes:
+    """Return a glyph of one contour with two points, the corners of its bounds."""
+    bounds = struct.pack(">hhhhh", 1, 0, DESCENT, advance, ASCENT)
+    on_curve = 1
+    return bounds + struct.pack(
+        ">HHBBhhhh", 1, 0, on_curve, on_curve, 0, advance, DESCENT, ASCENT - DESCENT
+    )
 
 
 def _sfnt(tables: dict[bytes, bytes]) -> bytes:

@@ -88,15 +88,19 @@ def _is_signed(pdf: pikepdf.Pdf) -> bool:
     if "/Perms" in pdf.Root and "/DocMDP" in pdf.Root.Perms:
         return True
     form = pdf.Root.get("/AcroForm")
-    waiting = list(form.get("/Fields") or ()) if form is not None else []
+    waiting = _list(form.get("/Fields")) if form is not None else []
     for _ in range(_MOST_FIELDS):
         if not waiting:
             return False
         field = waiting.pop()
         if field.get("/FT") == "/Sig" and "/V" in field:
             return True
-        waiting += field.get("/Kids") or ()
+        waiting += _list(field.get("/Kids"))
     return False
+
+
+def _list(array: Any) -> list[Any]:
+    return [] if array is None else list(array)
 
 
 def _written(pdf: pikepdf.Pdf, document: Document, places: Sequence[int], least_version: str = "") -> bytes:
@@ -113,13 +117,15 @@ def _written(pdf: pikepdf.Pdf, document: Document, places: Sequence[int], least_
     if indirect is not None:
         font.add_to(pdf, indirect)
     written = io.BytesIO()
-    pdf.save(
-        written,
-        stream_decode_level=pikepdf.StreamDecodeLevel.none,
-        min_version=least_version,
-        compress_streams=False,  # ours are compressed, and others stay as they are
-        encryption=True if pdf.is_encrypted else None,
-    )
+    if pdf.is_encrypted:  # qpdf then does not let streams be left alone
+        pdf.save(written, encryption=True)
+    else:
+        pdf.save(
+            written,
+            min_version=least_version,
+            stream_decode_level=pikepdf.StreamDecodeLevel.none,
+            compress_streams=False,  # ours are compressed, and others stay as they are
+        )
     return written.getvalue()
 
 
