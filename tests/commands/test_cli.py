@@ -18,7 +18,7 @@ import psutil
 import pytest
 import tiny_model
 from available import model_name
-from drawings import RECEIPT, DrawnPage, Picture
+from drawings import RECEIPT, DrawnPage, Picture, pdf_page
 from pdf_drawings import encrypted
 from PIL import Image
 
@@ -250,6 +250,28 @@ def test_resume_leaves_out_what_has_been_read(pictures: Path, tmp_path: Path) ->
     assert errors == "ocrsvc: 4 of 4 files have their reading already\n"
     _, errors = run("read", folder, "--resume", status=2)
     assert "with --output" in errors
+
+
+def test_a_searchable_pdf(pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "line.pdf"
+    run("read", pictures / "1.png", "--mode", "line", "--output", target)
+    found = subprocess.run(["pdftotext", str(target), "-"], capture_output=True, check=True).stdout.decode()
+    assert same(found, LINES[0])
+    _, errors = run("read", target, "--output", target, status=2)
+    assert "is one of the files to read" in errors
+    assert target.read_bytes().startswith(b"%PDF")
+    for name in ("pdf", "hocr", "alto"):
+        _, errors = run("read", pictures / "1.png", pictures / "3.png", "--format", name, status=2)
+        assert f"{name} holds one input" in errors
+
+
+def test_a_pdf_that_may_not_be_changed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "broken.pdf"
+    # PDFium finds the page by itself, which qpdf does only with a catalogue.
+    path.write_bytes(pdf_page(b"0 0 m 9 9 l S").replace(b"/Type/Pages/Kids", b"/Type/Pages/Kid"))
+    _, errors = run("read", path, "--output", tmp_path / "out.pdf", status=1)
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "out.pdf").exists()
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".json", ".jsonl", ".tsv"])

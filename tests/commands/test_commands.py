@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from PIL import Image
 
-from ocrsvc.commands.output import Folder, Stream, message, problem
+from ocrsvc.commands.output import Folder, Stream, WholeFile, message, problem
 from ocrsvc.commands.readings import ordered, readings
 from ocrsvc.commands.sources import Source, find, listed, targets
 from ocrsvc.diagnosis import configuration
@@ -220,6 +221,36 @@ def test_folder_mirrors_and_drops_stale_readings(tmp_path: Path) -> None:
     output.fail(bad, UndecodableImage("broken"))
     assert (tmp_path / "out" / "a.png.txt").read_text(encoding="utf-8") == "甲\n"
     assert not stale.exists()
+
+
+def picture(folder: Path, name: str) -> Source:
+    path = folder / name
+    Image.new("RGB", (40, 20), "white").save(path)
+    return Source(str(path), Path(name))
+
+
+def test_names_do_not_depend_on_neighbours(tmp_path: Path) -> None:
+    sources = [picture(tmp_path, name) for name in ("a.png", "a.jpg", "a.pdf")]
+    out = tmp_path / "out"
+    output = Folder("pdf", out, sources)
+    for source in sources:
+        output.put(source, document("甲"))
+    assert sorted(path.name for path in out.iterdir()) == ["a.jpg.pdf", "a.pdf.pdf", "a.png.pdf"]
+    assert all(path.read_bytes().startswith(b"%PDF") for path in out.iterdir())
+
+
+def test_a_whole_file_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "out.pdf"
+    path.write_bytes(b"an earlier run")
+    output = WholeFile("pdf", path)
+    broken = Source("broken.png", Path("broken.png"), b"GIF89a")
+    with pytest.raises(UndecodableImage):
+        output.put(broken, document("甲"))
+    output.fail(broken, UndecodableImage("broken"))
+    assert path.read_bytes() == b"an earlier run"
+    output.put(picture(tmp_path, "a.png"), document("甲"))
+    assert path.read_bytes().startswith(b"%PDF")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.png", "out.pdf"]
 
 
 def test_problem_of_a_missing_file() -> None:

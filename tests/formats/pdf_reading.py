@@ -19,7 +19,11 @@ def text_of(data: bytes, folder: Path, *options: str) -> str:
     return run("pdftotext", *options, saved(data, folder), "-").decode()
 
 
-def pixels_of(data: bytes, folder: Path, page: int = 1, ) -> Picture:
+def pixels_of(
+    data: bytes,
+    folder: Path,
+    page: int = 1,
+) -> Picture:
     """A page as poppler draws it, RGB, at 100 dpi."""
     number = str(page)
     out = folder / "drawn"
@@ -57,7 +61,9 @@ def run(*command: str) -> bytes:
     return done.stdout
 
 
-def placed(data: bytes, size: tuple[int, int], page: int = 1, password: str | None = None) -> list[tuple[str, tuple[float, float]]]:
+def placed(
+    data: bytes, size: tuple[int, int], page: int = 1, password: str | None = None
+) -> list[tuple[str, tuple[float, float]]]:
     """Each character that PDFium finds, with its centre in pixels of the page shown at this size."""
     document = pdfium.PdfDocument(data, password=password)
     shown = document[page - 1]

@@ -200,7 +200,9 @@ def test_a_picture_becomes_pdf_a(tmp_path: Path) -> None:
             assert made.pdf_version == "1.7"
             assert "/ID" in made.trailer
             assert str(made.docinfo["/Producer"]) == str(made.open_metadata()["pdf:Producer"])
-            fonts = [each for each in made.objects if isinstance(each, pikepdf.Dictionary) and "/FontFile2" in each]
+            fonts = [
+                each for each in made.objects if isinstance(each, pikepdf.Dictionary) and "/FontFile2" in each
+            ]
             assert len(fonts) == 1
     with pikepdf.Pdf.open(io.BytesIO(searchable(file_of(picture("CMYK"), "JPEG")))) as made:
         assert not made.open_metadata().pdfa_status

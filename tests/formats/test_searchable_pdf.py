@@ -55,9 +55,9 @@ def drawn(members: bytes = b"", catalogue: bytes = b"") -> bytes:
     return pdf([PdfPage(b"1 0 0 rg 50 60 200 100 re f", members=members)], catalogue=catalogue)
 
 
-def searchable(source: bytes, *lines: Line, password: str | None = None, **options: object) -> bytes:
+def searchable(source: bytes, *lines: Line, opened_by: str | None = None, **options: object) -> bytes:
     read = document(*lines, **options)  # type: ignore[arg-type]
-    return find("pdf").render(read, Rendering(source=source, password=password))
+    return find("pdf").render(read, Rendering(source=source, password=opened_by))
 
 
 def changed(source: bytes, change: Callable[[pikepdf.Pdf], None], **options: object) -> bytes:
@@ -114,7 +114,13 @@ def test_pages_that_are_turned_or_cut_have_their_text_on_the_ink(members: bytes,
 
 
 def test_spaces_are_where_the_line_has_them(tmp_path: Path) -> None:
-    texts = ["合计TOTAL 37.20元", "中国人民共和国", "the quick brown fox, i l 1", "𠮷野家 𝒳 é 1/2", "Ａ全角 空格"]
+    texts = [
+        "合计TOTAL 37.20元",
+        "中国人民共和国",
+        "the quick brown fox, i l 1",
+        "𠮷野家 𝒳 é 1/2",
+        "Ａ全角 空格",
+    ]
     rows = [line(text, upright(text, 100 + 60 * row)) for row, text in enumerate(texts)]
     made = searchable(drawn(), *rows)
     found = [" ".join(each.split()) for each in text_of(made, tmp_path).splitlines() if each.strip()]
@@ -133,7 +139,9 @@ def test_narrow_spaces_are_spaces(tmp_path: Path) -> None:
 
 
 def test_pages_stay_as_they_are(tmp_path: Path) -> None:
-    source = pdf([PdfPage(column(["Own text of page"]) + b"q 2 0 0 2 0 0 cm"), PdfPage(b"0 1 0 rg 9 9 99 99 re f")])
+    source = pdf(
+        [PdfPage(column(["Own text of page"]) + b"q 2 0 0 2 0 0 cm"), PdfPage(b"0 1 0 rg 9 9 99 99 re f")]
+    )
     made = searchable(source, line("added", PLACES["upright"], 2), pages=2)
     check(made, tmp_path)
     for number in (1, 2):
@@ -165,7 +173,10 @@ def test_a_page_without_lines_stays_without_text(tmp_path: Path) -> None:
 def test_a_line_without_characters_or_size_breaks_nothing(tmp_path: Path) -> None:
     flat: Polygon = ((10.0, 10.0),) * 4
     made = searchable(
-        drawn(), Line("whole line", 0.9, PLACES["upright"], 1), line("dot", flat), Line("", 0, PLACES["upright"], 1)
+        drawn(),
+        Line("whole line", 0.9, PLACES["upright"], 1),
+        line("dot", flat),
+        Line("", 0, PLACES["upright"], 1),
     )
     check(made, tmp_path)
     assert text_of(made, tmp_path).split() == ["whole", "line"]
@@ -225,23 +236,23 @@ def protected(**allowed: bool) -> bytes:
 def test_permissions_count_unless_the_owner_sends_the_document(tmp_path: Path) -> None:
     closed = protected(modify_other=False)
     with pytest.raises(UnmodifiablePdf, match="not permitted changes"):
-        searchable(closed, line("a", PLACES["upright"]), password="user")
-    made = searchable(closed, line("open", PLACES["upright"]), password="owner")
+        searchable(closed, line("a", PLACES["upright"]), opened_by="user")
+    made = searchable(closed, line("open", PLACES["upright"]), opened_by="owner")
     assert "open" in text_of(made, tmp_path, "-upw", "user")
 
 
 def test_an_encrypted_pdf_stays_encrypted(tmp_path: Path) -> None:
-    made = searchable(protected(), line("secret", PLACES["upright"]), password="user")
+    made = searchable(protected(), line("secret", PLACES["upright"]), opened_by="user")
     check(made, tmp_path, "--password=user")
     assert "secret" in text_of(made, tmp_path, "-upw", "user")
     with pytest.raises(pikepdf.PasswordError):
         pikepdf.Pdf.open(io.BytesIO(made))
     with pytest.raises(WrongPassword):
-        searchable(protected(), line("a", PLACES["upright"]), password="other")
+        searchable(protected(), line("a", PLACES["upright"]), opened_by="other")
 
 
 def test_old_encryption_is_kept(tmp_path: Path) -> None:
-    made = searchable(encrypted("pw"), line("more", PLACES["upright"]), password="pw")
+    made = searchable(encrypted("pw"), line("more", PLACES["upright"]), opened_by="pw")
     assert "more" in text_of(made, tmp_path, "-upw", "pw")
 
 

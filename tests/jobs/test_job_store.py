@@ -136,6 +136,21 @@ def test_a_password_is_forgotten_with_the_document(tmp_path: Path, clock: Clock)
     assert path.stat().st_mode & 0o077 == 0
 
 
+def test_a_document_is_kept_if_the_result_contains_it(store: Store, clock: Clock) -> None:
+    order = Order(ReadOptions(password="open sesame"), "pdf", keep_document=True)  # noqa: S106
+    for name in ("done", "failed", "other"):
+        store.add(name, ORDER if name == "other" else order, b"data")
+        store.claim()
+        store.finish(name, {"title": "broken"} if name == "failed" else None)
+    assert [store.document(name) for name in ("done", "failed", "other")] == [b"data", None, None]
+    assert [store.get(name).input_bytes for name in ("done", "failed", "other")] == [4, 0, 0]
+    assert store.get("done").order.options.password == "open sesame"  # noqa: S105
+    assert store.get("failed").order.options.password is None
+    clock.now += LIMITS.keep_seconds
+    store.sweep()
+    assert store.document("done") is None
+
+
 def test_a_removed_job_is_nobody_s(store: Store) -> None:
     store.add("a", ORDER, b"data")
     store.claim()

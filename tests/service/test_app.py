@@ -12,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from drawings import encode
 from fastapi import FastAPI
 
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, UndecodableImage
@@ -296,6 +298,8 @@ async def test_work_that_outlasts_the_drain_time_is_answered() -> None:
         ("text", "text/plain; charset=utf-8"),
         ("jsonl", "application/jsonl"),
         ("tsv", "text/tab-separated-values; charset=utf-8"),
+        ("hocr", "text/vnd.hocr+html; charset=utf-8"),
+        ("alto", "application/alto+xml"),
     ],
 )
 async def test_every_format(bench: Bench, format_: str, media_type: str) -> None:
@@ -307,6 +311,45 @@ async def test_every_format(bench: Bench, format_: str, media_type: str) -> None
         assert response.status_code == 200
         assert response.headers["content-type"] == media_type
         assert "发票" in response.text
+
+
+async def test_a_searchable_pdf_is_a_file_to_store(bench: Bench) -> None:
+    picture = encode(np.full((10, 40, 3), 255, np.uint8))
+    for response, name in (
+        (await bench.client.post("/api/ocr?format=pdf", content=picture), "image.pdf"),
+        (
+            await bench.client.post(
+                "/api/ocr", files={"image": ("发票.png", picture)}, headers={"Accept": "application/pdf"}
+            ),
+            "%E5%8F%91%E7%A5%A8.png.pdf",
+        ),
+    ):
+        assert response.status_code == 200
+        assert response.headers["content-type"] == "application/pdf"
+        assert response.headers["content-disposition"].endswith(f"filename*=UTF-8''{name}")
+        assert response.content.startswith(b"%PDF-1.7")
+    assert "content-disposition" not in (await bench.client.post("/api/ocr?format=hocr", content=PNG)).headers
+
+
+async def test_a_picture_that_no_pdf_can_hold_is_a_problem(bench: Bench) -> None:
+    response = await bench.client.post("/api/ocr?format=pdf", content=PNG)  # the fake reader reads anything
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/undecodable-image")
+    response = await bench.client.post("/api/ocr?format=pdf", content=b"%PDF-1.7 nothing")
+    assert (response.status_code, response.json()["type"]) == (422, "/problems/unmodifiable-pdf")
+
+
+async def test_browsers_still_get_json(bench: Bench) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+    response = await bench.client.post("/api/ocr", content=PNG, headers={"Accept": accept})
+    assert response.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("granularity", ["line", "word", "char"])
+async def test_words_and_characters_have_the_described_shape(bench: Bench, granularity: str) -> None:
+    response = await bench.client.post(f"/api/ocr?granularity={granularity}", content=PNG)
+    (line,) = schemas.ReadingShape.model_validate(response.json()).lines
+    assert [word.text for word in line.words or ()] == (["发票", "No.", "1"] if granularity == "word" else [])
+    assert len(line.characters or ()) == (len("发票 No. 1") if granularity == "char" else 0)
 
 
 @pytest.mark.parametrize("characters", [True, False])

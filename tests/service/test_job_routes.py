@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pikepdf
 import pytest
 import tiny_model
 from PIL import Image
@@ -222,6 +223,26 @@ async def test_every_format_of_a_result(client: Client) -> None:
     assert (await client.result(job, accept="image/png")).status_code == 406
     for wrong in ("format=docx", "mode=line", "characters=maybe"):
         assert (await client.result(job, wrong)).status_code == 422
+
+
+async def test_a_searchable_pdf_needs_a_job_that_was_sent_for_one(client: Client) -> None:
+    answer = await client.http.post(
+        "/api/jobs", files={"image": ("scan.tif", DOCUMENT)}, data={"mode": "line", "format": "pdf"}
+    )
+    job = answer.json()["id"]
+    await client.over(job)
+    made = await client.result(job)
+    assert made.headers["content-type"] == "application/pdf"
+    assert 'filename="scan.tif.pdf"' in made.headers["content-disposition"]
+    with pikepdf.Pdf.open(io.BytesIO(made.content)) as opened:
+        assert len(opened.pages) == len(TEXTS)
+    assert (await client.result(job, "format=text")).text == "\n".join(TEXTS) + "\n"
+
+    other = await client.add(query="mode=line")
+    await client.over(other)
+    refused = await client.result(other, "format=pdf")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/document-not-kept")
+    assert "format=pdf" in refused.json()["detail"]
 
 
 async def test_the_result_of_an_unfinished_job(client: Client, decoding: Decoding) -> None:

@@ -143,9 +143,7 @@ def _glyph(advance: int) -> bytes:
     """Return a glyph of one contour with two points, the corners of its bounds."""
     bounds = struct.pack(">hhhhh", 1, 0, DESCENT, advance, ASCENT)
     on_curve = 1
-    return bounds + struct.pack(
-        ">HHBBhhhh", 1, 0, on_curve, on_curve, 0, advance, DESCENT, ASCENT - DESCENT
-    )
+    return bounds + struct.pack(">HHBBhhhh", 1, 0, on_curve, on_curve, 0, advance, DESCENT, ASCENT - DESCENT)
 
 
 def _sfnt(tables: dict[bytes, bytes]) -> bytes:
