@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from available import model_name
 from drawings import Picture, page_image, to_bgr
 from formats.pdf_reading import check, finds, pixels_of, text_of
 from pdf_drawings import HELVETICA, PdfPage, column, jpeg_object, pdf, show
 from PIL import Image, ImageDraw
 
-from available import model_name
 from ocrsvc.formats import Rendering, find
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
@@ -34,7 +34,12 @@ PARAGRAPHS = (
     "Invoice No. 24417 Total 1,280.50",
     "乙方应当在三十日内支付全部货款。",
 )
-TABLE = (("品名", "数量", "金额"), ("苹果汁", "12", "37.20"), ("全麦面包", "3", "26.40"), ("合计 Total", "15", "63.60"))
+TABLE = (
+    ("品名", "数量", "金额"),
+    ("苹果汁", "12", "37.20"),
+    ("全麦面包", "3", "26.40"),
+    ("合计 Total", "15", "63.60"),
+)
 KINDS = 5
 _DPI = 150
 

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pikepdf
@@ -35,7 +36,7 @@ def picture(mode: str = "RGB", size: tuple[int, int] = SIZE) -> Image.Image:
 
 def file_of(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)  # type: ignore[arg-type]
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -61,7 +62,7 @@ def embedded(made: bytes, *, decoded: bool = False) -> Embedded:
     with pikepdf.Pdf.open(io.BytesIO(made)) as opened:
         found = opened.pages[0].Resources.XObject.Picture
         members = {name: str(value) for name, value in found.items()}
-        image = pikepdf.PdfImage(found).as_pil_image() if decoded else None
+        image = pikepdf.PdfImage(cast(pikepdf.Stream, found)).as_pil_image() if decoded else None
         return Embedded(members, found.read_raw_bytes(), image)
 
 
@@ -174,7 +175,7 @@ def test_a_turned_picture_is_shown_upright(kind: str, orientation: int) -> None:
 def test_the_resolution_gives_the_size(options: dict[str, object], points: tuple[float, float]) -> None:
     for kind in ("JPEG", "PNG", "TIFF"):
         with pikepdf.Pdf.open(io.BytesIO(searchable(file_of(picture(), kind, **options)))) as made:
-            box = [float(side) for side in made.pages[0].MediaBox]  # type: ignore[attr-defined]
+            box = [float(side) for side in made.pages[0].MediaBox]
         assert box[:2] == [0, 0]
         assert box[2:] == pytest.approx(points, abs=0.2)
 
@@ -186,7 +187,7 @@ def test_pages_of_a_tiff_that_were_read(tmp_path: Path) -> None:
     made = searchable(buffer.getvalue(), numbers=(2, 3))
     check(made, tmp_path)
     with pikepdf.Pdf.open(io.BytesIO(made)) as opened:
-        sizes = [tuple(float(side) for side in page.MediaBox)[2:] for page in opened.pages]  # type: ignore[attr-defined]
+        sizes = [tuple(float(side) for side in page.MediaBox)[2:] for page in opened.pages]
     assert sizes == [(14.4, 28.8), (25.2, 10.8)]
     assert text_of(made, tmp_path).split() == ["票", "票"]
 

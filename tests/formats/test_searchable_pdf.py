@@ -149,7 +149,7 @@ def test_pages_stay_as_they_are(tmp_path: Path) -> None:
     assert [each.strip() for each in text_of(made, tmp_path).split("\f")] == ["Own text of page", "added", ""]
     with pikepdf.Pdf.open(io.BytesIO(source)) as before, pikepdf.Pdf.open(io.BytesIO(made)) as after:
         assert before.pages[0].Contents.read_raw_bytes() == after.pages[0].Contents.read_raw_bytes()
-        own = list(after.pages[1].Contents)  # type: ignore[call-overload]
+        own = list(after.pages[1].Contents)
         assert own[-1].read_raw_bytes() == before.pages[1].Contents.read_raw_bytes()
         assert "/F" in after.pages[1].Resources.Font
 

@@ -11,7 +11,7 @@ from ocrsvc.errors import JobFailed, JobUnfinished, NotFound
 from ocrsvc.formats import Format, Rendering, json_format, jsonl_format
 from ocrsvc.jobs.job import Job
 from ocrsvc.jobs.rows import StoredPage
-from ocrsvc.results import joined
+from ocrsvc.results import Document, joined
 from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.streamed import EVENTS, KEEP_ALIVE_SECONDS, Encoding
 
@@ -105,16 +105,22 @@ def check_whole(job: Job) -> None:
         )
 
 
+def document_of(pages: Sequence[StoredPage]) -> Document:
+    """Return the pages that could be read as one document; JobFailed if there is none."""
+    documents = [page.document() for page in pages if page.problem is None]
+    if not documents:
+        problem = next(page.problem for page in pages)
+        raise JobFailed("Not one page could be read; problem says why.", problem=problem)
+    return joined(documents)
+
+
 def render(pages: Sequence[StoredPage], format_: Format, rendering: Rendering) -> bytes:
     """Return the whole result of a job in a format; JobFailed if not one page could be read.
 
     In json, ``page_errors`` lists the pages that could not be read.
     """
+    document = document_of(pages)
     problems = [{"page": page.number, "error": page.problem} for page in pages if page.problem is not None]
-    documents = [page.document() for page in pages if page.problem is None]
-    if not documents:
-        raise JobFailed("Not one page could be read; problem says why.", problem=problems[0]["error"])
-    document = joined(documents)
     if format_.name == "json" and problems:
         body = json_format.as_mapping(document, rendering)
         return json_format.encode(body | {"page_errors": problems}) + b"\n"

@@ -16,6 +16,7 @@ from ocrsvc.jobs.job import Job, Order
 from ocrsvc.pages.kinds import sniff
 from ocrsvc.service import job_answers, openapi, uploads
 from ocrsvc.service.attachment import headers_of
+from ocrsvc.service.connection import unless_gone
 from ocrsvc.service.incoming import incoming
 from ocrsvc.service.parameters import parse_result
 from ocrsvc.service.record import record_of
@@ -129,6 +130,10 @@ async def result(request: Request) -> Response:
     if format_.needs_source:
         source = await service.jobs.document(job.id)
         rendering = replace(rendering, source=source, password=job.order.options.password)
-    content = await asyncio.to_thread(job_answers.render, pages, format_, rendering)
+        document = await asyncio.to_thread(job_answers.document_of, pages)
+        isolated = service.isolated.render(format_, document, rendering)
+        content = await unless_gone(isolated, request.receive, service.giving_up)
+    else:
+        content = await asyncio.to_thread(job_answers.render, pages, format_, rendering)
     headers = {"Cache-Control": "no-store", **headers_of(format_, job.order.file)}
     return Response(content, headers=headers, media_type=format_.media_type)

@@ -78,7 +78,9 @@ async def read(request: Request) -> Response:
         if asked.format.needs_source:
             source = await pictures[0].load(service.pool, limit_bytes=service.settings.max_body_bytes)
             rendering = replace(rendering, source=source, password=asked.options.password)
-        if len(document.lines) <= _SMALL_LINES and not asked.format.needs_source:
+            isolated = service.isolated.render(asked.format, document, rendering)
+            content = await unless_gone(isolated, request.receive, service.giving_up)
+        elif len(document.lines) <= _SMALL_LINES:
             content = asked.format.render(document, rendering)
         else:
             loop = asyncio.get_running_loop()

@@ -23,6 +23,7 @@ from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
+from ocrsvc.service.isolated_rendering import IsolatedRendering
 from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
@@ -58,6 +59,7 @@ class Service:
         self.metrics.body_bytes_held.set_function(lambda: self.request_limit.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
+        self.isolated = IsolatedRendering()
         self.jobs = JobDesk(settings, self.metrics.jobs)
         self._reader_factory = reader_factory
         self._reader: Reader | None = None
