@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pikepdf
+import pypdfium2 as pdfium
 import pytest
 from formats.pdf_reading import check, finds, pixels_of, placed, text_of
 from pdf_drawings import HELVETICA, PdfPage, column, encrypted, pdf
@@ -105,12 +106,26 @@ def centre(polygon: Polygon, share: float) -> tuple[float, float]:
 def test_pages_that_are_turned_or_cut_have_their_text_on_the_ink(members: bytes, tmp_path: Path) -> None:
     read = line(TEXT, PLACES["slanted"])
     source = drawn(members)
-    made = searchable(source, read)
-    for text, place in placed(made, (WIDTH, HEIGHT)):
+    size = shown_size(source)
+    made = searchable(source, read, size=size)
+    for text, place in placed(made, size):
         assert text in TEXT
         assert min(dist(place, centre(read.polygon, share / 50)) for share in range(51)) < 6
-    assert len(placed(made, (WIDTH, HEIGHT))) == len("".join(TEXT.split()))
+    assert len(placed(made, size)) == len("".join(TEXT.split()))
     assert np.array_equal(pixels_of(source, tmp_path), pixels_of(made, tmp_path))
+
+
+def shown_size(source: bytes) -> tuple[int, int]:
+    """The size of the first page in points, as PDFium shows it."""
+    document = pdfium.PdfDocument(source)
+    width, height = document[0].get_size()
+    document.close()
+    return round(width), round(height)
+
+
+def test_a_page_of_another_shape_than_the_one_that_was_read_is_a_problem() -> None:
+    with pytest.raises(UnmodifiablePdf, match="too damaged"):
+        searchable(drawn(), line(TEXT, PLACES["upright"]), size=(HEIGHT, WIDTH))
 
 
 def test_spaces_are_where_the_line_has_them(tmp_path: Path) -> None:
@@ -262,6 +277,9 @@ def test_old_encryption_is_kept(tmp_path: Path) -> None:
         b"%PDF-1.7\nnothing else",
         drawn()[:200],
         drawn().replace(b"/Kids[4 0 R]", b"/Kids[9 0 R]"),
+        drawn().replace(b"/Kids[4 0 R]", b"/Kids[4 0 R 2 0 R]"),  # PDFium shows the first page
+        drawn().replace(b"/Font<</F 3 0 R>>", b"/Font[1 2]"),
+        drawn().replace(b"/Type/Catalog", b"/Type/Catalog/AcroForm 5"),
         drawn().replace(b"/Type/Pages", b"/Type/Pagez").replace(b"/Kids", b"/Kidz"),
     ],
 )

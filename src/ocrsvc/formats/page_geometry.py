@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
+# By which the shape of a drawn page may differ from that of the page, whose sides are rounded up.
+_ROUNDING_PIXELS, _ROUNDING_SHARE = 2.0, 0.01
 _LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what PDFium draws of a page without a size
 
 
@@ -25,6 +27,16 @@ class Geometry:
 
     box: Box
     rotation: int = 0
+
+    def fits(self, page: Page) -> bool:
+        """Return whether ``page`` has the shape of what is shown."""
+        left, bottom, right, top = self.box
+        width, height = right - left, top - bottom
+        if self.rotation % 180:
+            width, height = height, width
+        scale = max(page.width / width, page.height / height)
+        spare = _ROUNDING_PIXELS + _ROUNDING_SHARE * max(page.width, page.height)
+        return page.width >= width * scale - spare and page.height >= height * scale - spare
 
     def place_of(self, page: Page) -> Callable[[Point], Point]:
         """Return the function from pixels of the shown page, of the size of ``page``, to its own coordinates."""

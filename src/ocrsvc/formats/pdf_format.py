@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ocrsvc.errors import UnmodifiablePdf, WrongPassword, reason
+from ocrsvc.errors import UnmodifiablePdf, WrongPassword
 from ocrsvc.formats.format import PLAIN, Format, Rendering
 from ocrsvc.formats.glyphless import GlyphlessFont
 from ocrsvc.formats.invisible_text import FONT_NAME, operators
@@ -43,9 +43,10 @@ def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
         with _opened(data, rendering.password) as pdf:
             try:
                 _check_changeable(pdf)
+                _check_pages(pdf, document)
                 return _written(pdf, document, [page.number for page in document.pages])
             except (pikepdf.PdfError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-                raise _damaged(error) from error
+                raise _damaged() from error
     numbers = tuple(page.number for page in document.pages)
     with pdf_of(data, numbers) as pdf:
         return _written(pdf, document, range(1, len(numbers) + 1), _PICTURE_VERSION)
@@ -63,13 +64,11 @@ def _opened(data: bytes, password: str | None) -> pikepdf.Pdf:
     except pikepdf.PasswordError as error:
         raise WrongPassword("The password does not open the PDF to add text to it.") from error
     except (pikepdf.PdfError, ValueError, RuntimeError) as error:
-        raise _damaged(error) from error
+        raise _damaged() from error
 
 
-def _damaged(error: Exception) -> UnmodifiablePdf:
-    return UnmodifiablePdf(
-        f"The PDF is too damaged to add text to it ({reason(error)}); ask for another format, such as hocr."
-    )
+def _damaged() -> UnmodifiablePdf:
+    return UnmodifiablePdf("The PDF is too damaged to add text to it; ask for another format, such as hocr.")
 
 
 def _check_changeable(pdf: pikepdf.Pdf) -> None:
@@ -97,6 +96,14 @@ def _is_signed(pdf: pikepdf.Pdf) -> bool:
             return True
         waiting += _list(field.get("/Kids"))
     return False
+
+
+def _check_pages(pdf: pikepdf.Pdf, document: Document) -> None:
+    """Raise UnmodifiablePdf if qpdf finds other pages in a damaged PDF than PDFium has drawn."""
+    with_text = {line.page for line in document.lines}
+    for page in document.pages:
+        if page.number in with_text and not geometry_of(pdf.pages[page.number - 1]).fits(page):
+            raise _damaged()
 
 
 def _list(array: Any) -> list[Any]:
@@ -140,7 +147,8 @@ def _add(pdf: pikepdf.Pdf, page: pikepdf.Page, content: bytes, font: pikepdf.Obj
 
     stream = pdf.make_stream(zlib.compress(content), Filter=pikepdf.Name.FlateDecode)
     old = page.obj.get("/Contents")
-    others = [] if old is None else list(old) if isinstance(old, pikepdf.Array) else [old]
+    others = list(old) if isinstance(old, pikepdf.Array) else [old]
+    others = [each for each in others if isinstance(each, pikepdf.Stream)]
     page.obj.Contents = pikepdf.Array([stream, *others])
     # Resources may belong to several pages, so they are copied.
     resources = _copy(page.obj.get("/Resources"))
