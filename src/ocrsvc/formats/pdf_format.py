@@ -147,9 +147,9 @@ def _add(pdf: pikepdf.Pdf, page: pikepdf.Page, content: bytes, font: pikepdf.Obj
 
     stream = pdf.make_stream(zlib.compress(content), Filter=pikepdf.Name.FlateDecode)
     old = page.obj.get("/Contents")
-    others = list(old) if isinstance(old, pikepdf.Array) else [old]
-    others = [each for each in others if isinstance(each, pikepdf.Stream)]
-    page.obj.Contents = pikepdf.Array([stream, *others])
+    parts = list(old) if isinstance(old, pikepdf.Array) else [old]
+    own = [each for each in parts if isinstance(each, pikepdf.Stream)]
+    page.obj.Contents = pikepdf.Array([stream, *own])
     # Resources may belong to several pages, so they are copied.
     resources = _copy(page.obj.get("/Resources"))
     fonts = _copy(resources.get("/Font"))
