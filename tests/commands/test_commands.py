@@ -225,7 +225,7 @@ def test_folder_mirrors_and_drops_stale_readings(tmp_path: Path) -> None:
 
 def picture(folder: Path, name: str) -> Source:
     path = folder / name
-    Image.new("RGB", (40, 20), "white").save(path)
+    Image.new("RGB", (20, 20), "white").save(path)  # as square as the page of `document`
     return Source(str(path), Path(name))
 
 
