@@ -30,6 +30,7 @@ const CROP_HEIGHT = 44;
 const ENVELOPE_BYTES = 1024; // what multipart/form-data adds to a file, amply
 
 const language = new Language();
+await language.load();
 const voice = new Voice($("status"), $("toast"));
 const selection = new Selection();
 const threshold = new Threshold(language);
