@@ -199,4 +199,5 @@ export const CHINESE = {
   "title.job-store-unavailable": "服务器无法保存文档",
   "title.too-many-files": "文件太多",
   "title.request-timeout": "传输超时",
+  "state.pages": "{n} / {total} 页",
 };

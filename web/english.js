@@ -177,4 +177,5 @@ export const ENGLISH = {
   "do.job-lost": "It was sent twice and the service forgot it both times, perhaps because it was restarted. Try again later.",
   "problem.job-lost.detail": "The service no longer knows the job of this document.",
   "title.job-lost": "The service has lost the document",
+  "state.pages": "{n} of {total} pages",
 };

@@ -73,6 +73,25 @@ def inks(ocr: OcrPage) -> list[float]:
     return [float(canvas.evaluate(_INK, box)) for box in boxes]
 
 
+def test_the_first_load_is_small_and_drawing_is_fetched_when_it_is_needed(open_page: OpenPage) -> None:
+    ocr = open_page()
+    bodies: dict[str, int] = {}
+    ocr.page.on(
+        "requestfinished",
+        lambda request: bodies.update({request.url: request.sizes()["responseBodySize"]}),
+    )
+    ocr.page.reload(wait_until="networkidle")
+    page = {url for url in bodies if "/api/" not in url}
+    first = sum(bodies[url] for url in page)
+    assert 20_000 < first < 60_000
+    assert not any("vendor" in url or "chinese" in url for url in page)
+    ocr.read(report(1))
+    drawn(ocr)
+    opened = {url for url in bodies if "/api/" not in url} - page
+    assert any(url.endswith("/pdf.min.mjs") for url in opened)
+    assert sum(bodies[url] for url in opened) < 600_000
+
+
 def test_the_pages_of_a_pdf_are_drawn_under_their_boxes(ocr: OcrPage) -> None:
     assert not any(PDFJS.search(each) for each in ocr.requests)
     ocr.read(report(3))

@@ -213,7 +213,7 @@ def test_the_pages_of_a_document_are_shown_and_it_can_be_cancelled(ocr: OcrPage,
     card = ocr.page.locator(".pages-card")
     expect(card.locator(".pages-now")).to_have_text("1 of 2 pages read", timeout=READ_MS)
     expect(card.locator("progress")).to_have_attribute("max", "2")
-    expect(ocr.page.locator(".entry-state")).to_have_text("1 of 2 pages read")
+    expect(ocr.page.locator(".entry-state")).to_have_text("1 of 2 pages")
     card.get_by_role("button").focus()
     before = len(jobs)
     while len(jobs) < before + 2:  # two further answers
