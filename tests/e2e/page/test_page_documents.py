@@ -96,7 +96,9 @@ def test_the_pages_of_a_pdf_are_drawn_under_their_boxes(ocr: OcrPage) -> None:
     assert not any(PDFJS.search(each) for each in ocr.requests)
     ocr.read(report(3))
     assert any(PDFJS.search(each) for each in ocr.requests)
-    assert not any(each.endswith((".ttf", ".pfb", ".bcmap")) for each in ocr.requests if "Liberation" not in each)
+    assert not any(
+        each.endswith((".ttf", ".pfb", ".bcmap")) for each in ocr.requests if "Liberation" not in each
+    )
     for number in (1, 2, 3):
         expect(ocr.page.locator("#page option:checked")).to_have_text(f"{number} of 3")
         assert ocr.texts() == [f"Page {number} of the report", f"Total {number}.50"]
@@ -140,7 +142,9 @@ def inks_of_turned(ocr: OcrPage) -> list[float]:
     for index in range(ocr.boxes.count()):
         box = ocr.boxes.nth(index).bounding_box()
         assert box is not None
-        part = shot.crop((int(box["x"]), int(box["y"]), int(box["x"] + box["width"]), int(box["y"] + box["height"])))
+        part = shot.crop(
+            (int(box["x"]), int(box["y"]), int(box["x"] + box["width"]), int(box["y"] + box["height"]))
+        )
         shares.append(sum(part.histogram()[:128]) / (part.width * part.height))
     return shares
 
@@ -226,7 +230,10 @@ def test_the_text_of_the_first_pages_comes_while_the_others_are_read(ocr: OcrPag
     ocr.key("Enter")
     busy = False
     ocr.wait_until_finished(1)
-    assert ocr.texts() == ["Page 1 of the report", "Total 1,50"]  # the correction has outlived the end of the job
+    assert ocr.texts() == [
+        "Page 1 of the report",
+        "Total 1,50",
+    ]  # the correction has outlived the end of the job
     assert ocr.download_json()["text"].splitlines()[1:3] == ["Total 1,50", "Page 2 of the report"]
 
 

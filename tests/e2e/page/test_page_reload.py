@@ -123,7 +123,9 @@ def test_a_document_that_is_lost_again_and_again_is_explained(open_page: OpenPag
     problem = {"type": "/problems/not-found", "status": 404, "title": "Not found"}
     ocr.page.route(
         re.compile(r"/api/jobs/[\w-]+$"),
-        lambda route: route.fulfill(status=404, json=problem) if route.request.method == "GET" else route.continue_(),
+        lambda route: (
+            route.fulfill(status=404, json=problem) if route.request.method == "GET" else route.continue_()
+        ),
     )
     ocr.read(report())
     expect(ocr.page.locator(".refusal")).to_contain_text("服务器丢失了文档")
