@@ -112,7 +112,7 @@ function open(item) {
 function openLeaves(item) {
   const leaves = item?.leaves;
   if (leaves?.state !== "closed") return;
-  leaves.addEventListener("change", () => current === item && showItem(), { once: true });
+  leaves.addEventListener("change", () => current === item && showPicture(), { once: true });
   leaves.open(item.password);
 }
 
@@ -170,8 +170,14 @@ function isDoubtful(line) {
 }
 
 function showItem() {
+  showPicture();
+  showText();
+}
+
+/** The picture alone: the text beside it, and what is being typed there, stay as they are. */
+function showPicture() {
   const numbers = pager.numbersOf(current);
-  if (current && !numbers.includes(current.page)) [current.page] = numbers;
+  if (current && numbers.length && !numbers.includes(current.page)) [current.page] = numbers;
   $("file-name").textContent = current?.name ?? "";
   $("file-name").title = current?.name ?? "";
   picture.show(current, current?.page ?? 1, isDoubtful, () => {
@@ -180,7 +186,6 @@ function showItem() {
   });
   showPreview();
   pager.show(current);
-  showText();
 }
 
 /** Say so where a page cannot be shown, and how it was turned. */

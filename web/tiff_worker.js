@@ -3,6 +3,8 @@
 importScripts("vendor/pako-1.0.11/pako_inflate.min.js", "vendor/utif2-4.1.0/UTIF.js");
 
 const MOST_PIXELS = 80e6; // 320 MB while they are decoded
+// What UTIF.js decodes; of anything else it makes a black page.
+const COMPRESSIONS = new Set([1, 2, 3, 4, 5, 6, 7, 8, 32773, 32809, 32946, 34676, 34892]);
 
 let bytes = null;
 let directories = [];
@@ -20,6 +22,7 @@ const jobs = {
   async draw({ number, width }) {
     const directory = directories[number - 1];
     if (tag(directory, 256, 0) * tag(directory, 257, 0) > MOST_PIXELS) throw new Error("too many pixels");
+    if (!COMPRESSIONS.has(tag(directory, 259, 1))) throw new Error("unknown compression");
     UTIF.decodeImage(bytes, directory, directories);
     const pixels = UTIF.toRGBA8(directory);
     const picture = new ImageData(new Uint8ClampedArray(pixels.buffer), directory.width, directory.height);

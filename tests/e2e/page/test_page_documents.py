@@ -66,30 +66,34 @@ def drawn(ocr: OcrPage) -> Locator:
 def inks(ocr: OcrPage) -> list[float]:
     """How much ink of the drawn page is in each box, and in a strip of paper below the last one."""
     canvas = drawn(ocr)
-    boxes = [ocr.boxes.nth(index).bounding_box() for index in range(ocr.boxes.count())]
-    last = boxes[-1]
-    assert last is not None
-    boxes.append({**last, "y": last["y"] + 2 * last["height"]})
+    expect(ocr.boxes.first).to_be_visible()
+    boxes = ocr.boxes.evaluate_all("boxes => boxes.map((box) => box.getBoundingClientRect().toJSON())")
+    boxes.append({**boxes[-1], "y": boxes[-1]["y"] + 2 * boxes[-1]["height"]})
     return [float(canvas.evaluate(_INK, box)) for box in boxes]
 
 
 def test_the_first_load_is_small_and_drawing_is_fetched_when_it_is_needed(open_page: OpenPage) -> None:
     ocr = open_page()
-    bodies: dict[str, int] = {}
-    ocr.page.on(
-        "requestfinished",
-        lambda request: bodies.update({request.url: request.sizes()["responseBodySize"]}),
-    )
-    ocr.page.reload(wait_until="networkidle")
-    page = {url for url in bodies if "/api/" not in url}
-    first = sum(bodies[url] for url in page)
-    assert 20_000 < first < 60_000
-    assert not any("vendor" in url or "chinese" in url for url in page)
+    ocr.page.wait_for_load_state("networkidle")
+    first = bodies(ocr)
+    assert 20_000 < sum(first.values()) < 60_000
+    assert not any("vendor" in url or "chinese" in url for url in first)
     ocr.read(report(1))
     drawn(ocr)
-    opened = {url for url in bodies if "/api/" not in url} - page
+    opened = {url: size for url, size in bodies(ocr).items() if url not in first}
     assert any(url.endswith("/pdf.min.mjs") for url in opened)
-    assert sum(bodies[url] for url in opened) < 600_000
+    assert sum(opened.values()) < 600_000
+
+
+def bodies(ocr: OcrPage) -> dict[str, int]:
+    """Bytes of each file of the page as they came over the wire, without headers."""
+    entries = ocr.page.evaluate(
+        """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+             .map((each) => [each.name, each.encodedBodySize])"""
+    )
+    return {
+        str(url): int(size) for url, size in entries if "/api/" not in url and not url.startswith("blob:")
+    }
 
 
 def test_the_pages_of_a_pdf_are_drawn_under_their_boxes(ocr: OcrPage) -> None:
@@ -325,6 +329,20 @@ def test_a_password_is_asked_for_and_opens_the_document(ocr: OcrPage) -> None:
     assert ocr.texts() == ["Secret text 42"]
     assert inks(ocr)[0] > 0.05
     assert not any("sesame" in each for each in ocr.requests)  # addresses are logged
+
+
+def test_what_is_typed_stays_while_the_pages_are_opened(ocr: OcrPage) -> None:
+    ocr.refusals_expected = True
+    held: list[Route] = []
+    ocr.page.route(re.compile(r"pdf\.min\.mjs"), lambda route: held.append(route))
+    ocr.choose(pdf_file("secret.pdf", pdf_drawings.encrypted("opensesame")))
+    field = ocr.page.get_by_label("secret.pdf is encrypted. Type its password:")
+    field.press_sequentially("open")
+    with ocr.page.expect_response(re.compile(r"pdf\.worker\.min\.mjs")):
+        held[0].continue_()
+    expect(ocr.page.locator("body[data-blind]")).to_be_attached()
+    expect(field).to_have_value("open")
+    expect(field).to_be_focused()
 
 
 def test_the_password_is_asked_for_in_chinese(open_page: OpenPage) -> None:
