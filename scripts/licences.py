@@ -1,7 +1,7 @@
 """Writes the tables of docs/licences.md: ``python scripts/licences.py`` (``--check``: status 1 if out of date).
 
 The packages are those of the lock file of the images, their licences what the metadata of the installed packages say;
-the weights are those in models/.
+the weights are those in models/, the libraries of the web page those in web/vendor/.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import cast
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 LOCK = ROOT / "containers" / "requirements.txt"
+VENDOR = ROOT / "web" / "vendor"
 LONG = 60  # characters: a License field that is longer holds the whole text
 # Names for those who write a sentence, a whole text or an old classifier where an SPDX expression belongs.
 SPDX = {
@@ -75,6 +76,15 @@ def weights() -> list[str]:
     return [f"| `{each['name']}` | {each['licence']} | {each['origin']} |" for each in manifests]
 
 
+def libraries() -> list[str]:
+    """A row for every library of the web page that is part of the package."""
+    listed = json.loads((VENDOR / "vendor.json").read_text("utf-8"))
+    return [
+        f"| [{each['name']}]({each['home']}) {each['version']} | {each['licence']} | {each['parts']} |"
+        for each in listed
+    ]
+
+
 def table(page: str, name: str) -> str:
     """The rows between ``<!-- begin name -->`` and ``<!-- end name -->``."""
     found = re.search(rf"<!-- begin {name} -->\n(.*?)<!-- end {name} -->", page, re.DOTALL)
@@ -84,9 +94,10 @@ def table(page: str, name: str) -> str:
 
 
 def written(page: str) -> str:
-    """The page with both tables as they should be."""
+    """The page with its tables as they should be."""
     parts = {
         "packages": ["| package | licence |", "|---|---|", *packages().values()],
+        "libraries": ["| library | licence | parts |", "|---|---|---|", *libraries()],
         "weights": ["| model | licence | origin |", "|---|---|---|", *weights()],
     }
     for name, rows in parts.items():

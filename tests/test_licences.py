@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -45,6 +46,17 @@ def test_the_licences_are_those_of_the_installed_packages(licences: ModuleType) 
 
 def test_the_weights_are_those_of_the_manifests(licences: ModuleType) -> None:
     assert licences.table(PAGE, "weights").splitlines()[2:] == licences.weights()
+
+
+def test_the_libraries_of_the_page_are_listed_with_their_licences(licences: ModuleType) -> None:
+    assert licences.table(PAGE, "libraries").splitlines()[2:] == licences.libraries()
+    listed = json.loads((licences.VENDOR / "vendor.json").read_text("utf-8"))
+    assert {each["folder"] for each in listed} == {
+        path.name for path in licences.VENDOR.iterdir() if path.is_dir()
+    }
+    for each in listed:
+        assert each["folder"].endswith(f"-{each['version']}")  # browsers keep these files for a year
+        assert (licences.VENDOR / each["folder"] / "LICENSE").is_file()
 
 
 def pins() -> dict[str, list[tuple[str, str]]]:

@@ -28,9 +28,9 @@ export async function fetchOptions() {
 
 /** Read one file. Returns the JSON document; raises Problem, or AbortError if `signal` was aborted. */
 export async function readFile(file, choices, signal) {
-  const answer = await send(address({ ...choices, format: "json", characters: "true" }), {
+  const answer = await send(address("api/ocr", { ...choices, format: "json", characters: "true" }), {
     method: "POST",
-    body: form(file),
+    body: form(file, choices),
     signal,
   });
   return answer.json();
@@ -38,8 +38,11 @@ export async function readFile(file, choices, signal) {
 
 /** Queue one file as a job. Returns the job; raises as readFile does. */
 export async function addJob(file, choices, signal) {
-  const query = new URLSearchParams(Object.entries({ ...choices, format: "json", characters: "true" }).filter(([, value]) => value));
-  const answer = await send(`api/jobs?${query}`, { method: "POST", body: form(file), signal });
+  const answer = await send(address("api/jobs", { ...choices, format: "json", characters: "true" }), {
+    method: "POST",
+    body: form(file, choices),
+    signal,
+  });
   return answer.json();
 }
 
@@ -55,6 +58,13 @@ export async function fetchResult(id, signal) {
   return answer.json();
 }
 
+/** The pages of a job that have been read or refused, as records; those of a job that is under way, too. */
+export async function fetchPages(id, signal) {
+  const answer = await send(`api/jobs/${id}/result?format=jsonl`, { signal, headers: { Accept: "application/jsonl" } });
+  const records = (await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  return records.filter(({ page }) => page !== undefined);
+}
+
 /** Cancel and forget a job, whatever becomes of this page; the service forgets it in a day in any case. */
 export function removeJob(id) {
   fetch(`api/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
@@ -62,22 +72,24 @@ export function removeJob(id) {
 
 /** Read one file into any of the service's formats. Returns a Blob; raises as readFile does. */
 export async function renderFile(file, choices, format) {
-  const answer = await send(address({ ...choices, format }), {
+  const answer = await send(address("api/ocr", { ...choices, format }), {
     method: "POST",
-    body: form(file),
+    body: form(file, choices),
     headers: { Accept: "*/*" },
   });
   return answer.blob();
 }
 
-function address(choices) {
+/** The password stays out of the address, which servers and proxies write into their logs. */
+function address(path, { password, ...choices }) {
   const query = new URLSearchParams(Object.entries(choices).filter(([, value]) => value));
-  return `api/ocr?${query}`;
+  return `${path}?${query}`;
 }
 
-function form(file) {
+function form(file, { password = "" }) {
   const body = new FormData();
   body.append("image", file, file.name);
+  if (password) body.append("password", password);
   return body;
 }
 

@@ -7,16 +7,19 @@ import { Downloads } from "./downloads.js";
 import { element } from "./element.js";
 import { allJsonLines, allText, textOf } from "./exports.js";
 import { Intake } from "./intake.js";
-import { isDocument, readAny } from "./jobs.js";
+import { readAny } from "./jobs.js";
+import { Kept } from "./kept.js";
+import { isDocument } from "./kinds.js";
 import { Language } from "./language.js";
 import { Lines } from "./lines.js";
 import { tame } from "./menus.js";
 import { Options } from "./options.js";
+import { Pager } from "./pager.js";
 import { Picture } from "./picture.js";
 import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Rail } from "./rail.js";
-import { advance, progressCard, quietCard, refusalCard } from "./refusal.js";
+import { advance, pageCard, progressCard, quietCard, refusalCard, titleOf as problemTitle } from "./refusal.js";
 import { Selection } from "./selection.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Threshold } from "./threshold.js";
@@ -27,6 +30,7 @@ const CROP_HEIGHT = 44;
 const ENVELOPE_BYTES = 1024; // what multipart/form-data adds to a file, amply
 
 const language = new Language();
+await language.load();
 const voice = new Voice($("status"), $("toast"));
 const selection = new Selection();
 const threshold = new Threshold(language);
@@ -45,6 +49,8 @@ const lines = new Lines($("reading"), selection, language, {
   },
   crop: (line, page, width) => cropLine(picture.image, page, line.polygon, CROP_HEIGHT, width),
 });
+const pager = new Pager(language, (number) => openPage(number));
+const kept = new Kept(queue, () => voice.toast(language.say("kept.miss")));
 const rail = new Rail($("rail-list"), queue, language, { open: (item) => open(item), remove });
 const intake = new Intake({ take, miss: (key, values) => voice.toast(language.say(key, values)), language });
 const shortcuts = new Shortcuts($("help-dialog"), language, {
@@ -61,6 +67,7 @@ const shortcuts = new Shortcuts($("help-dialog"), language, {
   "[": () => step(-1),
   ">": () => turn(1),
   "<": () => turn(-1),
+  r: () => $("turn").click(),
   b: () => $("show-boxes").click(),
   t: () => $("show-text").click(),
   "+": () => picture.zoom(1),
@@ -94,10 +101,19 @@ function open(item) {
   current = item;
   selection.hover(null);
   selection.selected = item?.selected ?? null;
+  openLeaves(item);
   document.body.dataset.view = item ? "work" : "welcome";
   showItem();
   rail.show(item);
   rail.reveal();
+}
+
+/** Fetch what draws the pages of a document, once one is looked at. */
+function openLeaves(item) {
+  const leaves = item?.leaves;
+  if (leaves?.state !== "closed") return;
+  leaves.addEventListener("change", () => current === item && showPicture(), { once: true });
+  leaves.open(item.password);
 }
 
 /** Forget a file and go on with its neighbour, the keyboard too. */
@@ -115,9 +131,31 @@ function step(by) {
 }
 
 function turn(by) {
-  const pages = current?.reading?.pages ?? [];
-  const at = pages.findIndex((page) => page.number === current.page) + by;
-  if (pages[at]) openPage(pages[at].number);
+  const number = pager.near(by);
+  if (number) openPage(number);
+}
+
+/** Read the page on show again, turned a quarter further. Text that a PDF says itself is only shown turned. */
+async function turnPage() {
+  const item = current;
+  const { number } = pageOf(item);
+  const further = (picture.angle + 90) % 360;
+  const here = item.reading.lines.filter((line) => line.page === number);
+  if (here.length && here.every((line) => line.source === "pdf_text")) {
+    item.views.set(number, further);
+    showItem();
+    return;
+  }
+  if (here.some((line) => line.checked) && !confirm(language.say("turn.lose"))) return;
+  try {
+    await queue.turn(item, number, further);
+  } catch (problem) {
+    voice.toast([problemTitle(problem, language), problem.detail].filter(Boolean).join(": "));
+  }
+}
+
+function pageOf(item) {
+  return item?.reading?.pages?.find((page) => page.number === item.page) ?? null;
 }
 
 function openPage(number) {
@@ -132,67 +170,88 @@ function isDoubtful(line) {
 }
 
 function showItem() {
-  const pages = current?.reading?.pages ?? [];
-  if (current && pages.length && !pages.some((page) => page.number === current.page)) current.page = pages[0].number;
+  showPicture();
+  showText();
+}
+
+/** The picture alone: the text beside it, and what is being typed there, stay as they are. */
+function showPicture() {
+  const numbers = pager.numbersOf(current);
+  if (current && numbers.length && !numbers.includes(current.page)) [current.page] = numbers;
   $("file-name").textContent = current?.name ?? "";
   $("file-name").title = current?.name ?? "";
   picture.show(current, current?.page ?? 1, isDoubtful, () => {
     showPreview();
-    if (current?.state === "done") selection.select(selection.selected, "picture"); // the line can be cut out now
+    if (pageOf(current)) selection.select(selection.selected, "picture"); // the line can be cut out now
   });
   showPreview();
-  showPages(pages);
-  showText();
+  pager.show(current);
 }
 
-/** Say so where the browser cannot show the file. */
+/** Say so where a page cannot be shown, and how it was turned. */
 function showPreview() {
   const hidden = picture.cannotShow;
   const failed = current?.state === "failed";
+  const needsPassword = current?.leaves?.needsPassword;
   document.body.toggleAttribute("data-blind", hidden && failed);
-  $("stage-note").hidden = !hidden || current?.state !== "done";
+  $("stage-note").hidden = !hidden || !pageOf(current);
+  $("stage-note").textContent = language.say(needsPassword ? "nopreview.password" : "nopreview");
   $("view-tools").hidden = hidden && failed;
-}
-
-function showPages(pages) {
-  $("pages").hidden = pages.length < 2;
-  const choices = pages.map(({ number }) => {
-    const words = language.say("page.of", { n: number, total: pages.at(-1).number });
-    return element("option", { value: number, selected: number === current.page }, words);
-  });
-  $("page").replaceChildren(...choices);
-  $("page-previous").disabled = current?.page === pages[0]?.number;
-  $("page-next").disabled = current?.page === pages.at(-1)?.number;
+  $("turn").disabled = current?.state !== "done" || Boolean(current.turning) || !pageOf(current);
+  $("turned").hidden = !picture.angle;
+  $("turned").textContent = language.say("turned", { n: picture.angle });
+  $("turned").title = language.say("turned.hint", { n: picture.angle });
 }
 
 function showText() {
   const done = current?.state === "done";
-  const page = current?.reading?.pages?.find((each) => each.number === current.page);
-  const here = done ? current.reading.lines.filter((line) => line.page === current.page) : [];
+  const page = pageOf(current);
+  const here = page && current.turning?.number !== page.number ? current.reading.lines.filter((line) => line.page === page.number) : [];
   document.body.dataset.state = current?.state ?? "";
-  $("lines-title").textContent = done ? titleOf(current.reading, here.length) : language.say("lines");
+  $("lines-title").textContent = current?.reading ? titleOf(current.reading, here.length) : language.say("lines");
   $("reading-tools").hidden = !done;
   $("copy-all").disabled = !current?.reading?.lines.length;
   $("copy-page").hidden = !here.length || here.length === current.reading.lines.length;
   $("facts").textContent = done ? factsOf(current) : "";
+  showJob();
   if (here.length) lines.show(current, page, threshold.value);
   else lines.clear(cardFor(current));
   countDoubts();
 }
 
+/** How far a document is that is being read. */
+function showJob() {
+  const isRunning = current?.state === "reading" && current.pages?.total > 1;
+  $("job-bar").hidden = !isRunning;
+  const card = $("job-bar").firstChild;
+  if (!isRunning) $("job-bar").replaceChildren();
+  else if (card?.item === current && card.lang === language.tag) advance(card, current, language); // the keyboard may be on it
+  else $("job-bar").replaceChildren(Object.assign(progressCard(current, language, { remove: () => remove(current) }), { item: current, lang: language.tag }));
+}
+
 function titleOf(reading, here) {
   const total = reading.lines.length;
-  return reading.pages.length > 1 ? language.say("title.page", { n: here, total }) : language.count("title.lines", total);
+  return reading.pages.length > 1 || current.state === "reading" ? language.say("title.page", { n: here, total }) : language.count("title.lines", total);
 }
 
 function cardFor(item) {
   if (!item) return "";
   if (item.state === "failed") {
-    return refusalCard(item, language, { again: () => queue.again(item, options.choices), remove: () => remove(item) });
+    const unlock = (password) => {
+      item.password = password;
+      item.leaves?.close();
+      openLeaves(item);
+      queue.again(item, item.choices);
+    };
+    return refusalCard(item, language, { again: () => queue.again(item, options.choices), remove: () => remove(item), unlock });
   }
-  if (item.state === "reading" && item.pages?.total > 1) return progressCard(item, language, { remove: () => remove(item) });
-  if (item.state !== "done") return quietCard(language.say(`${item.state}.title`), "", item.state === "reading");
-  const single = item.reading.pages.length < 2;
+  const problem = item.reading?.page_errors?.find(({ page }) => page === item.page)?.error;
+  if (problem) return pageCard(problem, language);
+  if (item.turning) return quietCard(language.say("reading.title"), "", true);
+  const page = pageOf(item);
+  if (item.state === "reading" && item.pages?.total > 1 && !page) return quietCard(language.say("page.waiting"), "", true);
+  if (item.state !== "done" && !page) return quietCard(language.say(`${item.state}.title`), "", item.state === "reading");
+  const single = item.state === "done" && item.reading.pages.length < 2;
   return quietCard(language.say(single ? "empty.title" : "empty.page"), single ? language.say("empty.hint") : "");
 }
 
@@ -212,12 +271,11 @@ function factsOf(item) {
 /* ---- doubts ---- */
 
 function doubts() {
-  return current?.state === "done" ? current.reading.lines.flatMap((line, index) => (isDoubtful(line) ? [index] : [])) : [];
+  return (current?.reading?.lines ?? []).flatMap((line, index) => (isDoubtful(line) ? [index] : []));
 }
 
 function countDoubts() {
-  const done = current?.state === "done" && current.reading.lines.length > 0;
-  $("doubt-bar").hidden = !done;
+  $("doubt-bar").hidden = !current?.reading?.lines.length;
   const n = doubts().length;
   $("doubt-count").textContent = n ? language.count("doubt", n) : language.say("doubt.none");
   $("doubt-next").disabled = !n;
@@ -264,7 +322,6 @@ function rewrite() {
   language.fill();
   $("language").textContent = language.other === "zh" ? "中文" : "English";
   $("language").lang = language.other;
-  $("stage-note").textContent = language.say("nopreview");
   options.rewrite();
   shortcuts.rewrite();
   threshold.rewrite();
@@ -301,9 +358,16 @@ queue.addEventListener("change", ({ detail: item }) => {
 queue.addEventListener("progress", ({ detail: item }) => {
   rail.show(current);
   if (item !== current) return;
-  const card = $("reading").querySelector(".pages-card");
-  if (card) advance(card, item, language);
-  else showText();
+  pager.show(item);
+  const card = $("job-bar").firstChild;
+  const isNews = Boolean(pageOf(item)) !== lines.isShown || item.reading?.page_errors?.some(({ page }) => page === item.page);
+  if (!card || (isNews && item.page)) {
+    showItem();
+  } else {
+    advance(card, item, language);
+    $("lines-title").textContent = item.reading ? titleOf(item.reading, item.reading.lines.filter((line) => line.page === item.page).length) : language.say("lines");
+    countDoubts();
+  }
 });
 selection.addEventListener("select", () => {
   if (current) current.selected = selection.selected;
@@ -329,9 +393,9 @@ $("all-jsonl").addEventListener("click", () => downloads.keep("ocr.jsonl", allJs
 $("zoom-in").addEventListener("click", () => picture.zoom(1));
 $("zoom-out").addEventListener("click", () => picture.zoom(-1));
 $("zoom-fit").addEventListener("click", () => picture.fit());
-$("page").addEventListener("change", () => openPage(Number($("page").value)));
 $("page-previous").addEventListener("click", () => turn(-1));
 $("page-next").addEventListener("click", () => turn(1));
+$("turn").addEventListener("click", turnPage);
 for (const [id, property] of [["show-boxes", "showsBoxes"], ["show-text", "showsText"]]) {
   $(id).addEventListener("click", () => {
     picture[property] = !picture[property];
@@ -345,3 +409,9 @@ $("download").addEventListener("toggle", () => {
 });
 
 rewrite();
+kept.restore().then((found) => {
+  if (!found.length) return;
+  const [first] = queue.restore(found);
+  if (!current) open(first);
+  voice.toast(language.say("kept.again"));
+});

@@ -4,7 +4,7 @@ const MARGIN = 0.12; // of the line's height, on every side
 
 /** A canvas of about `height` CSS pixels and at most `width`, or null without a picture. `page` is in its own pixels. */
 export function cropLine(image, page, polygon, height, width) {
-  if (!image?.naturalWidth) return null;
+  if (!(image?.naturalWidth ?? image?.width)) return null; // of an <img>, of a canvas
   const [a, b, , d] = polygon;
   const across = Math.hypot(b[0] - a[0], b[1] - a[1]);
   const down = Math.hypot(d[0] - a[0], d[1] - a[1]);

@@ -49,7 +49,7 @@ export class Downloads {
 
   async #ask(item, { name, suffix }) {
     try {
-      this.keep(renamed(item.name, suffix), await renderFile(item.file, item.choices, name));
+      this.keep(renamed(item.name, suffix), await renderFile(item.file, { ...item.choices, password: item.password }, name));
     } catch (problem) {
       this.voice.toast([titleOf(problem, this.language), problem.detail].filter(Boolean).join(": "));
     }

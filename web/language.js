@@ -1,10 +1,9 @@
 /** The one place that knows which language the page speaks. */
 
-import { CHINESE } from "./chinese.js";
 import { ENGLISH } from "./english.js";
 
 const STORED = "ocrsvc.language";
-const TONGUES = { en: ENGLISH, zh: CHINESE };
+const TONGUES = { en: ENGLISH, zh: null }; // Chinese is fetched by those who read it
 
 /** The language of the page: English or Chinese, from the browser at first, then as chosen. */
 export class Language extends EventTarget {
@@ -14,30 +13,36 @@ export class Language extends EventTarget {
     this.tag = remembered() ?? first ?? "en";
   }
 
+  /** Fetch the words of the language, if they are not there yet. */
+  async load() {
+    if (this.tag === "zh") TONGUES.zh ??= (await import("./chinese.js")).CHINESE;
+  }
+
   /** The other language: what the switch offers. */
   get other() {
     return this.tag === "zh" ? "en" : "zh";
   }
 
   /** Speak `tag` from now on, here and at the next visit; dispatches "change". */
-  choose(tag) {
+  async choose(tag) {
     this.tag = tag;
     try {
       localStorage.setItem(STORED, tag);
     } catch {
       // Private windows may forbid it: then the choice lasts as long as the page.
     }
+    await this.load();
     this.dispatchEvent(new Event("change"));
   }
 
   /** Whether there are words for `key`. */
   has(key) {
-    return key in TONGUES[this.tag];
+    return key in (TONGUES[this.tag] ?? ENGLISH);
   }
 
   /** The words for `key` with `{name}` filled in from `values`; the key itself if there are none. */
   say(key, values = {}) {
-    const words = TONGUES[this.tag][key] ?? ENGLISH[key] ?? key;
+    const words = TONGUES[this.tag]?.[key] ?? ENGLISH[key] ?? key;
     return words.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
   }
 

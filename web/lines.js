@@ -8,6 +8,7 @@ export class Lines {
   #page = null;
   #threshold = 0.9;
   #editing = null;
+  #keep = null; // what has been typed into the field that is open
 
   /** `root` is the element to fill; `act` has copy(line), corrected(line) and crop(line, width) -> canvas or null. */
   constructor(root, selection, language, act) {
@@ -18,11 +19,12 @@ export class Lines {
 
   /** Show the lines of `page` (an entry of the reading's pages). */
   show(item, page, threshold) {
+    this.#keep?.();
     this.#item = item;
+    this.isShown = true;
     this.#page = page;
     this.#threshold = threshold;
     this.#rows.clear();
-    this.#editing = null;
     const grid = element("div", { class: "rows", role: "grid", "aria-label": this.language.say("lines") });
     item.reading.lines.forEach((line, index) => {
       if (line.page === page.number) grid.append(this.#row(line, index));
@@ -36,6 +38,8 @@ export class Lines {
 
   /** Show `card` instead of lines. */
   clear(card) {
+    this.#keep?.();
+    this.isShown = false;
     this.#rows.clear();
     this.#item = null;
     this.#editing = null;
@@ -79,6 +83,7 @@ export class Lines {
     const finish = (keep, refocus) => {
       if (this.#editing !== index) return;
       this.#editing = null;
+      this.#keep = null;
       if (keep) {
         if (field.value !== line.text) {
           line.read ??= line.text;
@@ -91,13 +96,14 @@ export class Lines {
       this.#refresh(index);
       if (refocus) row.focus();
     };
+    this.#keep = () => finish(field.value !== line.text, false);
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.isComposing) return; // Enter and Escape belong to the Chinese input method
       if (event.key === "Enter") finish(true, true);
       if (event.key === "Escape") finish(false, true);
     });
-    field.addEventListener("blur", () => finish(field.value !== line.text, false));
+    field.addEventListener("blur", () => this.#keep?.());
     row.querySelector(".line-text").replaceChildren(field);
     field.focus();
   }

@@ -4,7 +4,8 @@ import { fetchOptions } from "./api.js";
 import { element } from "./element.js";
 
 const STORED = "ocrsvc.options";
-const NOTHING = { modes: ["auto", "line", "page"], models: [], formats: [], charsets: [], types: [], suffixes: [], limits: {}, model: "" };
+const NOTHING = { modes: ["auto", "line", "page"], models: [], orientations: [], pdfTexts: [], formats: [], charsets: [], types: [], suffixes: [], limits: {}, model: "" };
+const NAMES = ["mode", "model", "charset", "charset_mode", "orientation", "pdf_text", "pages"]; // of parameters and of fields
 const PATIENCE_MS = 3000; // between two questions to a service that is still loading its models
 
 const nameOf = (entry) => (typeof entry === "string" ? entry : entry.name);
@@ -26,21 +27,23 @@ export class Options extends EventTarget {
 
   /** The parameters of a request, defaults left out. */
   get choices() {
-    const { mode, model, charset, charset_mode: charsetMode, pages } = this.chosen;
+    const { mode, model, charset, charset_mode: charsetMode, orientation, pdf_text: pdfText, pages } = this.chosen;
     return {
       mode: mode && mode !== "auto" ? mode : "",
       model: model && model !== this.offered.model && this.offered.models.includes(model) ? model : "",
       charset: charset ?? "",
       charset_mode: charset && charsetMode ? charsetMode : "",
+      orientation: orientation && orientation !== "auto" ? orientation : "",
+      pdf_text: pdfText && pdfText !== "auto" ? pdfText : "",
       pages: pages ?? "",
     };
   }
 
   /** The choices in a few words, for the button that opens the form. */
   get summary() {
-    const { mode, charset, pages } = this.choices;
+    const { mode, charset, orientation, pages } = this.choices;
     const model = this.choices.model || this.offered.model;
-    return [this.#modeName(mode || "auto"), model, charset, pages && `${this.language.say("page")} ${pages}`].filter(Boolean).join(" · ");
+    return [this.#modeName(mode || "auto"), model, charset, orientation && `${orientation}°`, pages && `${this.language.say("page")} ${pages}`].filter(Boolean).join(" · ");
   }
 
   /** Build the form in the present language. */
@@ -53,6 +56,8 @@ export class Options extends EventTarget {
       offered.models.length ? this.#field("model", select("model", offered.models.map((name) => [name, modelName(name)]), model)) : "",
       this.#field("charset", this.#charset(), language.say("option.charset.hint")),
       this.#report(),
+      offered.orientations.length ? this.#field("orientation", this.#select("orientation", offered.orientations), language.say("option.orientation.hint")) : "",
+      offered.pdfTexts.length ? this.#field("pdf_text", this.#select("pdf_text", offered.pdfTexts)) : "",
       this.#field("pages", this.#input("pages", { placeholder: language.say("option.pages.any"), inputmode: "text" }), language.say("option.pages.hint")),
       element("p", { class: "hint" }, language.say("option.note")),
     );
@@ -80,6 +85,13 @@ export class Options extends EventTarget {
     return element("input", { type: "text", id: `option-${name}`, name, value, spellcheck: "false", "aria-describedby": `hint-${name}`, ...attributes });
   }
 
+  /** A choice among the service's words, in the language of the page where it has any for them. */
+  #select(name, values) {
+    const wordsFor = (value) => (this.language.has(`${name}.${value}`) ? this.language.say(`${name}.${value}`) : value);
+    const now = values.includes(this.chosen[name]) ? this.chosen[name] : "auto";
+    return select(name, values.map((value) => [value, wordsFor(value)]), now);
+  }
+
   #charset() {
     const choices = this.offered.charsets.map((name) => element("option", { value: name }));
     const list = element("datalist", { id: "charsets" }, ...choices);
@@ -94,10 +106,10 @@ export class Options extends EventTarget {
 
   #choose() {
     const given = new FormData(this.form);
-    this.chosen = Object.fromEntries(["mode", "model", "charset", "charset_mode", "pages"].map((name) => [name, String(given.get(name) ?? "").trim()]));
+    this.chosen = Object.fromEntries(NAMES.map((name) => [name, String(given.get(name) ?? "").trim()]));
     try {
       // Only what stays true tomorrow: a range of pages belongs to one file, a character set to one kind of form.
-      localStorage.setItem(STORED, JSON.stringify({ mode: this.chosen.mode, model: this.chosen.model }));
+      localStorage.setItem(STORED, JSON.stringify({ mode: this.chosen.mode, model: this.chosen.model, pdf_text: this.chosen.pdf_text }));
     } catch {
       // Then the choices last as long as the page.
     }
@@ -119,6 +131,8 @@ export class Options extends EventTarget {
       models: names(told.models),
       model: told.defaults?.model ?? names(told.models)[0] ?? "",
       formats: (told.formats ?? []).map((each) => (typeof each === "string" ? { name: each, suffix: `.${each}` } : each)),
+      orientations: names(told.orientations),
+      pdfTexts: names(told.pdf_texts),
       charsets: names(told.charsets),
       types: told.accepted_types ?? [],
       suffixes: told.accepted_suffixes ?? [],

@@ -6,6 +6,7 @@ const STEP = 1.25;
 const SMALLEST = 0.05;
 const LARGEST = 8;
 const LARGEST_FIT = 2; // a cut-out line need not be blown up until its pixels show
+const SHARPEN_MS = 150; // after the last step of a zoom, pages of documents are drawn anew
 
 export class Picture {
   #item = null;
@@ -14,6 +15,9 @@ export class Picture {
   #boxes = new Map(); // index of the line in the reading -> polygon
   #scale = null; // null: fit to the pane
   #isDoubtful = () => false;
+  #onpreview = () => {};
+  #undrawable = false; // the page on show, of a document whose other pages may be drawn
+  #timer = 0;
 
   /** `stage` is the element to fill; `selection` is shared with the text; `onscale(scale)` hears the zoom. */
   constructor(stage, selection, onscale) {
@@ -36,23 +40,34 @@ export class Picture {
   show(item, number, isDoubtful, onpreview) {
     const sameSheet = item === this.#item && number === this.#number && this.sheet;
     this.#isDoubtful = isDoubtful;
+    this.#onpreview = onpreview;
     this.#item = item;
     this.#number = number;
     this.#page = item?.reading?.pages?.find((page) => page.number === number) ?? null;
     if (!item) {
       this.stage.replaceChildren();
       this.sheet = null;
+      this.leaf = null;
       this.image = null;
       return;
     }
-    if (!sameSheet) this.#lay(item, number, onpreview);
+    if (!sameSheet) this.#lay(item, number);
     this.#draw();
     this.#resize();
   }
 
-  /** Whether this page is one that the browser cannot show: a PDF, a TIFF, no picture at all. */
+  /** Whether this page is one that cannot be shown: a damaged document, no picture at all. */
   get cannotShow() {
+    const leaves = this.#item?.leaves;
+    if (leaves) return leaves.state === "failed" || this.#undrawable;
     return Boolean(this.#item) && (this.#number !== 1 || this.#item.showable === false);
+  }
+
+  /** The clockwise angle by which the page is shown turned. */
+  get angle() {
+    const { turning, views } = this.#item ?? {};
+    if (turning?.number === this.#number) return turning.orientation;
+    return views?.get(this.#number) ?? this.#page?.orientation ?? 0;
   }
 
   /** Refresh colours after the threshold has moved, and words after a correction. */
@@ -70,37 +85,82 @@ export class Picture {
     this.#resize();
   }
 
-  /** The page's size in pixels: the server's word, or until that comes the browser's. */
+  /** The page's size in pixels, as given: the server's word, or until that comes the browser's. */
   get #size() {
     if (this.#page) return this.#page;
+    if (this.#item?.leaves) return this.#item.leaves.sizeOf(this.#number);
     if (this.image?.naturalWidth) return { width: this.image.naturalWidth, height: this.image.naturalHeight };
     return null;
   }
 
-  #lay(item, number, onpreview) {
+  /** The page's size as it is shown. */
+  get #shownSize() {
+    const size = this.#size;
+    return size && this.angle % 180 ? { width: size.height, height: size.width } : size;
+  }
+
+  #lay(item, number) {
     this.#scale = null;
+    this.#undrawable = false;
     this.image = null;
-    this.sheet = element("div", { class: "sheet" });
+    this.leaf = element("div", { class: "leaf" });
+    this.sheet = element("div", { class: "sheet" }, this.leaf);
     this.svg = null;
     this.stage.replaceChildren(this.sheet);
-    // The browser shows the first page of what it can show at all; PDFs and TIFFs it does not.
-    if (number === 1 && item.showable !== false) {
+    if (item.leaves) {
+      this.leaf.classList.add("coming");
+      const canvas = item.leaves.drawn(number);
+      if (canvas) this.#put(canvas);
+    } else if (number === 1 && item.showable !== false) {
       const image = element("img", { alt: "", draggable: "false" });
-      image.addEventListener("load", () => this.#loaded(item, image, true, onpreview));
-      image.addEventListener("error", () => this.#loaded(item, image, false, onpreview));
+      image.addEventListener("load", () => this.#loaded(item, image, true));
+      image.addEventListener("error", () => this.#loaded(item, image, false));
       image.src = item.url;
-      this.sheet.append(image);
+      this.leaf.append(image);
     }
   }
 
-  #loaded(item, image, shown, onpreview) {
+  #loaded(item, image, shown) {
     item.showable = shown;
     if (!image.isConnected) return;
     if (shown) this.image = image;
     else image.remove();
     this.#draw();
     this.#resize();
-    onpreview();
+    this.#onpreview();
+  }
+
+  #put(canvas) {
+    if (this.image !== canvas) this.image?.remove();
+    this.image = canvas;
+    this.leaf.classList.remove("coming");
+    this.leaf.prepend(canvas);
+  }
+
+  /** Draw the page of a document as sharp as it is shown, then its neighbours. */
+  async #sharpen() {
+    const { leaf } = this;
+    const { leaves } = this.#item ?? {};
+    if (leaves?.state !== "open" || !leaf.isConnected) return;
+    const number = this.#number;
+    const wanted = leaf.offsetWidth * Math.min(window.devicePixelRatio || 1, 2);
+    if (this.image?.asked >= leaves.widthFor(number, wanted)) return;
+    const isWanted = () => this.leaf === leaf;
+    try {
+      const canvas = await leaves.draw(number, wanted, isWanted);
+      if (!canvas || !isWanted()) return;
+      this.#put(canvas);
+    } catch {
+      if (!isWanted()) return;
+      this.#undrawable = true;
+      leaf.classList.remove("coming");
+    }
+    this.#draw();
+    this.#resize();
+    this.#onpreview();
+    for (const near of [number + 1, number - 1]) {
+      if (near >= 1 && near <= leaves.count) leaves.draw(near, wanted, isWanted).catch(() => {});
+    }
   }
 
   #draw() {
@@ -108,12 +168,14 @@ export class Picture {
     this.svg = null;
     this.#boxes.clear();
     if (!this.sheet) return;
-    this.sheet.classList.toggle("blank", !this.image);
+    const comes = this.leaf.classList.contains("coming") && !this.cannotShow;
+    this.leaf.classList.toggle("coming", comes);
+    this.sheet.classList.toggle("blank", !this.image && !comes);
     if (!this.#page) return;
     const { width, height } = this.#page;
     this.svg = svgElement("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     this.svg.classList.toggle("no-boxes", !this.showsBoxes);
-    const showsText = this.showsText || !this.image;
+    const showsText = this.showsText || (!this.image && !comes);
     this.svg.classList.toggle("with-text", showsText);
     this.#item.reading.lines.forEach((line, index) => {
       if (line.page !== this.#page.number) return;
@@ -126,7 +188,7 @@ export class Picture {
       this.svg.append(box);
       if (showsText) this.svg.append(words(line));
     });
-    this.sheet.append(this.svg);
+    this.leaf.append(this.svg);
     this.#mark();
   }
 
@@ -177,7 +239,7 @@ export class Picture {
   }
 
   #fitScale() {
-    const size = this.#size;
+    const size = this.#shownSize;
     if (!size) return 1;
     const style = getComputedStyle(this.stage);
     const across = this.stage.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
@@ -194,9 +256,15 @@ export class Picture {
     this.sheet.hidden = !size;
     if (!size) return;
     const scale = this.#shownScale();
-    this.sheet.style.width = `${Math.round(size.width * scale)}px`;
-    this.sheet.style.height = `${Math.round(size.height * scale)}px`;
+    const shown = this.#shownSize;
+    this.sheet.style.width = `${Math.round(shown.width * scale)}px`;
+    this.sheet.style.height = `${Math.round(shown.height * scale)}px`;
+    this.leaf.style.width = `${Math.round(size.width * scale)}px`;
+    this.leaf.style.height = `${Math.round(size.height * scale)}px`;
+    this.leaf.style.transform = `translate(-50%, -50%) rotate(${this.angle}deg)`;
     this.onscale(scale);
+    clearTimeout(this.#timer);
+    if (this.#item.leaves) this.#timer = setTimeout(() => this.#sharpen(), this.image ? SHARPEN_MS : 0);
   }
 }
 

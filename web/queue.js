@@ -1,6 +1,9 @@
-/** The files of this visit, in the order they came, a few of them being read at any time. Nothing outlives the page. */
+/** The files of this visit, in the order they came, a few of them being read at any time. */
 
 import { Problem } from "./api.js";
+import { isDocument } from "./kinds.js";
+import { Leaves } from "./leaves.js";
+import { gathered, replaced, settled } from "./pages.js";
 
 const AT_ONCE = 2; // enough to hide the upload behind the reading; more would only wait on the server
 const MOST_TRIES = 5; // of a file that the server had no room for
@@ -15,6 +18,9 @@ class Item {
     this.name = name;
     this.choices = choices;
     this.url = URL.createObjectURL(file);
+    this.leaves = isDocument(file) ? new Leaves(file) : null;
+    this.password = ""; // never kept, and never part of an address
+    this.jobId = null; // of the service, while it reads a document
     this.page = 1;
     this.showable = null; // whether the browser can show it: known once it has tried
     this.selected = null; // index of the line that was looked at last
@@ -30,16 +36,19 @@ class Item {
     this.spentMs = 0;
     this.selected = null;
     this.pages = null; // how many have been read, of how many, while a document is read
+    this.isOffline = false; // the service does not answer, but may go on reading
+    this.views = new Map(); // number of a page -> clockwise angle at which it is shown, where a person chose one
+    this.turning = null; // {number, orientation} of a page that is being read again, turned
   }
 }
 
-/** Dispatches "progress" with `detail` an Item of which pages were read, and "change" with `detail` an Item (its state changed) or null (the list changed). */
+/** Dispatches "progress" with `detail` an Item of which pages were read, "job" with an Item whose job has begun or ended, and "change" with an Item (its state changed) or null (the list changed). */
 export class Queue extends EventTarget {
   #read;
   #abort = new Map();
   #alarms = new Map();
 
-  /** `read(file, choices, signal, tell)` resolves to a reading and tells its pages meanwhile; `refuse(file)` returns a Problem or null before any upload. */
+  /** `read(item, signal, tell)` resolves to a reading, and tells of its pages meanwhile as readAny does; `refuse(file)` returns a Problem or null before any upload. */
   constructor(read, refuse) {
     super();
     this.#read = read;
@@ -49,7 +58,17 @@ export class Queue extends EventTarget {
 
   /** Append files, as {file, name}, to be read with `choices`; returns their items. */
   add(files, choices) {
-    const added = files.map(({ file, name }) => new Item(file, name ?? file.name, choices));
+    return this.#append(files.map(({ file, name }) => new Item(file, name ?? file.name, choices)));
+  }
+
+  /** Append documents of an earlier visit, as {file, name, choices, jobId, page}, and go on reading them. */
+  restore(kept) {
+    return this.#append(
+      kept.map(({ id, since, file, name, choices, jobId, page }) => Object.assign(new Item(file, name, choices), { kept: id, since, jobId, page })),
+    );
+  }
+
+  #append(added) {
     this.items.push(...added);
     this.#tell(null);
     this.#next();
@@ -58,29 +77,56 @@ export class Queue extends EventTarget {
 
   /** Forget an item, its picture, and its reading if that is under way. */
   remove(item) {
-    this.#stop(item);
-    URL.revokeObjectURL(item.url);
+    this.#forget(item);
     this.items = this.items.filter((other) => other !== item);
     this.#tell(null);
     this.#next();
   }
 
   clear() {
-    for (const item of this.items) {
-      this.#stop(item);
-      URL.revokeObjectURL(item.url);
-    }
+    for (const item of this.items) this.#forget(item);
     this.items = [];
     this.#tell(null);
+  }
+
+  #forget(item) {
+    this.#stop(item);
+    item.leaves?.close();
+    URL.revokeObjectURL(item.url);
   }
 
   /** Read an item again, with other choices. */
   again(item, choices) {
     this.#stop(item);
     item.reset();
+    item.jobId = null; // deleted by #stop
     item.choices = choices;
     this.#tell(item);
     this.#next();
+  }
+
+  /** Read one page again, turned clockwise by `orientation` degrees. Raises Problem. */
+  async turn(item, number, orientation) {
+    if (item.state !== "done" || item.turning) return;
+    const abort = new AbortController();
+    this.#abort.set(item, abort);
+    item.turning = { number, orientation };
+    this.#tell(item);
+    const choices = { ...item.choices, orientation: String(orientation), pages: item.leaves ? String(number) : "" };
+    try {
+      const again = await this.#read({ ...item, jobId: null, choices }, abort.signal, () => {});
+      if (this.#abort.get(item) === abort) item.reading = replaced(item.reading, number, again);
+    } catch (error) {
+      if (this.#abort.get(item) === abort) throw error;
+    } finally {
+      if (this.#abort.get(item) === abort) {
+        this.#abort.delete(item);
+        item.turning = null;
+        item.selected = null;
+        this.#tell(item);
+        this.#next();
+      }
+    }
   }
 
   get finished() {
@@ -119,7 +165,10 @@ export class Queue extends EventTarget {
     const started = performance.now();
     let outcome;
     try {
-      outcome = { reading: await this.#read(item.file, item.choices, abort.signal, (pages) => this.#advance(item, pages)) };
+      const reading = await this.#read(item, abort.signal, (news) => {
+        if (this.#abort.get(item) === abort) this.#advance(item, news);
+      });
+      outcome = { reading: settled(item.reading, reading) };
     } catch (error) {
       outcome = { problem: error instanceof Problem ? error : new Problem({ slug: "network", detail: String(error) }) };
     }
@@ -131,10 +180,16 @@ export class Queue extends EventTarget {
     this.#next();
   }
 
-  #advance(item, pages) {
-    if (item.state !== "reading" || JSON.stringify(item.pages) === JSON.stringify(pages)) return;
-    item.pages = pages;
-    this.dispatchEvent(new CustomEvent("progress", { detail: item }));
+  #advance(item, { job, pages, records, offline }) {
+    if (job !== undefined && job !== item.jobId) {
+      item.jobId = job;
+      this.dispatchEvent(new CustomEvent("job", { detail: item }));
+    }
+    if (records) item.reading = gathered(item.reading, records);
+    const isNews = records || (pages && JSON.stringify(item.pages) !== JSON.stringify(pages)) || (offline ?? item.isOffline) !== item.isOffline;
+    item.pages = pages ?? item.pages;
+    item.isOffline = offline ?? item.isOffline;
+    if (isNews) this.dispatchEvent(new CustomEvent("progress", { detail: item }));
   }
 
   #later(item, problem) {

@@ -83,8 +83,9 @@ export class Rail {
     if (item.state === "done") return language.count("state.done", item.reading.lines.length);
     if (item.state === "failed") return language.say("state.failed");
     if (item.wakesAt) return language.say("state.busy", { n: Math.max(1, Math.ceil((item.wakesAt - Date.now()) / 1000)) });
+    if (item.isOffline) return language.say("state.offline");
     if (item.state === "reading" && item.pages?.total > 1) {
-      return language.say("pages.now", { n: item.pages.read + item.pages.failed, total: item.pages.total });
+      return language.say("state.pages", { n: item.pages.read + item.pages.failed, total: item.pages.total });
     }
     return language.say(`state.${item.state}`);
   }

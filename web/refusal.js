@@ -10,10 +10,13 @@ export function titleOf(problem, language) {
   return problem.title || language.say("problem.http.title", { status: problem.status });
 }
 
-/** A card about one failed file. `act` has again() and remove(). */
+const PASSWORD = new Set(["password-required", "wrong-password"]);
+
+/** A card about one failed file. `act` has again(), remove() and unlock(password). */
 export function refusalCard(item, language, act) {
   const { problem } = item;
-  const detail = problem.detail || language.say(problem.slug === "network" ? "problem.network.detail" : "problem.http.detail");
+  if (PASSWORD.has(problem.slug)) return passwordCard(item, language, act);
+  const detail = problem.detail || language.say(language.has(`problem.${problem.slug}.detail`) ? `problem.${problem.slug}.detail` : "problem.http.detail");
   const advice = language.has(`do.${problem.slug}`) ? `do.${problem.slug}` : "do.other";
   const facts = [item.name, language.size(item.file.size), problem.status ? `HTTP ${problem.status}` : "", problem.requestId && language.say("facts.request", { id: problem.requestId })];
   return element(
@@ -32,18 +35,49 @@ export function refusalCard(item, language, act) {
   );
 }
 
-/** A card about a document that is being read, with its pages and a way to stop it. `act` has remove(). */
+/** A card that asks for the password of a PDF. */
+function passwordCard(item, language, act) {
+  const isWrong = item.problem.slug === "wrong-password";
+  const field = element("input", {
+    type: "password",
+    class: "field",
+    id: "password",
+    maxlength: "127",
+    autocomplete: "off",
+    required: true,
+    "aria-invalid": isWrong,
+    "aria-describedby": "password-hint",
+  });
+  const onsubmit = (event) => {
+    event.preventDefault();
+    act.unlock(field.value);
+  };
+  return element(
+    "form",
+    { class: "card password-card", onsubmit },
+    element("p", { class: isWrong ? "card-title is-wrong" : "card-title" }, icon("lock"), titleOf(item.problem, language)),
+    element("label", { class: "card-advice", for: "password" }, language.say(isWrong ? "password.wrong" : "password.ask", { name: item.name })),
+    field,
+    element("p", { class: "hint", id: "password-hint" }, language.say("password.hint")),
+    element(
+      "p",
+      { class: "card-actions" },
+      element("button", { type: "submit", class: "button primary" }, language.say("password.open")),
+      element("button", { type: "button", class: "button", onclick: act.remove }, icon("close"), language.say("remove", { name: "" }).trim()),
+    ),
+  );
+}
+
+/** How far a document is, with a way to stop it. `act` has remove(). */
 export function progressCard(item, language, act) {
   const bar = element("progress", { "aria-label": language.say("pages.read") });
-  const words = element("p", { class: "card-advice pages-now" });
-  const stop = { type: "button", class: "button", onclick: act.remove };
+  const stop = { type: "button", class: "button small", onclick: act.remove };
   const card = element(
     "div",
-    { class: "card quiet-card pages-card" },
-    element("p", { class: "card-title" }, language.say("reading.title")),
+    { class: "pages-card" },
+    element("span", { class: "pages-now" }),
     bar,
-    words,
-    element("p", { class: "card-actions" }, element("button", stop, icon("close"), language.say("cancel"))),
+    element("button", stop, icon("close"), language.say("cancel")),
   );
   advance(card, item, language);
   return card;
@@ -55,7 +89,20 @@ export function advance(card, item, language) {
   const bar = card.querySelector("progress");
   bar.max = total;
   bar.value = read + failed;
-  card.querySelector(".pages-now").textContent = language.say("pages.now", { n: read + failed, total });
+  const words = item.isOffline ? "pages.offline" : "pages.now";
+  card.querySelector(".pages-now").textContent = language.say(words, { n: read + failed, total });
+}
+
+/** A card about one page that was not read; the others were. */
+export function pageCard(problem, language) {
+  const known = { slug: String(problem.type ?? "").split("/").pop(), ...problem };
+  return element(
+    "div",
+    { class: "card refusal" },
+    element("p", { class: "card-title" }, icon("warning"), language.say("page.failed")),
+    element("p", { class: "card-detail" }, titleOf(known, language)),
+    problem.detail ? element("p", { class: "card-detail", lang: "en" }, problem.detail) : "",
+  );
 }
 
 /** A quiet card: waiting, reading, or no text on the page. */

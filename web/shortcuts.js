@@ -15,6 +15,7 @@ const HELP = [
   [["A"], "help.copyall"],
   [["]", "["], "help.files"],
   [[">", "<"], "help.pages"],
+  [["R"], "help.turn"],
   [["B", "T"], "help.boxes"],
   [["+", "−", "0"], "help.zoom"],
   [["?"], "help.help"],

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -826,8 +827,8 @@ async def test_the_page_and_its_files(bench: Bench) -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
-    for file in assets.web_folder().iterdir():
-        response = await bench.client.get(f"/static/{file.name}")
+    for file in filter(Path.is_file, assets.web_folder().rglob("*")):
+        response = await bench.client.get(f"/static/{file.relative_to(assets.web_folder()).as_posix()}")
         assert response.status_code == 200
         assert "content-security-policy" in response.headers
 

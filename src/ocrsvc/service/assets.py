@@ -7,11 +7,13 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocrsvc.errors import NotFound
+from ocrsvc.service.static_files import PageFiles
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -87,13 +89,14 @@ def install(app: FastAPI) -> None:
     web, swagger = web_folder(), swagger_folder()
     router = APIRouter(include_in_schema=False)
 
+    policy = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
+    files = PageFiles(web, policy) if web.is_dir() else None
+
     @router.api_route("/", methods=["GET", "HEAD"])
-    async def page() -> Response:
-        index = web / "index.html"
-        if not index.is_file():
+    async def page(request: Request) -> Response:
+        if files is None:
             raise NotFound("This installation has no page; the interface is at /docs.")
-        headers = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
-        return FileResponse(index, headers=headers, media_type="text/html; charset=utf-8")
+        return await files.get_response("index.html", request.scope)
 
     @router.get("/favicon.ico")
     async def favicon() -> Response:
@@ -113,9 +116,8 @@ def install(app: FastAPI) -> None:
         return Response(_DOCS_START, media_type="text/javascript")
 
     app.include_router(router)
-    if web.is_dir():
-        policy = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
-        app.mount("/static", _Headers(StaticFiles(directory=web), policy), name="static")
+    if files is not None:
+        app.mount("/static", files, name="static")
     if swagger is not None:
         kept = {"Cache-Control": "public, max-age=86400"}
         app.mount("/docs/assets", _Headers(StaticFiles(directory=swagger), kept), name="docs-assets")
