@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ examples:
   ocrsvc read plate.png --mode line --charset plate
   ocrsvc read form.png --charset digits --charset-mode report --format jsonl
   ocrsvc read report.pdf --pdf-text never          read the picture of each page, whatever the PDF says
+  ocrsvc read receipt.jpg --layout rows            names and prices on one line
+  ocrsvc read prices.pdf --output prices.xlsx      the tables as a workbook
   ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
@@ -76,7 +79,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--output",
         metavar="PATH",
         type=Path,
-        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl or .tsv",
+        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .md, .csv or .xlsx",
     )
     add(
         "--resume",
@@ -108,6 +111,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         choices=("auto", "0", "90", "180", "270"),
         default="auto",
         help="clockwise angle by which pages have to be turned to be upright; auto (default): found for each page",
+    )
+    add(
+        "--layout",
+        choices=("lines", "rows", "paragraphs", "tables", "raw"),
+        default="lines",
+        help="how the text is laid out: rows keeps lines side by side on one line, tables writes tables in Markdown",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     add(
@@ -159,11 +168,13 @@ def run(options: argparse.Namespace) -> int:
         orientation=turn_named(options.orientation),
         pdf_text=options.pdf_text,
         password=options.password,
+        layout=options.layout,
     )
     output: Output
     of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
     one_file = bool(options.output and options.output.suffix in of_suffix and not options.output.is_dir())
     format_name = options.format or (of_suffix[options.output.suffix] if one_file else "text")
+    request = replace(request, structured=formats.find(format_name).structured)
     if options.output and not one_file:
         output = folder = _folder(format_name, options.output, sources, characters=options.characters)
         if options.resume:
@@ -175,6 +186,8 @@ def run(options: argparse.Namespace) -> int:
                 return 0
     else:
         several = not (len(names) == len(sources) == 1 and sources[0].name == names[0])
+        if formats.find(format_name).whole and (several or (not one_file and sys.stdout.isatty())):
+            options.error(f"{format_name} is one file for each input: name a folder with --output")
         output = Stream(format_name, several=several, path=options.output, characters=options.characters)
     failed = asyncio.run(_read(sources, settings, request, output, lines=options.progress))
     if failed and len(sources) > 1:
@@ -189,7 +202,8 @@ def _folder(format_name: str, path: Path, sources: Sequence[Source], *, characte
         raise configuration.InvalidSettings(str(error)) from error
     except FileExistsError as error:
         raise configuration.InvalidSettings(
-            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl or .tsv"
+            f"--output {path} is a file: name a folder, or a file that ends in "
+            ".txt, .json, .jsonl, .tsv, .md, .csv or .xlsx"
         ) from error
 
 

@@ -49,7 +49,9 @@ class SourceOutput:
             self._output.fail(self.source, reason)
             print(f"ocrsvc: {self.source.title}: {message(reason)}", file=sys.stderr)
         elif self._pages:
-            self._output.put(self.source, joined(self._pages))
+            from ocrsvc.documents.repeats import with_repeats  # heavy, and not needed for the help
+
+            self._output.put(self.source, with_repeats(joined(self._pages)))
         return error is None and self._error is None
 
 

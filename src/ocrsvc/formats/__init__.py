@@ -8,14 +8,30 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ocrsvc.errors import UnknownFormat
-from ocrsvc.formats import json_format, jsonl_format, text_format, tsv_format
+from ocrsvc.formats import (
+    csv_format,
+    json_format,
+    jsonl_format,
+    markdown_format,
+    text_format,
+    tsv_format,
+    xlsx_format,
+)
 from ocrsvc.formats.format import Format, Rendering
 from ocrsvc.results import Document
 
 FORMATS = MappingProxyType(
     {
         entry.name: entry
-        for entry in (text_format.FORMAT, json_format.FORMAT, jsonl_format.FORMAT, tsv_format.FORMAT)
+        for entry in (
+            text_format.FORMAT,
+            json_format.FORMAT,
+            jsonl_format.FORMAT,
+            tsv_format.FORMAT,
+            markdown_format.FORMAT,
+            csv_format.FORMAT,
+            xlsx_format.FORMAT,
+        )
     }
 )
 
@@ -39,7 +55,7 @@ def render(
     characters: bool = False,
     request_id: str | None = None,
 ) -> bytes:
-    """Return ``document`` in the format ``name``, UTF-8; raises UnknownFormat.
+    """Return ``document`` in the format ``name``; raises UnknownFormat.
 
     ``file``, ``characters`` and ``request_id`` appear only in json and jsonl.
     """

@@ -32,9 +32,14 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One output format; ``suffix`` starts with a dot."""
+    """One output format; ``suffix`` starts with a dot.
+
+    ``structured``: it is made of the blocks of pages. ``whole``: the outputs of several inputs cannot be joined to one.
+    """
 
     name: str
     media_type: str
     suffix: str
     render: Renderer
+    structured: bool = False
+    whole: bool = False
