@@ -19,9 +19,26 @@ Kind = Literal["ruled", "unruled", "spans"]
 KINDS: tuple[Kind, ...] = ("ruled", "unruled", "spans")
 Picture = NDArray[np.uint8]
 
-_ENGLISH = ["Apple juice", "Bread", "Total", "Quantity", "Unit price", "Amount", "Date", "Invoice", "Customer", "Address", "Green tea", "Office chair", "Paper A4", "Delivery", "Tax rate", "Balance", "Region", "North", "South", "Revenue", "Growth", "Model", "Voltage", "Weight", "Length", "Status", "Open", "Closed", "Remark", "Supplier", "Warehouse", "Monitor", "Keyboard", "Service fee", "Account", "Deposit", "Salary", "Overtime"]
-_CHINESE = ["苹果汁", "全麦面包", "合计", "数量", "单价", "金额", "日期", "发票号码", "客户名称", "地址", "绿茶", "办公椅", "打印纸", "运费", "税率", "余额", "地区", "华北", "华南", "营业收入", "同比增长", "型号", "电压", "重量", "长度", "状态", "已完成", "未付款", "备注", "供应商", "仓库", "显示器", "键盘", "服务费", "账户", "押金", "基本工资", "加班费"]
-_PROSE_EN = ["the", "report", "shows", "that", "sales", "of", "the", "company", "grew", "in", "every", "region", "while", "costs", "stayed", "close", "to", "plan", "and", "the", "number", "of", "new", "customers", "rose", "by", "a", "third", "which", "the", "board", "welcomed", "at", "its", "meeting", "in", "spring", "because", "earlier", "forecasts", "had", "been", "far", "more", "careful", "about", "demand", "from", "abroad", "and", "about", "prices", "of", "raw", "materials"]
+_OF_ENGLISH = (
+    "Apple juice,Bread,Total,Quantity,Unit price,Amount,Date,Invoice,Customer,Address,"
+    "Green tea,Office chair,Paper A4,Delivery,Tax rate,Balance,Region,North,South,Revenue,"
+    "Growth,Model,Voltage,Weight,Length,Status,Open,Closed,Remark,Supplier,Warehouse,Monitor,"
+    "Keyboard,Service fee,Account,Deposit,Salary,Overtime"
+)
+_ENGLISH = tuple(_OF_ENGLISH.split(","))
+_OF_CHINESE = (
+    "苹果汁,全麦面包,合计,数量,单价,金额,日期,发票号码,客户名称,地址,绿茶,办公椅,打印纸,"
+    "运费,税率,余额,地区,华北,华南,营业收入,同比增长,型号,电压,重量,长度,状态,已完成,"
+    "未付款,备注,供应商,仓库,显示器,键盘,服务费,账户,押金,基本工资,加班费"
+)
+_CHINESE = tuple(_OF_CHINESE.split(","))
+_OF_PROSE_EN = (
+    "the report shows that sales of the company grew in every region while costs stayed close "
+    "to plan and the number of new customers rose by a third which the board welcomed at its "
+    "meeting in spring because earlier forecasts had been far more careful about demand from "
+    "abroad and about prices of raw materials"
+)
+_PROSE_EN = tuple(_OF_PROSE_EN.split(" "))
 _PROSE_ZH = (
     "报告显示公司在各个地区的销售额均有所增长而成本基本符合计划新增客户数量上升了三分之一董事会在春季会议上对此表示"
     "欢迎因为此前的预测对海外需求和原材料价格都更为谨慎未来一年将继续扩大生产规模并改善服务质量"

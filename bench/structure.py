@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -58,12 +59,12 @@ async def measure(model: str, seed: int, count: int, font: str) -> dict[str, Any
             drawn = drawn_tables.table(kind, seed * 10_000 + i, font)
             read = await _read(reader, drawn)
             tables[kind].append(rate_table(drawn.cells, read))
-    for kind in drawn_tables.PAGE_KINDS:
+    for page_kind in drawn_tables.PAGE_KINDS:
         for i in range(max(1, count // 10)):
-            harness.tell(f"{kind} {i + 1}")
-            page = drawn_tables.page(kind, seed * 10_000 + i, font)
+            harness.tell(f"{page_kind} {i + 1}")
+            page = drawn_tables.page(page_kind, seed * 10_000 + i, font)
             read = await _read(reader, page)
-            orders[kind].append(rate_order(page.lines, read))
+            orders[page_kind].append(rate_order(page.lines, read))
             spent.append(cost_ms(page, read))
     await reader.close(5)
     return {
@@ -115,7 +116,7 @@ def rate_order(truth: Sequence[str], read: Document) -> float:
         near = max(free, key=lambda i: SequenceMatcher(None, said[i], wanted).ratio(), default=-1)
         places.append(near)
         free.discard(near)
-    pairs = list(zip(places, places[1:], strict=False))
+    pairs = list(pairwise(places))
     return sum(b == a + 1 for a, b in pairs) / max(1, len(pairs))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 
 from ocrsvc.documents.places import Grid, Place
@@ -11,8 +11,8 @@ from ocrsvc.pages.layout import Box
 
 Row = list[Box]
 
-_CELL_GAP = 0.7  # least gap between two cells of a row, in text heights
-_SEPARATOR = 0.6  # least width of the white stripe between two columns, in text heights
+_CELL_GAP = 0.3  # least gap between two cells of a row, in text heights; boxes are wider than their text
+_SEPARATOR = 0.35  # least width of the white stripe between two columns, in text heights
 _MOST_ROW_GAP = 2.5  # widest gap between two rows of a table, in text heights
 _LEAST_ROWS = 3  # rows with two cells or more; with three columns, two are enough
 _CROSSING_SHARE = 0.2  # most rows that may have a text across a separator: titles and totals
@@ -99,24 +99,30 @@ def _with_wrapped(rows: Sequence[Row], start: int, stop: int, grid: Grid, height
     return stop + 1 if indented and 0.9 * _TIGHT * max(gaps) > gap > -height else stop
 
 
-def _cells(row: Row, height: float) -> list[Row]:
-    """Return the boxes of a row in groups, each of which is one cell."""
+def _cells(row: Row, height: float, separators: Sequence[float] = ()) -> list[Row]:
+    """Return the boxes of a row in groups, each of which is one cell; separators part what is close together."""
     groups: list[Row] = []
     for box in row:
-        if groups and box.left - groups[-1][-1].right < _CELL_GAP * height:
+        near = groups and box.left - groups[-1][-1].right < _CELL_GAP * height
+        if near and _column(groups[-1][-1], separators) == _column(box, separators):
             groups[-1].append(box)
         else:
             groups.append([box])
     return groups
 
 
+def _column(box: Box, separators: Sequence[float]) -> int:
+    return sum(x <= (box.left + box.right) / 2 for x in separators)
+
+
 def _grid(rows: Sequence[Row], height: float) -> Grid | None:
     """Return the table that these rows are, or None."""
-    cells = [_cells(row, height) for row in rows]
-    several = [row for row in cells if len(row) >= 2]
-    if not several:
+    loose = [[[box] for box in row] for row in rows if len(row) >= 2]
+    if not loose:
         return None
-    separators = _separators(several, height)
+    separators = _separators(loose, height)
+    cells = [_cells(row, height, separators) for row in rows]
+    several = [row for row in cells if len(row) >= 2]
     columns = len(separators) + 1
     if columns < 2 or len(several) < (_LEAST_ROWS if columns == 2 else 2):
         return None
@@ -171,15 +177,23 @@ def _separators(several: Sequence[Sequence[Row]], height: float) -> list[float]:
         if low <= left_edge or high >= right_edge:
             continue
         # Texts that lie within a stripe are a column with few entries.
-        within = sorted(span for span in spans if span[0] >= low - height and span[1] <= high + height)
+        within = sorted(span for span in spans if span[0] >= low + height and span[1] <= high - height)
         start = low
-        for left, right in within:
+        for left, right in [*within, (high, high)]:
             if left - start >= _SEPARATOR * height:
-                separators.append((start + left) / 2)
+                separators.append(_freest(spans, start, left))
             start = max(start, right)
-        if high - start >= _SEPARATOR * height:
-            separators.append((start + high) / 2)
     return separators
+
+
+def _freest(spans: Sequence[tuple[float, float]], low: float, high: float) -> float:
+    """Return the x in a stripe that the fewest texts cross, in the middle of the widest part of which this is true."""
+    edges = sorted({low, high} | {x for span in spans for x in span if low < x < high})
+    parts = [
+        (-sum(left <= a and right >= b for left, right in spans), b - a, (a + b) / 2)
+        for a, b in pairwise(edges)
+    ]
+    return max(parts)[2]
 
 
 def _reach(cell: Row, separators: Sequence[float]) -> tuple[int, int]:
@@ -222,13 +236,11 @@ def _continued(
 
     Its gap to that row is smaller than those between rows of the table, and it has no text in the first column.
     """
-    gaps = [
-        min(b.top for b in lower) - max(b.bottom for b in upper) for upper, lower in itertools.pairwise(rows)
-    ]
+    gaps = [min(b.top for b in lower) - max(b.bottom for b in upper) for upper, lower in pairwise(rows)]
     pitches = [median(b.middle for b in row) for row in rows]
-    steps = [b - a for a, b in itertools.pairwise(pitches)]
+    steps = [b - a for a, b in pairwise(pitches)]
     result = [False]
-    for i, (upper, lower) in enumerate(itertools.pairwise(cells)):
+    for i, (upper, lower) in enumerate(pairwise(cells)):
         before = {c for cell in upper for c in range(*_reach(cell, separators))}
         now = {c for cell in lower for c in range(*_reach(cell, separators))}
         tight = steps[i] <= 0.85 * max(steps) and gaps[i] < max(gaps)

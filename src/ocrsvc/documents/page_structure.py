@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocrsvc.documents import aligned, paragraphs, ruled
+from ocrsvc.documents import aligned, columns, paragraphs, ruled
 from ocrsvc.documents.frame import Frame, frame_of
 from ocrsvc.documents.places import Grid, lines_of
 from ocrsvc.documents.rules import Rule
 from ocrsvc.pages import layout
 from ocrsvc.pages.layout import Box
-from ocrsvc.results import Block, BlockKind, Document, Line, Page, Polygon, Row, Table
+from ocrsvc.results import Block, BlockKind, Document, Line, Page, Row, Table
 
 Boxes = list[Box]
 
@@ -59,17 +59,14 @@ def by_upper_edge(lines: Sequence[Line]) -> list[Line]:
 
 def _ordered(frame: Frame, grids: Sequence[Grid]) -> list[Boxes | Grid]:
     """Return rows and ruled tables in reading order; a table takes part in it as one large box."""
-    if not grids:
-        rows = layout.order_rows([_corners(box) for box in frame.boxes])
-        return [[frame.boxes[box.index] for box in row] for row in rows]
     taken = {box.index for grid in grids for box in grid.boxes}
-    free = [box for box in frame.boxes if box.index not in taken]
-    bounds = [(g.left, g.top, g.right, g.bottom) for g in grids]
-    corners = [_corners(box) for box in free] + [_rectangle(*each) for each in bounds]
+    count = len(frame.boxes)
+    items = [box for box in frame.boxes if box.index not in taken]
+    items += [Box(count + i, g.left, g.top, g.right, g.bottom) for i, g in enumerate(grids)]
     result: list[Boxes | Grid] = []
-    for row in layout.order_rows(corners):
-        text = [free[box.index] for box in row if box.index < len(free)]
-        tables = [grids[box.index - len(free)] for box in row if box.index >= len(free)]
+    for row in columns.ordered(items):
+        text = [box for box in row if box.index < count]
+        tables = [grids[box.index - count] for box in row if box.index >= count]
         if not tables:
             result.append(text)
             continue
@@ -113,11 +110,3 @@ def _block(
         max(b.bottom for b in boxes),
     )
     return Block(kind, frame.page.number, frame.polygon(*bounds), rows, table)
-
-
-def _corners(box: Box) -> Polygon:
-    return _rectangle(box.left, box.top, box.right, box.bottom)
-
-
-def _rectangle(left: float, top: float, right: float, bottom: float) -> Polygon:
-    return (left, top), (right, top), (right, bottom), (left, bottom)

@@ -13,6 +13,7 @@ from ocrsvc.pages.layout import Box, rows
 
 _TOUCH = 0.6  # distance in text heights within which two rules meet, or are one double rule
 _BORDER_SHARE = 0.5  # least share of the side of a cell that its rule covers
+_STROKE_SHARE = 0.5  # a rule that ends in a text, and lies in texts by more, is a stroke of a character
 _LEAST_FILLED_SHARE = 0.12  # of cells with text; a diagram has grid lines and few labels
 _MOST_LINES_PER_CELL = 12  # on average over cells with text: frames around columns of text are no table
 _MOST_CELLS = 5000  # of one grid; a page of squared paper has more
@@ -73,6 +74,11 @@ def _grid(
     across: Sequence[Straight], down: Sequence[Straight], boxes: Sequence[Box], height: float
 ) -> Grid | None:
     touch = _TOUCH * height
+    flipped = [Box(box.index, box.top, box.left, box.bottom, box.right) for box in boxes]
+    down = [cut for rule in down if (cut := _without_strokes(rule, across, boxes, touch))]
+    across = [cut for rule in across if (cut := _without_strokes(rule, down, flipped, touch))]
+    if not down or not across:
+        return None
     # A table may have no rule at its sides, or none at its top: there it ends where its other rules end.
     ys = _places([r.at for r in across], [min(r.start for r in down), max(r.end for r in down)], touch)
     xs = _places([r.at for r in down], [min(r.start for r in across), max(r.end for r in across)], touch)
@@ -100,6 +106,30 @@ def _grid(
     if len(inside) > _MOST_LINES_PER_CELL * filled:
         return None
     return Grid(xs[0], ys[0], xs[-1], ys[-1], len(ys) - 1, len(xs) - 1, tuple(places))
+
+
+def _without_strokes(
+    rule: Straight, others: Sequence[Straight], boxes: Sequence[Box], touch: float
+) -> Straight | None:
+    """Return an upright rule, cut off at the rules that it meets where it ends within a text: None if little is left.
+
+    Strokes of characters that touch a rule look like parts of one.
+    """
+    crossed = [box for box in boxes if box.left + 0.1 * touch < rule.at < box.right - 0.1 * touch]
+    met = [o.at for o in others if o.start - touch <= rule.at <= o.end + touch]
+    met = [at for at in met if rule.start - touch <= at <= rule.end + touch]
+    ends = [rule.start, rule.end]
+    for i, end in enumerate(ends):
+        near = min((abs(end - at) for at in met), default=touch)
+        if near > 0.5 * touch and any(b.top - 0.3 * touch < end < b.bottom + 0.3 * touch for b in crossed):
+            inner = [at for at in met if rule.start < at < rule.end]
+            ends[i] = (min(inner) if i == 0 else max(inner)) if inner else end
+    if ends == [rule.start, rule.end]:
+        return rule if met or not crossed else None
+    covered = sum(max(0.0, min(b.bottom, ends[1]) - max(b.top, ends[0])) for b in crossed)
+    if ends[1] - ends[0] <= touch or covered > _STROKE_SHARE * (ends[1] - ends[0]):
+        return None
+    return Straight(rule.at, ends[0], ends[1])
 
 
 def _places(found: Sequence[float], ends: Sequence[float], touch: float) -> list[float]:

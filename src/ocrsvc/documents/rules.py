@@ -24,7 +24,7 @@ _NOISE_FACTOR = 4.0  # the same, in means of what noise and paper give
 _THICKNESS = 0.4  # most thickness of a rule, in text heights: a dark bar behind text is none
 _GAP = 0.4  # widest gap that is closed at once, in text heights
 _LEAST_LENGTHS = (2.0, 1.6)  # of horizontal and vertical rules, in text heights
-_JOINED_GAP = 1.5  # widest gap between two parts of one rule, in text heights
+_JOINED_GAP = 0.6  # widest gap between two parts of one rule, in text heights
 _TEXT_SHARE = (
     0.5  # a vertical rule that lies in text boxes by more may be the strokes of text below each other,
 )
