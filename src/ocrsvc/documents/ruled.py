@@ -87,10 +87,12 @@ def _grid(
     inside = [
         box for box in boxes if xs[0] < (box.left + box.right) / 2 < xs[-1] and ys[0] < box.middle < ys[-1]
     ]
+    xs = _supported(down, xs, ys, touch)
+    ys = _supported(across, ys, xs, touch, inside)
     ys = _split_rows(ys, xs, inside, down, height)
     if (len(ys) - 1) * (len(xs) - 1) < 2 or len(inside) < 2:
         return None
-    below = _borders(across, ys, xs, touch)
+    below = _borders(across, ys, xs, touch, inside)
     beside = _borders(down, xs, ys, touch)
     places = _merged(below, beside, len(ys) - 1, len(xs) - 1, _virtual(across, ys, touch))
     owner = {
@@ -115,7 +117,7 @@ def _without_strokes(
 
     Strokes of characters that touch a rule look like parts of one.
     """
-    crossed = [box for box in boxes if box.left + 0.1 * touch < rule.at < box.right - 0.1 * touch]
+    crossed = [box for box in boxes if box.left - 0.1 * touch < rule.at < box.right + 0.1 * touch]
     met = [o.at for o in others if o.start - touch <= rule.at <= o.end + touch]
     met = [at for at in met if rule.start - touch <= at <= rule.end + touch]
     ends = [rule.start, rule.end]
@@ -149,18 +151,40 @@ def _places(found: Sequence[float], ends: Sequence[float], touch: float) -> list
 
 
 def _borders(
-    rules: Sequence[Straight], at: Sequence[float], others: Sequence[float], touch: float
+    rules: Sequence[Straight],
+    at: Sequence[float],
+    others: Sequence[float],
+    touch: float,
+    texts: Sequence[Box] = (),
 ) -> list[list[bool]]:
-    """Return for each inner place of ``at`` whether rules cover the stretches between ``others``."""
+    """Return for each inner place of ``at`` whether rules cover the stretches between ``others``.
+
+    What lies in the boxes of ``texts`` does not count, because no rule is looked for there.
+    """
     borders = []
     for place in at[1:-1]:
         near = [r for r in rules if abs(r.at - place) <= 1.5 * touch]
+        over = [b for b in texts if b.top < place < b.bottom]
         covered = []
         for low, high in pairwise(others):
             reach = sum(max(0.0, min(r.end, high) - max(r.start, low)) for r in near)
-            covered.append(reach >= _BORDER_SHARE * (high - low))
+            hidden = sum(max(0.0, min(b.right, high) - max(b.left, low)) for b in over)
+            seen = max(high - low - hidden, 0.25 * (high - low))
+            covered.append(reach >= _BORDER_SHARE * seen)
         borders.append(covered)
     return borders
+
+
+def _supported(
+    rules: Sequence[Straight],
+    at: list[float],
+    others: Sequence[float],
+    touch: float,
+    texts: Sequence[Box] = (),
+) -> list[float]:
+    """Return the places at which a rule covers the side of at least one cell."""
+    borders = _borders(rules, at, others, touch, texts)
+    return [at[0], *(place for place, covered in zip(at[1:-1], borders, strict=True) if any(covered)), at[-1]]
 
 
 def _virtual(across: Sequence[Straight], ys: Sequence[float], touch: float) -> set[int]:

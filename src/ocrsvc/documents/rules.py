@@ -29,6 +29,7 @@ _TEXT_SHARE = (
     0.5  # a vertical rule that lies in text boxes by more may be the strokes of text below each other,
 )
 _INK_SHARE = 0.92  # unless so much of it is ink
+_INSET = 0.16  # part of the height of a text box, at its edges, in which there may be a rule
 _MOST_RULES = 2000  # of each direction; a page with more is a pattern, not tables
 
 Segments = NDArray[np.float64]  # [N,4]: x and y of both ends, the lower coordinate first
@@ -108,7 +109,7 @@ def _text_mask(shape: tuple[int, ...], points: NDArray[np.float64]) -> NDArray[n
     """Return uint8 [h,w] that is 255 in the middle of each line of text, where no horizontal rule is."""
     mask = np.zeros(shape, np.uint8)
     lows, highs = points.min(axis=1), points.max(axis=1)
-    inset = np.minimum(0.2 * (highs - lows).min(axis=1), 6)[:, None]
+    inset = _INSET * (highs - lows).min(axis=1)[:, None]
     for (left, top), (right, bottom) in zip(
         np.maximum(0, lows + inset).astype(int).tolist(), (highs - inset).astype(int).tolist(), strict=True
     ):
