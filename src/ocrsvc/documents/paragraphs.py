@@ -16,6 +16,7 @@ from ocrsvc.text import is_list_item
 _EXTRA_GAP = 0.4  # a gap that is wider than the usual one by this many text heights ends a paragraph
 _USUAL_GAP = 0.5  # in text heights, where a page has too few rows to tell
 _SIZE_RATIO = 1.22  # rows whose heights differ by more belong to different paragraphs
+_LONG, _SURE_RATIO = 15.0, 1.6  # width of a long row in its heights; ratio of sizes that counts even there
 _INDENT = 0.7  # least indent of the first row of a paragraph, in text heights
 _MOST_INDENT = 6.0
 _HEADING_RATIO = 1.25  # least height of a heading relative to most text
@@ -91,8 +92,11 @@ def _begins(
     gap = _gap(before, row)
     if gap < -height or not _overlap(before, row):
         return True
-    small = min(_height(before), _height(row))
-    if max(_height(before), _height(row)) > _SIZE_RATIO * small and not _is_short(row, small):
+    small, large = sorted((_height(before), _height(row)))
+    ratio = large / max(1.0, small)
+    # A superscript makes a long row of a paragraph higher; a heading is higher still, or has more space around it.
+    doubtful = min(_width(before), _width(row)) > _LONG * small and ratio < _SURE_RATIO
+    if ratio > _SIZE_RATIO and not doubtful and not _is_short(row, small):
         return True
     spare = _EXTRA_GAP * max(height, small)
     if len(group) >= 2:  # a part with wide spacing of its own
@@ -100,9 +104,13 @@ def _begins(
     return gap > usual + spare
 
 
+def _width(row: Row) -> float:
+    return row[-1].right - row[0].left
+
+
 def _is_short(row: Row, height: float) -> bool:
     """Return whether a row is so short that its height says little: "aces" is lower than "Tg"."""
-    return row[-1].right - row[0].left < 3 * height
+    return _width(row) < 3 * height
 
 
 def _by_indent(group: list[Row], lines: Sequence[Line], height: float) -> list[list[Row]]:

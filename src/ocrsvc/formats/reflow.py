@@ -17,7 +17,9 @@ _FULL_SHARE = (
     0.5  # least share of full rows in running text; other rows, such as an address, stay as they are
 )
 _FULL = 0.85  # a row that reaches this share of its paragraph's width is full
+_RUNNING_WIDTH = 13.0  # least width of running text, in line heights: addresses are narrower
 _DIVIDED = re.compile(r"[^\W\d_]{2,}-$")
+_END = 4  # characters of a text that tell whether its last word is divided
 _MIXED_SPACE = re.compile(r"[\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3400-\u9fff]")
 
 
@@ -39,7 +41,7 @@ def joined(texts: Sequence[str]) -> str:
         text = text.strip()
         if not result or not text:
             result += text
-        elif _DIVIDED.search(result) and text[0].islower():
+        elif _DIVIDED.search(result[-_END:]) and text[0].islower():
             result = result[:-1] + text
         elif is_wide(result[-1]) and is_wide(text[0]):
             result += text
@@ -57,7 +59,9 @@ def paragraph(block: Block) -> list[str]:
     right = max(each.end for each in extents)
     width = right - min(each.start for each in extents)
     full = [right - each.end <= max((1 - _FULL) * width, each.step * 2) for each in extents]
-    running = len(texts) > 1 and sum(full[:-1]) >= _FULL_SHARE * (len(full) - 1)
+    heights = [_height(row) for row in block.rows]
+    wide = width >= _RUNNING_WIDTH * sum(heights) / len(heights)
+    running = wide and len(texts) > 1 and sum(full[:-1]) >= _FULL_SHARE * (len(full) - 1)
     parts: list[list[str]] = []
     for i, text in enumerate(texts):
         goes_on = i > 0 and not is_list_item(text) and (running and _fills(extents, texts, i, right))
@@ -70,7 +74,7 @@ def paragraph(block: Block) -> list[str]:
 
 def _fills(extents: Sequence[Extent], texts: Sequence[str], i: int, right: float) -> bool:
     """Return whether the row before ``i`` had no room for the first word of row ``i``."""
-    if _DIVIDED.search(texts[i - 1]):
+    if _DIVIDED.search(texts[i - 1][-_END:]):
         return True
     word = texts[i].split(" ")[0]
     if word and is_wide(word[0]):
@@ -108,6 +112,11 @@ def _extents(block: Block) -> list[Extent]:
         length = max(along) - min(along)
         extents.append(Extent(min(along), max(along), length / max(1, len(row_text(row)))))
     return extents
+
+
+def _height(row: Row) -> float:
+    (ax, ay), (bx, by) = row[0].polygon[0], row[0].polygon[3]
+    return math.hypot(ax - bx, ay - by)
 
 
 def _is_mark(character: str) -> bool:
