@@ -7,7 +7,7 @@ Chinese, English and numbers. Pages have one to three columns, tables, sidebars 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -296,19 +296,31 @@ def page(kind: str, seed: int, font: str) -> DrawnOrder:
             y += 1.5 * small.size
     else:
         column(left, right, top, top + 14 * size)
-        y = top + 16 * size
-        count = rng.randint(3, 5)
-        xs = [left + i * (right - left) / count for i in range(count + 1)]
-        ruled = rng.random() < 0.5
-        for r in range(rng.randint(4, 7)):
-            for c in range(count):
-                put(_number(rng) if c and r else _words(rng), xs[c] + 10, y + 6)
-            if ruled:
-                for c in range(count):
-                    pen.rectangle((xs[c], y, xs[c + 1], y + 1.7 * size), outline="black", width=2)
-            y += 1.7 * size
-        column(left, right, y + 1.5 * size, bottom)
+        end = _cells(pen, rng, put, (left, top + 16 * size, right), size)
+        column(left, right, end + 1.5 * size, bottom)
     return DrawnOrder(_finished(canvas, rng), tuple(lines), kind)
+
+
+def _cells(
+    pen: ImageDraw.ImageDraw,
+    rng: random.Random,
+    put: Callable[[str, float, float], None],
+    place: tuple[float, float, float],
+    size: int,
+) -> float:
+    """Draw a table between the left and right of ``place``, from its top; return where it ends."""
+    left, y, right = place
+    count = rng.randint(3, 5)
+    xs = [left + i * (right - left) / count for i in range(count + 1)]
+    ruled = rng.random() < 0.5
+    for r in range(rng.randint(4, 7)):
+        for c in range(count):
+            put(_number(rng) if c and r else _words(rng), xs[c] + 10, y + 6)
+        if ruled:
+            for c in range(count):
+                pen.rectangle((xs[c], y, xs[c + 1], y + 1.7 * size), outline="black", width=2)
+        y += 1.7 * size
+    return y
 
 
 def _prose(rng: random.Random, face: ImageFont.FreeTypeFont, width: float, chinese: bool) -> str:
