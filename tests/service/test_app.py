@@ -651,7 +651,15 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     response = await bench.client.get("/api/options")
     offered = schemas.OptionsShape.model_validate(response.json())
     assert offered.modes == ["auto", "line", "page"]
-    assert [each.name for each in offered.formats] == ["text", "json", "jsonl", "tsv", "markdown", "csv", "xlsx"]
+    assert [each.name for each in offered.formats] == [
+        "text",
+        "json",
+        "jsonl",
+        "tsv",
+        "markdown",
+        "csv",
+        "xlsx",
+    ]
     assert "digits" in [each.name for each in offered.charsets]
     assert offered.limits.max_body_bytes == Settings().max_body_bytes
     assert offered.limits.max_job_bytes == 48 * 2**20  # three quarters of a store in memory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ocrsvc.formats.reflow import cell_text
@@ -11,8 +11,11 @@ from ocrsvc.results import Block, Cell, Document, Line, Polygon, Row, Table
 PIXEL_DIGITS = 1
 
 
-def as_records(document: Document) -> list[dict[str, Any]]:
-    """Return the blocks of a document, ready for a JSON encoder; ``lines`` and ``rows`` count from 0."""
+def as_records(document: Document, digits: int | None = PIXEL_DIGITS) -> list[dict[str, Any]]:
+    """Return the blocks of a document, ready for a JSON encoder; ``lines`` and ``rows`` count from 0.
+
+    Polygons are rounded to so many ``digits`` of a pixel; None keeps them as they are.
+    """
     places = {id(line): i for i, line in enumerate(document.lines)}
     equal: dict[tuple[int, str, Polygon], int] = {}
     for i, line in enumerate(document.lines):
@@ -24,14 +27,19 @@ def as_records(document: Document) -> list[dict[str, Any]]:
             for row in rows
         ]
 
-    return [_block(block, numbered(block.rows), numbered) for block in document.blocks]
+    return [_block(block, numbered, digits) for block in document.blocks]
 
 
-def _block(block: Block, rows: list[list[int]], numbered: Any) -> dict[str, Any]:
+def _block(
+    block: Block, numbered: Callable[[Sequence[Row]], list[list[int]]], digits: int | None
+) -> dict[str, Any]:
+    rows = numbered(block.rows)
     body: dict[str, Any] = {
         "kind": block.kind,
         "page": block.page,
-        "polygon": [[round(x, PIXEL_DIGITS), round(y, PIXEL_DIGITS)] for x, y in block.polygon],
+        "polygon": [
+            [x, y] if digits is None else [round(x, digits), round(y, digits)] for x, y in block.polygon
+        ],
         "lines": [number for row in rows for number in row],
         "rows": rows,
     }

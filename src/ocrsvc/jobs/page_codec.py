@@ -27,7 +27,7 @@ def pack(document: Document) -> bytes:
     """Return the document of one page as compressed JSON; its blocks name lines by their places."""
     content = _DOCUMENT.dump_json(replace(document, blocks=()))
     if document.blocks:
-        content += b"\n" + json.dumps(as_records(document), ensure_ascii=False).encode()
+        content += b"\n" + json.dumps(as_records(document, digits=None), ensure_ascii=False).encode()
     return zlib.compress(content, _LEVEL)
 
 
