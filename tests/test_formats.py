@@ -176,7 +176,7 @@ def test_tsv_of_a_blank_page_is_the_page(blank: Document) -> None:
 
 
 def test_every_format_is_described() -> None:
-    assert list(FORMATS) == ["text", "json", "jsonl", "tsv", "hocr", "alto", "pdf"]
+    assert list(FORMATS) == ["text", "json", "jsonl", "tsv", "markdown", "csv", "xlsx", "hocr", "alto", "pdf"]
     for name, entry in FORMATS.items():
         assert entry.name == name
         assert "/" in entry.media_type
@@ -190,5 +190,7 @@ def test_a_renderer_needs_nothing_but_the_document(document: Document) -> None:
 
 
 def test_unknown_format_says_what_there_is(document: Document) -> None:
-    with pytest.raises(UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv, hocr, alto, pdf"):
+    with pytest.raises(
+        UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv, markdown, csv, xlsx, hocr, alto, pdf"
+    ):
         render("docx", document)

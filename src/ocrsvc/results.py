@@ -120,6 +120,8 @@ class ModelId:
 
 
 Row = tuple[Line, ...]  # lines side by side, left to right
+Layout = Literal["lines", "rows", "paragraphs", "tables", "raw"]
+"""How a text is laid out: line by line, rows kept together, paragraphs, or paragraphs and tables; raw: as found."""
 BlockKind = Literal["paragraph", "heading", "table", "header", "footer", "footnote"]
 
 
@@ -167,7 +169,7 @@ class Document:
     """Result of one input: lines in reading order, their pages, the model, the time of each stage.
 
     ``blocks``: the parts of the pages in reading order, each line in exactly one; empty unless a reading asked for
-    them.
+    them. ``layout``: how its text is to be laid out; formats with a form of their own ignore it.
     """
 
     lines: tuple[Line, ...]
@@ -175,6 +177,7 @@ class Document:
     model: ModelId
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+    layout: Layout = "lines"
 
     @property
     def text(self) -> str:
@@ -210,4 +213,5 @@ def joined(documents: Sequence[Document]) -> Document:
         documents[0].model,
         spent,
         tuple(block for document in documents for block in document.blocks),
+        documents[0].layout,
     )

@@ -292,11 +292,11 @@ def test_all_into_one_file(pictures: Path, tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_file_that_is_no_output_is_not_overwritten(pictures: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.md").write_text("mine")
-    _, errors = run("read", pictures / "1.png", "--output", tmp_path / "notes.md", status=2)
+    (tmp_path / "notes.rst").write_text("mine")
+    _, errors = run("read", pictures / "1.png", "--output", tmp_path / "notes.rst", status=2)
     assert errors.count("\n") == 1
     assert "is a file" in errors
-    assert (tmp_path / "notes.md").read_text() == "mine"
+    assert (tmp_path / "notes.rst").read_text() == "mine"
 
 
 def test_a_pdf_with_a_password(tmp_path: Path) -> None:

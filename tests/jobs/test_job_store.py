@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from ocrsvc.documents.page_structure import with_blocks
 from ocrsvc.errors import InvalidParameter, JobStoreFull, JobStoreUnavailable, NotFound
 from ocrsvc.jobs import page_codec, rows
 from ocrsvc.jobs.job import Limits, Order, new_id
@@ -58,6 +59,11 @@ def test_a_page_is_kept_as_it_was() -> None:
     line = Line("票", 0.9, BOX, 3, characters, needs_review=True, free_text="漂", alternatives=alternatives)
     document = Document((line,), (Page(3, 40, 10, 2),), ModelId("crnn", "sha256:00"), {"decode": 1.25})
     assert page_codec.unpack(page_codec.pack(document)) == document
+    structured = with_blocks(replace(document, layout="tables"))
+    assert structured.blocks
+    kept = page_codec.unpack(page_codec.pack(structured))
+    assert kept == structured
+    assert kept.blocks[0].lines[0] is kept.lines[0]  # not a second copy
     assert page_codec.unpack_order(page_codec.pack_order(ORDER)) == ORDER
 
 

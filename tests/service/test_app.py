@@ -23,7 +23,7 @@ from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
-from ocrsvc.reading.reading import Reading, ReadOptions
+from ocrsvc.reading.reading import Reading, ReadOptions, ReadPage
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -113,7 +113,7 @@ class FaultyReader:
         self.options.append(options)
         parts = data.split(b"/")
 
-        async def read(number: int, reading: Reading) -> tuple[Page, list[Line]]:
+        async def read(number: int, reading: Reading) -> ReadPage:
             self.reading += 1
             self.started.set()
             try:
@@ -123,7 +123,7 @@ class FaultyReader:
                 raise
             finally:
                 self.reading -= 1
-            return replace(read.pages[0], number=number), list(read.lines)
+            return ReadPage(replace(read.pages[0], number=number), list(read.lines))
 
         deadline = asyncio.get_running_loop().time() + (options.deadline_seconds or 3600)
         recogniser: Any = SimpleNamespace(id=ModelId("crnn", "sha256:00"))
@@ -695,11 +695,23 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
     response = await bench.client.get("/api/options")
     offered = schemas.OptionsShape.model_validate(response.json())
     assert offered.modes == ["auto", "line", "page"]
-    assert [each.name for each in offered.formats] == ["text", "json", "jsonl", "tsv", "hocr", "alto", "pdf"]
+    assert [each.name for each in offered.formats] == [
+        "text",
+        "json",
+        "jsonl",
+        "tsv",
+        "markdown",
+        "csv",
+        "xlsx",
+        "hocr",
+        "alto",
+        "pdf",
+    ]
     assert "digits" in [each.name for each in offered.charsets]
     assert offered.limits.max_body_bytes == Settings().max_body_bytes
     assert offered.limits.max_job_bytes == 48 * 2**20  # three quarters of a store in memory
     assert offered.defaults.model == "crnn"
+    assert offered.layouts == ["lines", "rows", "paragraphs", "tables", "raw"]
     assert (offered.pdf_texts, offered.defaults.pdf_text) == (["auto", "never", "always"], "auto")
     assert "image/png" in offered.accepted_types
     assert ".pdf" in offered.accepted_suffixes
@@ -771,6 +783,7 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "charset",
         "charset_mode",
         "orientation",
+        "layout",
         "pages",
         "pdf_text",
         "password",

@@ -57,6 +57,21 @@ def test_query_and_fields_are_the_same(place: str) -> None:
     assert asked.granularity == "char"
 
 
+@pytest.mark.parametrize("layout", ["lines", "rows", "paragraphs", "tables", "raw"])
+def test_a_layout_reaches_the_options(layout: str) -> None:
+    options = ask({"layout": layout.upper()}).options
+    assert options.layout == layout
+    assert options.with_blocks == (layout in ("rows", "paragraphs", "tables"))
+    with pytest.raises(InvalidParameter, match=r"no layout 'columns'.*lines, rows"):
+        ask({"layout": "columns"})
+
+
+@pytest.mark.parametrize("name", ["markdown", "csv", "xlsx"])
+def test_formats_of_blocks_ask_for_them(name: str) -> None:
+    assert ask({"format": name}).options.with_blocks
+    assert not ask({"format": "json"}).options.with_blocks
+
+
 def test_pdf_text_and_password_reach_the_options() -> None:
     assert (ask().options.pdf_text, ask().options.password) == ("auto", None)
     asked = ask({"pdf_text": "Always"}, {"password": " open sesame "})

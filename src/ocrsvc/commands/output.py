@@ -24,9 +24,11 @@ PLAIN = Rendering()
 class Output(Protocol):
     """Destination of the readings and failures of all sources, in the order of the sources.
 
-    ``by_page``: ``put_page`` takes each page as it is read, instead of ``put`` the whole document.
+    ``format``: name of the format. ``by_page``: ``put_page`` takes each page as it is read, instead of ``put`` the whole
+    document.
     """
 
+    format: str
     by_page: bool
 
     def put_page(self, source: Source, page: PageReading, page_count: int) -> None:
@@ -195,8 +197,8 @@ class WholeFile:
     """Output of one reading to the file ``path``, in a format that cannot be written piece by piece."""
 
     def __init__(self, format_name: str, path: Path, *, rendering: Rendering = PLAIN) -> None:
+        self.format = format_name
         self.by_page = False
-        self._format = find(format_name)
         self._path = path
         self._rendering = rendering
 
@@ -206,7 +208,7 @@ class WholeFile:
 
     def put(self, source: Source, document: Document) -> None:
         """Write the file."""
-        write(self._path, rendered(self._format, document, source, self._rendering))
+        write(self._path, rendered(find(self.format), document, source, self._rendering))
 
     def fail(self, source: Source, error: Exception) -> None:
         """Write nothing: a file of an earlier run stays, because the user named it."""

@@ -7,6 +7,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ examples:
   ocrsvc read plate.png --mode line --charset plate
   ocrsvc read form.png --charset digits --charset-mode report --format jsonl
   ocrsvc read report.pdf --pdf-text never          read the picture of each page, whatever the PDF says
+  ocrsvc read receipt.jpg --layout rows            names and prices on one line
+  ocrsvc read prices.pdf --output prices.xlsx      the tables as a workbook
   ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
@@ -77,7 +80,8 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--output",
         metavar="PATH",
         type=Path,
-        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .hocr, .xml, .pdf",
+        help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .md, .csv, "
+        ".xlsx, .hocr, .xml, .pdf",
     )
     add(
         "--resume",
@@ -115,6 +119,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         choices=("auto", "0", "90", "180", "270"),
         default="auto",
         help="clockwise angle by which pages have to be turned to be upright; auto (default): found for each page",
+    )
+    add(
+        "--layout",
+        choices=("lines", "rows", "paragraphs", "tables", "raw"),
+        default="lines",
+        help="how the text is laid out: rows keeps lines side by side on one line, tables writes tables in Markdown",
     )
     add("--pages", metavar="RANGES", help="pages of a PDF or TIFF, such as 1-3,7")
     add(
@@ -166,8 +176,10 @@ def run(options: argparse.Namespace) -> int:
         orientation=turn_named(options.orientation),
         pdf_text=options.pdf_text,
         password=options.password,
+        layout=options.layout,
     )
     output = _output(options, names, sources)
+    request = replace(request, structured=formats.find(output.format).structured)
     if isinstance(output, Folder) and options.resume:
         every, sources = len(sources), output.unread(sources)
         print(f"ocrsvc: {every - len(sources)} of {every} files have their reading already", file=sys.stderr)
@@ -212,8 +224,8 @@ def _folder(
         raise configuration.InvalidSettings(str(error)) from error
     except FileExistsError as error:
         raise configuration.InvalidSettings(
-            f"--output {path} is a file: name a folder, or a file that ends in .txt, .json, .jsonl, .tsv, .hocr, .xml "
-            "or .pdf"
+            f"--output {path} is a file: name a folder, or a file that ends in "
+            ".txt, .json, .jsonl, .tsv, .md, .csv, .xlsx, .hocr, .xml or .pdf"
         ) from error
 
 

@@ -50,8 +50,10 @@ class SourceOutput:
             self._output.fail(self.source, reason)
             print(f"ocrsvc: {self.source.title}: {message(reason)}", file=sys.stderr)
         elif self._pages:
+            from ocrsvc.documents.repeats import with_repeats  # heavy, and not needed for the help
+
             try:
-                self._output.put(self.source, joined(self._pages))
+                self._output.put(self.source, with_repeats(joined(self._pages)))
             except OcrError as unwritable:
                 self._output.fail(self.source, unwritable)
                 print(f"ocrsvc: {self.source.title}: {message(unwritable)}", file=sys.stderr)

@@ -10,12 +10,15 @@ from types import MappingProxyType
 from ocrsvc.errors import UnknownFormat
 from ocrsvc.formats import (
     alto_format,
+    csv_format,
     hocr_format,
     json_format,
     jsonl_format,
+    markdown_format,
     pdf_format,
     text_format,
     tsv_format,
+    xlsx_format,
 )
 from ocrsvc.formats.format import Format, Granularity, Rendering
 from ocrsvc.results import Document
@@ -28,6 +31,9 @@ FORMATS = MappingProxyType(
             json_format.FORMAT,
             jsonl_format.FORMAT,
             tsv_format.FORMAT,
+            markdown_format.FORMAT,
+            csv_format.FORMAT,
+            xlsx_format.FORMAT,
             hocr_format.FORMAT,
             alto_format.FORMAT,
             pdf_format.FORMAT,

@@ -138,4 +138,4 @@ def _direction(polygon: Polygon) -> str:
 
 
 # Not application/xml, which browsers accept and would then get.
-FORMAT = Format("alto", "application/alto+xml", ".xml", render, whole=True)
+FORMAT = Format("alto", "application/alto+xml", ".xml", render, structured=True, whole=True)

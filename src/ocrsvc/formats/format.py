@@ -51,17 +51,16 @@ class Renderer(Protocol):
 class Format:
     """One output format; ``suffix`` starts with a dot.
 
-    ``needs_source``: it contains the input itself. ``whole``: the outputs of several inputs cannot be joined to one.
+    ``structured``: it is made of the blocks of pages. ``needs_source``: it contains the input itself. ``whole``: the
+    outputs of several inputs cannot be joined to one. ``binary``: it is no text, so that a browser should store it and
+    a terminal not show it.
     """
 
     name: str
     media_type: str
     suffix: str
     render: Renderer
+    structured: bool = False
     needs_source: bool = False
     whole: bool = False
-
-    @property
-    def binary(self) -> bool:
-        """Return whether this is no text, so that a browser should store it and a terminal not show it."""
-        return self.needs_source
+    binary: bool = False

@@ -97,4 +97,4 @@ def _numbers(polygon: Polygon) -> str:
     return " ".join(map(str, (max(0, side) for side in bounds(polygon))))
 
 
-FORMAT = Format("hocr", "text/vnd.hocr+html; charset=utf-8", ".hocr", render, whole=True)
+FORMAT = Format("hocr", "text/vnd.hocr+html; charset=utf-8", ".hocr", render, structured=True, whole=True)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
+from ocrsvc.formats.json_blocks import as_records
+from ocrsvc.formats.layouts import text_of
 from ocrsvc.formats.words import Word, polygon_of, words_of
 from ocrsvc.results import Alternative, Character, Document, Line, Page, Polygon
 
@@ -19,9 +21,13 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
     """Return ``document`` as plain lists and dicts, ready for a JSON encoder."""
     body: dict[str, Any] = {} if rendering.file is None else {"file": rendering.file}
     body |= {
-        "text": document.text,
+        "text": text_of(document),
         "lines": [_line(line, rendering) for line in document.lines],
         "pages": [_page(page) for page in document.pages],
+    }
+    if document.layout in ("rows", "paragraphs", "tables"):
+        body["blocks"] = as_records(document)
+    body |= {
         "model": {"name": document.model.name, "digest": document.model.digest},
         "timing_ms": {
             stage: round(float(spent), MILLISECOND_DIGITS) for stage, spent in document.timing_ms.items()

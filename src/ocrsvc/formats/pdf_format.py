@@ -164,4 +164,4 @@ def _copy(dictionary: Any) -> pikepdf.Dictionary:
     return pikepdf.Dictionary({} if dictionary is None else dict(dictionary.items()))
 
 
-FORMAT = Format("pdf", "application/pdf", ".pdf", render, needs_source=True, whole=True)
+FORMAT = Format("pdf", "application/pdf", ".pdf", render, needs_source=True, whole=True, binary=True)

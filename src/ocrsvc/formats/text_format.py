@@ -1,14 +1,15 @@
-"""Plain text: the lines in reading order, UTF-8, with a newline at the end unless nothing was read."""
+"""Plain text in the layout of the document, UTF-8, with a newline at the end unless nothing was read."""
 
 from __future__ import annotations
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
+from ocrsvc.formats.layouts import text_of
 from ocrsvc.results import Document
 
 
 def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
     """Return the text of ``document`` in UTF-8."""
-    text = document.text
+    text = text_of(document)
     return (text + "\n").encode() if text else b""
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from ocrsvc.formats.json_blocks import as_records, from_records
 from ocrsvc.jobs.job import Order
 from ocrsvc.results import Document
 
@@ -22,13 +24,18 @@ _ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 
 
 def pack(document: Document) -> bytes:
-    """Return the document of one page as compressed JSON."""
-    return zlib.compress(_DOCUMENT.dump_json(document), _LEVEL)
+    """Return the document of one page as compressed JSON; its blocks name lines by their places."""
+    content = _DOCUMENT.dump_json(replace(document, blocks=()))
+    if document.blocks:
+        content += b"\n" + json.dumps(as_records(document, digits=None), ensure_ascii=False).encode()
+    return zlib.compress(content, _LEVEL)
 
 
 def unpack(content: bytes) -> Document:
     """Return the document that ``pack`` was given."""
-    return _DOCUMENT.validate_json(zlib.decompress(content))
+    written, _, blocks = zlib.decompress(content).partition(b"\n")  # JSON itself has none
+    document = _DOCUMENT.validate_json(written)
+    return replace(document, blocks=from_records(json.loads(blocks), document.lines)) if blocks else document
 
 
 def pack_order(order: Order) -> str:

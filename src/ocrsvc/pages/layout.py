@@ -33,8 +33,8 @@ _MAX_GUTTERS = 8  # most candidates that are checked; a large table has hundreds
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
-    """Bounds of one line on the straightened page."""
+class Box:
+    """Bounds of one line on the straightened page; ``index`` is its place in the sequence that was given."""
 
     index: int
     left: float
@@ -44,10 +44,12 @@ class _Box:
 
     @property
     def height(self) -> float:
+        """Return the height in pixels."""
         return self.bottom - self.top
 
     @property
     def middle(self) -> float:
+        """Return the y halfway down."""
         return (self.top + self.bottom) / 2
 
 
@@ -65,14 +67,14 @@ def first(polygons: Sequence[Polygon], count: int) -> list[Polygon]:
     return [highest[i] for i in order(highest)[:count]]
 
 
-def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
+def order_rows(polygons: Sequence[Polygon]) -> list[list[Box]]:
     """Return the lines in reading order, grouped into rows."""
     if not polygons:
         return []
-    points = _straightened(np.asarray(polygons, dtype=np.float64))
+    points, _ = straightened(np.asarray(polygons, dtype=np.float64))
     lows, highs = points.min(axis=1), points.max(axis=1)
     boxes = [
-        _Box(i, *low, *high) for i, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
+        Box(i, *low, *high) for i, (low, high) in enumerate(zip(lows.tolist(), highs.tolist(), strict=True))
     ]
     slanted = _slanted(points)
     # Slanted lines such as watermarks, and vertical ones, cross several rows and would disturb their order.
@@ -83,12 +85,12 @@ def order_rows(polygons: Sequence[Polygon]) -> list[list[_Box]]:
     return found + [[box] for box in sorted(boxes, key=lambda b: b.middle) if slanted[box.index]]
 
 
-def _with_vertical(found: list[list[_Box]], vertical: Sequence[_Box]) -> list[list[_Box]]:
+def _with_vertical(found: list[list[Box]], vertical: Sequence[Box]) -> list[list[Box]]:
     """Return rows with groups of vertical lines put before the first row that does not lie above the group.
 
     Neighbours that start at about the same height are a group.
     """
-    groups: list[list[_Box]] = []
+    groups: list[list[Box]] = []
     for box in sorted(vertical, key=lambda b: -b.right):
         for group in groups:
             width = box.right - box.left
@@ -106,13 +108,13 @@ def _with_vertical(found: list[list[_Box]], vertical: Sequence[_Box]) -> list[li
     return result
 
 
-def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
+def rows(boxes: Sequence[Box]) -> list[list[Box]]:
     """Group boxes into rows, top to bottom, each from left to right.
 
     A box belongs to a row if it overlaps the nearest box of that row by half of the lower height. Only the nearest box
     counts, because the rows of a crumpled receipt bend.
     """
-    found: list[list[_Box]] = []
+    found: list[list[Box]] = []
     lowest: list[float] = []  # bottom of each row, to skip rows far above
     for box in sorted(boxes, key=lambda b: b.middle):
         best, best_overlap = None, _ROW_OVERLAP
@@ -136,13 +138,13 @@ def rows(boxes: Sequence[_Box]) -> list[list[_Box]]:
     return [sorted(row, key=lambda b: b.left) for row in found]
 
 
-def _ordered(boxes: Sequence[_Box]) -> list[list[_Box]]:
+def _ordered(boxes: Sequence[Box]) -> list[list[Box]]:
     gutter = _gutter(boxes)
     if gutter is None:
         return rows(boxes)
     spanning = sorted((b for b in boxes if b.left < gutter < b.right), key=lambda b: b.middle)
     middles = np.array([b.middle for b in spanning])
-    result: list[list[_Box]] = []
+    result: list[list[Box]] = []
     aside = [b for b in boxes if not b.left < gutter < b.right]
     band_of = {b.index: int(np.searchsorted(middles, b.middle)) for b in aside}
     # Boxes that span the gutter (headlines, wide captions) separate the columns above from those below.
@@ -160,7 +162,7 @@ def _ordered(boxes: Sequence[_Box]) -> list[list[_Box]]:
     return result
 
 
-def _gutter(boxes: Sequence[_Box]) -> float | None:
+def _gutter(boxes: Sequence[Box]) -> float | None:
     """Return the x of the best gutter between two columns of running text, or None."""
     if len(boxes) < 2 * _MIN_ROWS:
         return None
@@ -182,7 +184,7 @@ def _gutter(boxes: Sequence[_Box]) -> float | None:
     return next((middle for _, _, middle in ranked if _two_columns(boxes, middle)), None)
 
 
-def _two_columns(boxes: Sequence[_Box], gutter: float) -> bool:
+def _two_columns(boxes: Sequence[Box], gutter: float) -> bool:
     left = [b for b in boxes if b.right <= gutter]
     right = [b for b in boxes if b.left >= gutter]
     if not (_is_text(left) and _is_text(right)):
@@ -193,7 +195,7 @@ def _two_columns(boxes: Sequence[_Box], gutter: float) -> bool:
     return bottom - top > 0.5 * shorter
 
 
-def _is_text(column: Sequence[_Box]) -> bool:
+def _is_text(column: Sequence[Box]) -> bool:
     """Return whether these boxes are rows of running text (or several columns of it)."""
     found = rows(column)
     if len(found) < _MIN_ROWS:
@@ -220,25 +222,30 @@ def _slanted(points: NDArray[np.float64]) -> list[bool]:
     return [bool(each) for each in turned] if not turned.all() else [False] * len(points)
 
 
-def _straightened(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotate corners ``[N,4,2]`` so that most lines are horizontal."""
+def straightened(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotate corners ``[N,4,2]`` so that most lines are horizontal; also return the matrix ``[2,2]`` that does so.
+
+    On a page of vertical lines these become rows, and the first corner of each is again the top left of its box.
+    """
     across = points[:, 1] - points[:, 0]
     down = points[:, 3] - points[:, 0]
     widths, heights = np.linalg.norm(across, axis=1), np.linalg.norm(down, axis=1)
+    matrix = np.eye(2)
     tall = heights >= _TALL_ASPECT * widths
     if tall.sum() > 0.5 * len(points):
         # Vertical lines, the first at the right, become ordinary rows when turned counter-clockwise.
-        points = np.stack([points[:, :, 1], -points[:, :, 0]], axis=2)
-        points = points[:, [1, 2, 3, 0]]
+        matrix = np.array([[0.0, -1.0], [1.0, 0.0]])
+        points = (points @ matrix)[:, [1, 2, 3, 0]]
         across = points[:, 1] - points[:, 0]
         widths, heights = heights, widths
     wide = widths > 2 * heights
     if not wide.any():
-        return points
+        return points, matrix
     # The median is weighted by width, because a watermark may have more lines than the text.
     angles = np.arctan2(across[wide, 1], across[wide, 0])
     rank = np.argsort(angles)
     reached = np.cumsum(widths[wide][rank])
     angle = float(angles[rank][np.searchsorted(reached, reached[-1] / 2)])
     cosine, sine = np.cos(-angle), np.sin(-angle)
-    return np.asarray(points @ np.array([[cosine, sine], [-sine, cosine]]))
+    rotation = np.array([[cosine, sine], [-sine, cosine]])
+    return np.asarray(points @ rotation), matrix @ rotation

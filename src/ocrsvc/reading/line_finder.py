@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from ocrsvc.documents import rules
 from ocrsvc.models.buckets import fit
 from ocrsvc.pages import enhance, layout, uncovered
 from ocrsvc.pages.decoder import Decoder
@@ -73,7 +74,18 @@ class LineFinder:
             lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.tally.lines += len(lines)
-        return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
+        ruled = await self._rules(upright, found, page, reading)
+        return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False, rules=ruled)
+
+    async def _rules(
+        self, upright: Pixels, found: Sequence[Polygon], page: Page, reading: Reading
+    ) -> tuple[rules.Rule, ...]:
+        """Return the ruled lines of a page, if its tables are wanted, in pixels of the upright page."""
+        if not reading.options.with_blocks:
+            return ()
+        async with Timer(reading, "detect"):
+            width = page.height if page.orientation in (90, 270) else page.width
+            return await self._decoder.run(rules.find, upright, found, width / upright.shape[1])
 
     def _most(self, reading: Reading) -> int:
         """Return how many lines of a page may be read. Other pages are found meanwhile, so it is asked for late."""
@@ -116,7 +128,9 @@ class LineFinder:
                 )
         reading.tally.lines += len(layer.lines) + len(lines)
         page = replace(decoded.page, orientation=0, lines_omitted=omitted)
-        return DecodedPage(page, None, lines, alone=False, layer=layer)
+        boxes = [line.polygon for line in layer.lines] + [line.polygon for line in lines]
+        ruled = await self._rules(pixels, boxes, page, reading)
+        return DecodedPage(page, None, lines, alone=False, layer=layer, rules=ruled)
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> list[Polygon]:
         """Return the polygons of the lines on a page."""

@@ -19,6 +19,8 @@ from typing import cast
 
 import cv2
 
+from ocrsvc.documents.page_structure import blocks_of, by_upper_edge, in_order
+from ocrsvc.documents.repeats import with_repeats
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.machine import cgroup, cpu, memory
 from ocrsvc.models.manifest import Manifest
@@ -33,12 +35,12 @@ from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
-from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
+from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
 from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Document, Line, LineText, Page
+from ocrsvc.results import Document, Line, LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import Flow
@@ -134,12 +136,15 @@ class Reader:
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
         spent = {**reading.spent_ms, "total": (time.perf_counter() - begun) * 1000}
-        return Document(
-            lines=tuple(line for _, lines in results for line in lines),
-            pages=tuple(page for page, _ in results),
+        document = Document(
+            lines=tuple(line for each in results for line in each.lines),
+            pages=tuple(each.page for each in results),
             model=reading.recogniser.id,
             timing_ms=spent,
+            blocks=tuple(block for each in results for block in each.blocks),
+            layout=reading.options.layout,
         )
+        return with_repeats(document)
 
     @asynccontextmanager
     async def stream(
@@ -212,7 +217,7 @@ class Reader:
                 data, reading.options.pages, look, reading.options.document, max_pages=max_pages
             )
 
-    async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
+    async def _read_pages(self, data: bytes, reading: Reading) -> list[ReadPage]:
         source = await self._open(data, reading)
         if isinstance(source, Seen):
             return [await self._read_seen(source.result, reading)]
@@ -222,7 +227,7 @@ class Reader:
                 return [await self._read_page(source, source.numbers[0], reading)]
             look_ahead = asyncio.Semaphore(PAGES_IN_WORK)
 
-            async def one(number: int) -> tuple[Page, list[Line]]:
+            async def one(number: int) -> ReadPage:
                 async with look_ahead:
                     return await self._read_page(source, number, reading)
 
@@ -230,12 +235,12 @@ class Reader:
         finally:
             source.close()
 
-    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
             decoded = await self._finder.find(decoded, reading)
         return await self._read_lines(decoded, reading)
 
-    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> ReadPage:
         async with Timer(reading, "decode"):
             decode_bytes = await source.decode_bytes(number)
         pixels = ceil(decode_bytes / BYTES_PER_PIXEL)
@@ -251,7 +256,7 @@ class Reader:
             decoded = await self._finder.find(decoded, reading)
         return await self._read_lines(decoded, reading)
 
-    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         reading.flow.alone = decoded.alone and reading.page_count == 1
         async with Timer(reading, "recognise"):
             lines, texts = await self._upright(decoded.lines, reading)
@@ -269,7 +274,17 @@ class Reader:
             read = await self.decoder.run(
                 layers.merged, decoded.layer, read, decoded.page.number, reading.options.n_best
             )
-        return decoded.page, read
+        return await self._laid_out(decoded, read, reading)
+
+    async def _laid_out(self, decoded: DecodedPage, read: list[Line], reading: Reading) -> ReadPage:
+        """Return a page with its lines in the order that the layout asks for, and its blocks if it needs them."""
+        if reading.options.layout == "raw":
+            read = by_upper_edge(read)
+        if not reading.options.with_blocks:
+            return ReadPage(decoded.page, read)
+        blocks = await self.decoder.run(blocks_of, decoded.page, read, decoded.rules)
+        lines = read if reading.options.layout == "raw" else list(in_order(blocks))
+        return ReadPage(decoded.page, lines, blocks)
 
     async def _upright(
         self, lines: Sequence[LineImage], reading: Reading

@@ -6,15 +6,16 @@ import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from ocrsvc.documents.rules import Rule
 from ocrsvc.pages.source import DocumentOptions, Pixels
 from ocrsvc.pages.text_layer import PdfText, TextLayer
 from ocrsvc.pages.turns import Turn
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Page
+from ocrsvc.results import Block, Layout, Line, Page
 from ocrsvc.scheduling.fairness import Flow
 
 Mode = Literal["auto", "line", "page"]
@@ -34,6 +35,7 @@ class ReadOptions:
     calibrated threshold. ``n_best``: number of alternatives of each line and character, at most
     ``MOST_ALTERNATIVES``; 0 for none. ``orientation``: clockwise angle by which pages have to be turned to be upright;
     None to find it for each page. ``pdf_text``: use of the text layers of a PDF; ``password``: of a PDF.
+    ``layout``: how the text is laid out; ``structured``: find the blocks of pages, whatever the layout.
     """
 
     mode: Mode = "auto"
@@ -47,6 +49,13 @@ class ReadOptions:
     orientation: Turn | None = None
     pdf_text: PdfText = "auto"
     password: str | None = field(default=None, repr=False)
+    layout: Layout = "lines"
+    structured: bool = False
+
+    @property
+    def with_blocks(self) -> bool:
+        """Return whether the lines are put together to blocks, for which the rules of tables are found as well."""
+        return self.structured or self.layout in ("rows", "paragraphs", "tables")
 
     @property
     def document(self) -> DocumentOptions:
@@ -59,7 +68,7 @@ class ReadOptions:
 class DecodedPage:
     """Decoded page, with its ``pixels`` or, once they are found, its ``lines``; ``alone``: it is a single line.
 
-    ``layer``: lines of a PDF that need not be read.
+    ``layer``: lines of a PDF that need not be read. ``rules``: ruled lines, in pixels of the upright page.
     """
 
     page: Page
@@ -67,6 +76,15 @@ class DecodedPage:
     lines: list[LineImage]
     alone: bool
     layer: TextLayer | None = None
+    rules: tuple[Rule, ...] = ()
+
+
+class ReadPage(NamedTuple):
+    """One page with its lines and, if they are wanted, its blocks."""
+
+    page: Page
+    lines: list[Line]
+    blocks: tuple[Block, ...] = ()
 
 
 @dataclass(slots=True)

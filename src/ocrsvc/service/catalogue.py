@@ -12,7 +12,14 @@ from ocrsvc.pages.heif import reads_heic
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.recognition.charsets import named
 from ocrsvc.service.negotiation import DEFAULT_FORMAT
-from ocrsvc.service.parameters import CHARSET_MODES, MODES, ORIENTATIONS, PDF_TEXTS, RequestParameters
+from ocrsvc.service.parameters import (
+    CHARSET_MODES,
+    LAYOUTS,
+    MODES,
+    ORIENTATIONS,
+    PDF_TEXTS,
+    RequestParameters,
+)
 from ocrsvc.settings import Settings
 
 
@@ -55,6 +62,7 @@ def options(
         "charset_modes": list(CHARSET_MODES),
         "orientations": list(ORIENTATIONS),
         "pdf_texts": list(PDF_TEXTS),
+        "layouts": list(LAYOUTS),
         "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
         "accepted_types": [ACCEPTED[kind] for kind in kinds],
         "accepted_suffixes": [suffix for kind in kinds for suffix in SUFFIXES[kind]],
@@ -76,5 +84,6 @@ def options(
             "format": DEFAULT_FORMAT,
             "charset_mode": defaults.charset_mode,
             "pdf_text": defaults.pdf_text,
+            "layout": defaults.layout,
         },
     }

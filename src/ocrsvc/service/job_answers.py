@@ -7,6 +7,8 @@ import datetime
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from ocrsvc.documents.page_structure import with_blocks
+from ocrsvc.documents.repeats import with_repeats
 from ocrsvc.errors import JobFailed, JobUnfinished, NotFound
 from ocrsvc.formats import Format, Rendering, json_format, jsonl_format
 from ocrsvc.jobs.job import Job
@@ -121,6 +123,11 @@ def render(pages: Sequence[StoredPage], format_: Format, rendering: Rendering) -
     """
     document = document_of(pages)
     problems = [{"page": page.number, "error": page.problem} for page in pages if page.problem is not None]
+    if (
+        format_.structured and not document.blocks
+    ):  # the job was not sent with a format or layout that needs them
+        document = with_blocks(document)
+    document = with_repeats(document)
     if format_.name == "json" and problems:
         body = json_format.as_mapping(document, rendering)
         return json_format.encode(body | {"page_errors": problems}) + b"\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -17,12 +17,13 @@ from ocrsvc.pages.text_layer import PdfText
 from ocrsvc.pages.turns import TurnName, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
-from ocrsvc.results import MOST_ALTERNATIVES
+from ocrsvc.results import MOST_ALTERNATIVES, Layout
 from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
 CHARSET_MODES: tuple[str, ...] = get_args(CharsetMode)
 ORIENTATIONS: tuple[str, ...] = get_args(TurnName)
+LAYOUTS: tuple[str, ...] = get_args(Layout)
 PDF_TEXTS: tuple[str, ...] = get_args(PdfText)
 GRANULARITIES: tuple[str, ...] = get_args(Granularity)
 TIMEOUT_HEADER = "x-request-timeout"
@@ -84,6 +85,14 @@ class RequestParameters(BaseModel):
         "auto",
         description=(
             "Clockwise angle in degrees by which pages have to be turned to be upright; auto: find it for each page."
+        ),
+    )
+    layout: Annotated[Layout, _Lower] = Field(
+        "lines",
+        description=(
+            "How the text is laid out. lines: line by line; rows: lines side by side on one line, columns kept apart "
+            "by spaces; paragraphs: text reflowed, a blank line between blocks; tables: the same, with tables in "
+            "Markdown; raw: lines by their upper edges, ungrouped. With rows, paragraphs and tables, json has blocks."
         ),
     )
     pages: str | None = Field(None, description="Pages of a PDF or TIFF, for example 1-3,7.")
@@ -190,11 +199,14 @@ def parse(
         orientation=turn_named(asked.orientation),
         pdf_text=asked.pdf_text,
         password=asked.password.get_secret_value() if asked.password else None,
+        layout=asked.layout,
     )
     if asked.format is None:
         chosen = negotiate(headers.get("accept", ""))
+        options = replace(options, structured=chosen.format.structured)
         return Parameters(options, chosen.format, _granularity(asked), chosen.events)
-    return Parameters(options, formats.find(asked.format), _granularity(asked))
+    format_ = formats.find(asked.format)
+    return Parameters(replace(options, structured=format_.structured), format_, _granularity(asked))
 
 
 RESULT_NAMES = ("format", "characters", "granularity")

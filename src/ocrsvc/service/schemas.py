@@ -76,6 +76,36 @@ class LineShape(Shape):
     characters: list[CharacterShape] | None = Field(None, description="Only with granularity=char.")
 
 
+class CellShape(Shape):
+    """One cell of a table."""
+
+    row: int = Field(ge=0)
+    column: int = Field(ge=0)
+    row_span: int = Field(ge=1)
+    column_span: int = Field(ge=1)
+    text: str
+    rows: list[list[int]] = Field(description="Its lines, row by row, by their places in lines.")
+
+
+class TableShape(Shape):
+    """Cells of a table."""
+
+    row_count: int
+    column_count: int
+    cells: list[CellShape]
+
+
+class BlockShape(Shape):
+    """Part of a page; present with layout=rows, paragraphs or tables."""
+
+    kind: Literal["paragraph", "heading", "table", "header", "footer", "footnote"]
+    page: int = Field(ge=1)
+    polygon: list[tuple[float, float]] = Field(min_length=4, max_length=4)
+    lines: list[int] = Field(description="Its lines in reading order, by their places in lines, from 0.")
+    rows: list[list[int]] = Field(description="The same, row by row.")
+    table: TableShape | None = None
+
+
 class PageShape(Shape):
     """One page of the input."""
 
@@ -125,6 +155,9 @@ class ReadingShape(Shape):
     text: str = Field(description="The lines in reading order, separated by newlines.")
     lines: list[LineShape]
     pages: list[PageShape]
+    blocks: list[BlockShape] | None = Field(
+        None, description="With layout=rows, paragraphs or tables: the parts of the pages in reading order."
+    )
     model: ModelIdShape
     timing_ms: dict[str, float] = Field(description="Time of each stage in milliseconds.")
     request_id: str
@@ -164,6 +197,7 @@ class BatchLineShape(Shape):
     text: str | None = None
     lines: list[LineShape] | None = None
     pages: list[PageShape] | None = None
+    blocks: list[BlockShape] | None = None
     model: ModelIdShape | None = None
     timing_ms: dict[str, float] | None = None
     error: ProblemShape | None = None
@@ -233,6 +267,7 @@ class DefaultsShape(Shape):
     format: str
     charset_mode: str
     pdf_text: str
+    layout: str
 
 
 class OptionsShape(Shape):
@@ -245,6 +280,7 @@ class OptionsShape(Shape):
     charset_modes: list[str]
     orientations: list[str]
     pdf_texts: list[str] = Field(description="Uses of the text layer of a PDF.")
+    layouts: list[str]
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]
