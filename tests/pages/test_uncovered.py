@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ocrsvc.pages.text_layer import MOST_AREAS
-from ocrsvc.pages.uncovered import areas, has_ink, masked
+from ocrsvc.pages.uncovered import areas, masked, with_ink
 from ocrsvc.results import Polygon
 
 FACE = cv2.FONT_HERSHEY_SIMPLEX
