@@ -20,6 +20,7 @@ _INVISIBLE = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
 _STEP_DEGREES = 0.5  # directions are rounded to this, so that the characters of one line have the same
 _ASCENT, _DESCENT = 0.9, 0.22  # of a font, in ems, where slanted boxes do not tell
 _FONT_BYTES = 1 << 16  # of a font file, which with its name and length identify the font
+_LINE_END_HYPHEN = 2  # what PDFium gives instead of a hyphen at the end of a line
 _HIGH, _LOW = range(0xD800, 0xDC00), range(0xDC00, 0xE000)  # halves of characters beyond 16 bits
 
 ToPixels = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # from points [N,2] of the page
@@ -102,9 +103,10 @@ class _Found:
             code = 0x10000 + ((self._high - 0xD800) << 10) + code - 0xDC00
         self._high = 0
         text = chr(code) if code < 0x110000 else "\N{REPLACEMENT CHARACTER}"
-        if raw.FPDFText_IsHyphen(self._page, index) == 1:  # at the end of a line, given as U+0002
+        if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(self._page, index) == 1:
             text = "-"
-        if text.isspace() or raw.FPDFText_IsGenerated(self._page, index) == 1:
+        # PDFium generates no letters and digits. Each call costs half a microsecond a character.
+        if text.isspace() or (not text.isalnum() and raw.FPDFText_IsGenerated(self._page, index) == 1):
             if text in "\r\n":
                 self._broken = True
             else:
