@@ -174,9 +174,7 @@ class _Found:
         matrix = raw.FS_MATRIX(1, 0, 0, 1, 0, 0)
         raw.FPDFText_GetMatrix(self._page, index, ctypes.byref(matrix))
         (right_x, right_y), (up_x, up_y) = self._across, self._up
-        turn = degrees(
-            atan2(matrix.a * right_y + matrix.b * up_y, matrix.a * right_x + matrix.b * up_x)
-        )
+        turn = degrees(atan2(matrix.a * right_y + matrix.b * up_y, matrix.a * right_x + matrix.b * up_x))
         upwards = matrix.c * right_x + matrix.d * up_x, matrix.c * right_y + matrix.d * up_y
         turn = (round(turn / _STEP_DEGREES) * _STEP_DEGREES) % 360
         em = hypot(*upwards) * abs(raw.FPDFText_GetFontSize(self._page, index))
