@@ -187,7 +187,7 @@ def parts(document: Mapping[str, Any]) -> list[harness.Part]:
         each = document["resume"]
         found.append(
             f"killed at page {each['read_before']} of {each['pages']}: ready after {each['ready_seconds']:.1f} s, "
-            f"goes on {each['goes_on_seconds']:.2f} s later, {each['read_again']} pages read again, "
+            f"goes on {each['goes_on_seconds']:.2f} s later, {each['stored_read_again']} stored pages read again, "
             f"{each['missing']} missing, {each['doubled']} doubled"
         )
     return found

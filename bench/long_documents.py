@@ -186,7 +186,7 @@ def resume(pages: int, **settings: object) -> dict[str, Any]:
         "read_before": before,
         "ready_seconds": round(ready - killed, 2),
         "goes_on_seconds": round(goes_on, 2),
-        "read_again": max(0, int(stored) - (pages - before)),
+        "stored_read_again": max(0, int(stored) - (pages - before)),
         "missing": pages - len(set(numbers)),
         "doubled": len(numbers) - len(set(numbers)),
     }
