@@ -30,7 +30,7 @@ import printed
 import serving
 
 PARTS = ("layers", "scans", "resume")
-_LONG = {"max_pages": 10_000, "deadline_seconds": 3_600}
+_LONG: dict[str, Any] = {"max_pages": 10_000, "deadline_seconds": 3_600}
 
 
 def main() -> None:

@@ -72,11 +72,11 @@ def drawn(kind: str, pages: int) -> bytes:
         images.append(page)
     buffer = io.BytesIO()
     options = {"compression": "tiff_lzw"} if kind == "tiff" else {"resolution": 120}
-    images[0].save(buffer, kind.upper(), save_all=True, append_images=images[1:], **options)  # type: ignore[arg-type]
+    images[0].save(buffer, kind.upper(), save_all=True, append_images=images[1:], **options)
     return buffer.getvalue()
 
 
-def scans(kind: str, pages: int, **settings: object) -> dict[str, Any]:
+def scans(kind: str, pages: int, **settings: Any) -> dict[str, Any]:
     """Return how a drawn scan is read by a server of these settings, as a stream and as a job."""
     data = drawn(kind, pages)
     with serving.ours(**settings) as server:
@@ -156,7 +156,7 @@ def _until_quiet(server: serving.Server, begun: float | None = None) -> float:
     return round(busy - begun, 2)
 
 
-def resume(pages: int, **settings: object) -> dict[str, Any]:
+def resume(pages: int, **settings: Any) -> dict[str, Any]:
     """Return what a server that gets SIGKILL in the middle of a job does when it is started again."""
     data = drawn("tiff", pages)
     with tempfile.TemporaryDirectory() as folder:

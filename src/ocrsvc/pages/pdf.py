@@ -148,7 +148,7 @@ class PdfSource:
         return min(max(scanned, _LOWEST_SCAN_DPI), max(usual, _HIGHEST_SCAN_DPI))
 
 
-class _WhiteBitmap(pdfium.PdfBitmap):
+class _WhiteBitmap(pdfium.PdfBitmap):  # type: ignore[misc]  # pypdfium2 has no types
     """A bitmap that is white already: PDFium fills three bytes a pixel one by one, in half the time of a drawing."""
 
     def fill_rect(self, color: Any, left: int, top: int, width: int, height: int) -> None:

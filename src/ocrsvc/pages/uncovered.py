@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,7 +56,7 @@ def with_ink(page: Pixels, lines: Sequence[Polygon]) -> list[bool]:
     return found
 
 
-def _differs(part: NDArray[np.integer]) -> bool:
+def _differs(part: NDArray[Any]) -> bool:
     """Return whether the values of a part uint8 [h,w] of a page differ as at an edge."""
     if not part.size:
         return False
