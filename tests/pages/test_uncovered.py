@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ocrsvc.pages.text_layer import MOST_AREAS
-from ocrsvc.pages.uncovered import areas, has_ink, masked
+from ocrsvc.pages.uncovered import areas, masked, with_ink
 from ocrsvc.results import Polygon
 
 FACE = cv2.FONT_HERSHEY_SIMPLEX
@@ -65,8 +65,7 @@ def test_lines_are_erased_with_their_ground(ground: int) -> None:
     page = paper(ground=ground)
     cv2.putText(page, "line", (100, 200), FACE, 1, (255 - ground,) * 3, 2)
     where = box(95, 170, 180, 215)
-    assert has_ink(page, where)
-    assert not has_ink(page, box(300, 300, 400, 340))
+    assert with_ink(page, [where, box(300, 300, 400, 340)]) == [True, False]
     clean = masked(page, [where])
     assert (clean == ground).all()
     assert (page != ground).any()

@@ -115,10 +115,11 @@ class PdfSource:
             loaded[1].page.close()
 
     def _bitmap(self, width: int, height: int, **options: Any) -> pdfium.PdfBitmap:
-        """Return a bitmap in memory from ``allocate``, which outlives the bitmap."""
+        """Return a white bitmap in memory from ``allocate``, which outlives the bitmap."""
         memory = self._allocate(width * height * BYTES_PER_PIXEL)
+        memory[:] = 255
         buffer = (ctypes.c_ubyte * memory.nbytes).from_buffer(memory.data)
-        return pdfium.PdfBitmap.new_native(width, height, buffer=buffer, **options)
+        return _WhiteBitmap.new_native(width, height, buffer=buffer, **options)
 
     def _scale(self, number: int, page: _LoadedPage) -> float:
         width, height = page.width, page.height
@@ -145,6 +146,13 @@ class PdfSource:
         if scanned is None:
             return usual
         return min(max(scanned, _LOWEST_SCAN_DPI), max(usual, _HIGHEST_SCAN_DPI))
+
+
+class _WhiteBitmap(pdfium.PdfBitmap):  # type: ignore[misc]  # pypdfium2 has no types
+    """A bitmap that is white already: PDFium fills three bytes a pixel one by one, in half the time of a drawing."""
+
+    def fill_rect(self, color: Any, left: int, top: int, width: int, height: int) -> None:
+        """Do nothing."""
 
 
 class _LoadedPage:

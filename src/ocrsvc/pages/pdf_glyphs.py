@@ -20,6 +20,7 @@ _INVISIBLE = (raw.FPDF_TEXTRENDERMODE_INVISIBLE, raw.FPDF_TEXTRENDERMODE_CLIP)
 _STEP_DEGREES = 0.5  # directions are rounded to this, so that the characters of one line have the same
 _ASCENT, _DESCENT = 0.9, 0.22  # of a font, in ems, where slanted boxes do not tell
 _FONT_BYTES = 1 << 16  # of a font file, which with its name and length identify the font
+_LINE_END_HYPHEN = 2  # what PDFium gives instead of a hyphen at the end of a line
 _HIGH, _LOW = range(0xD800, 0xDC00), range(0xDC00, 0xE000)  # halves of characters beyond 16 bits
 
 ToPixels = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # from points [N,2] of the page
@@ -89,7 +90,9 @@ class _Found:
         self._box = raw.FS_RECTF()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         origin = to_pixels(np.zeros((1, 2)))
-        self._across, self._up = to_pixels(np.array([[1.0, 0], [0, 1.0]])) - origin
+        # Pixels of one point to the right and of one upwards, as plain numbers, which are faster than arrays.
+        self._across, self._up = (to_pixels(np.array([[1.0, 0], [0, 1.0]])) - origin).tolist()
+        self._colour = [ctypes.c_uint() for _ in range(4)]
 
     def add(self, index: int) -> None:
         code = raw.FPDFText_GetUnicode(self._page, index)
@@ -100,9 +103,10 @@ class _Found:
             code = 0x10000 + ((self._high - 0xD800) << 10) + code - 0xDC00
         self._high = 0
         text = chr(code) if code < 0x110000 else "\N{REPLACEMENT CHARACTER}"
-        if raw.FPDFText_IsHyphen(self._page, index) == 1:  # at the end of a line, given as U+0002
+        if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(self._page, index) == 1:
             text = "-"
-        if text.isspace() or raw.FPDFText_IsGenerated(self._page, index) == 1:
+        # PDFium generates no letters and digits. Each call costs half a microsecond a character.
+        if text.isspace() or (not text.isalnum() and raw.FPDFText_IsGenerated(self._page, index) == 1):
             if text in "\r\n":
                 self._broken = True
             else:
@@ -115,7 +119,8 @@ class _Found:
         if not raw.FPDFText_GetLooseCharBox(page, index, ctypes.byref(box)):
             return
         raw.FPDFText_GetCharOrigin(page, index, ctypes.byref(self._x), ctypes.byref(self._y))
-        style = self._styles.get(address(item)) or self._style(item, index)
+        place = address(item)
+        style = self._styles.get(place) or self._style(item, place, index)
         sound = not is_meaningless(text) and raw.FPDFText_HasUnicodeMapError(page, index) != 1
         self._characters.append((text, style, self._spaced, self._broken, sound))
         self._places.append((box.left, box.bottom, box.right, box.top, self._x.value, self._y.value))
@@ -165,26 +170,25 @@ class _Found:
                 return origin + following
         return origin + usual
 
-    def _style(self, item: Any, index: int) -> Style:
+    def _style(self, item: Any, place: int, index: int) -> Style:
         matrix = raw.FS_MATRIX(1, 0, 0, 1, 0, 0)
         raw.FPDFText_GetMatrix(self._page, index, ctypes.byref(matrix))
-        along = matrix.a * self._across + matrix.b * self._up
-        upwards = matrix.c * self._across + matrix.d * self._up
-        turn = degrees(atan2(along[1], along[0]))
+        (right_x, right_y), (up_x, up_y) = self._across, self._up
+        turn = degrees(atan2(matrix.a * right_y + matrix.b * up_y, matrix.a * right_x + matrix.b * up_x))
+        upwards = matrix.c * right_x + matrix.d * up_x, matrix.c * right_y + matrix.d * up_y
         turn = (round(turn / _STEP_DEGREES) * _STEP_DEGREES) % 360
         em = hypot(*upwards) * abs(raw.FPDFText_GetFontSize(self._page, index))
-        colour = [ctypes.c_uint() for _ in range(4)]
-        raw.FPDFText_GetFillColor(self._page, index, *colour)
+        has_colour = raw.FPDFText_GetFillColor(self._page, index, *self._colour)
         mode = raw.FPDFTextObj_GetTextRenderMode(item)
-        transparent = mode == raw.FPDF_TEXTRENDERMODE_FILL and colour[3].value == 0
+        transparent = mode == raw.FPDF_TEXTRENDERMODE_FILL and not (has_colour and self._colour[3].value)
         style = Style(
             degrees=turn,
             em_pixels=max(1.0, float(em)),
             font=self._font(raw.FPDFTextObj_GetFont(item)),
             visible=mode not in _INVISIBLE and not transparent,
-            order=self._order.get(address(item)),
+            order=self._order.get(place),
         )
-        self._styles[address(item)] = style
+        self._styles[place] = style
         return style
 
     def _font(self, font: Any) -> str:

@@ -81,7 +81,7 @@ def scan_dpi(objects: PageObjects, width: float, height: float) -> float | None:
 
 def address(item: Any) -> int:
     """Return the address of a PDFium object, which identifies it as long as its page is loaded; 0 for none."""
-    return ctypes.cast(item, ctypes.c_void_p).value or 0
+    return ctypes.addressof(item.contents) if item else 0  # in a third of the time of a cast
 
 
 def _objects(page: Any) -> Iterator[tuple[Any, int, NDArray[np.float64]]]:

@@ -87,10 +87,11 @@ def _layer(lines: Sequence[GlyphLine], pixels: Pixels, *, check: bool = False) -
     height, width = pixels.shape[:2]
     if len(lines) > MOST_LINES:
         return None
+    places = [(line, polygon) for line in lines if (polygon := _within(polygon_of(line), width, height))]
+    inked = uncovered.with_ink(pixels, [polygon for _, polygon in places]) if check else [True] * len(places)
     found = []
-    for line in lines:
-        polygon = _within(polygon_of(line), width, height)
-        if polygon is None or (check and not uncovered.has_ink(pixels, polygon)):
+    for (line, polygon), has_ink in zip(places, inked, strict=True):
+        if not has_ink:
             continue
         text, spans = text_and_spans(line)
         font, _ = Counter(glyph.style.font for glyph in line.glyphs).most_common(1)[0]
