@@ -20,8 +20,8 @@ from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.pages.decoder_processes import ProcessSource
 from ocrsvc.reading.page_stream import BackgroundLimits, PageReading, PageStream
 from ocrsvc.reading.reader import Reader
-from ocrsvc.reading.reading import Reading, ReadOptions
-from ocrsvc.results import Line, ModelId, Page
+from ocrsvc.reading.reading import Reading, ReadOptions, ReadPage
+from ocrsvc.results import ModelId, Page
 from ocrsvc.settings import Settings
 
 LINE = ReadOptions(mode="line")
@@ -171,10 +171,10 @@ async def test_a_bad_page_spoils_only_itself(reader: Reader, monkeypatch: pytest
 def hanging(number: int, **limits: Any) -> PageStream:
     """A stream of eight pages whose page of this number is never read; the others take no time."""
 
-    async def read(page: int, reading: Reading) -> tuple[Page, list[Line]]:
+    async def read(page: int, reading: Reading) -> ReadPage:
         if page == number:
             await asyncio.Event().wait()
-        return Page(page, 10, 10), []
+        return ReadPage(Page(page, 10, 10), [])
 
     deadline = asyncio.get_running_loop().time() + limits.pop("seconds", 3600)
     recogniser: Any = SimpleNamespace(id=ModelId("tiny", "sha256:00"))

@@ -20,7 +20,7 @@ from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile
 from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
-from ocrsvc.reading.reading import Reading, ReadOptions
+from ocrsvc.reading.reading import Reading, ReadOptions, ReadPage
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -110,7 +110,7 @@ class FaultyReader:
         self.options.append(options)
         parts = data.split(b"/")
 
-        async def read(number: int, reading: Reading) -> tuple[Page, list[Line]]:
+        async def read(number: int, reading: Reading) -> ReadPage:
             self.reading += 1
             self.started.set()
             try:
@@ -120,7 +120,7 @@ class FaultyReader:
                 raise
             finally:
                 self.reading -= 1
-            return replace(read.pages[0], number=number), list(read.lines)
+            return ReadPage(replace(read.pages[0], number=number), list(read.lines))
 
         deadline = asyncio.get_running_loop().time() + (options.deadline_seconds or 3600)
         recogniser: Any = SimpleNamespace(id=ModelId("crnn", "sha256:00"))
@@ -733,6 +733,8 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "characters",
         "n_best",
         "review_threshold",
+        "regions",
+        "ignore",
     ]
     references = set(_references(description))
     assert "#/components/schemas/ProblemShape" in references

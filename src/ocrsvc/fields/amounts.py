@@ -25,12 +25,18 @@ _CAPITALS = "零壹贰叁肆伍陆柒捌玖"
 _UNITS = {"拾": 10, "佰": 100, "仟": 1000}
 _MOST_DIGITS = 12  # before the point
 _VARIANTS = str.maketrans("貳參陸圓萬億負兩", "贰叁陆元万亿负贰")
-_CURRENCY = optional(choice(one_of("¥$€£"), literal("RMB"), literal("CNY"), literal("USD"), literal("人民币")))
+_CURRENCY = optional(
+    choice(one_of("¥$€£"), literal("RMB"), literal("CNY"), literal("USD"), literal("人民币"))
+)
 
 _PLAIN = choice(
     sequence(one_of(_DIGITS[1:]), repeated(_DIGIT, 0, _MOST_DIGITS - 1)),
     one_of("0"),
-    sequence(one_of(_DIGITS[1:]), repeated(_DIGIT, 0, 2), repeated(sequence(one_of(","), repeated(_DIGIT, 3, 3)), 1, 3)),
+    sequence(
+        one_of(_DIGITS[1:]),
+        repeated(_DIGIT, 0, 2),
+        repeated(sequence(one_of(","), repeated(_DIGIT, 3, 3)), 1, 3),
+    ),
 )
 _NUMBER = sequence(_PLAIN, optional(sequence(one_of("."), repeated(_DIGIT, 1, 4))))
 _FIGURES = choice(
@@ -48,9 +54,15 @@ def _capital() -> Part:
         return repeated(place, 1, most)
 
     whole = sequence(
-        optional(sequence(group(5), one_of("亿"))), optional(sequence(group(6), one_of("万"))), repeated(group(1), 0, 6)
+        optional(sequence(group(5), one_of("亿"))),
+        optional(sequence(group(6), one_of("万"))),
+        repeated(group(1), 0, 6),
     )
-    part = sequence(optional(one_of("零")), optional(sequence(digit, one_of("角"))), optional(sequence(digit, one_of("分"))))
+    part = sequence(
+        optional(one_of("零")),
+        optional(sequence(digit, one_of("角"))),
+        optional(sequence(digit, one_of("分"))),
+    )
     return sequence(
         optional(literal("人民币")),
         optional(one_of("负")),
@@ -62,7 +74,11 @@ def _capital() -> Part:
 
 def _decimal(text: str) -> str | None:
     """Return an amount as a decimal number such as -1234.50; None if the numerals are in no order."""
-    if "元" in text[:-1] or "圆" in text or text[-1] in "元整正" and text[-2] in _CAPITALS + "元圆万亿仟佰拾角":
+    if (
+        "元" in text[:-1]
+        or "圆" in text
+        or (text[-1] in "元整正" and text[-2] in _CAPITALS + "元圆万亿仟佰拾角")
+    ):
         return _from_capitals(text)
     negative = text.startswith("(") or "-" in text
     number = re.sub(r"[^\d.]", "", text)

@@ -23,7 +23,9 @@ _DIGITS = string.digits
 _HAN_DIGITS = "零〇一二三四五六七八九"
 _DIGIT = one_of(_DIGITS)
 _YEAR = sequence(choice(literal("19"), literal("20")), repeated(_DIGIT, 2, 2))
-_MONTH = choice(sequence(one_of("0"), one_of(_DIGITS[1:])), one_of(_DIGITS[1:]), sequence(one_of("1"), one_of("012")))
+_MONTH = choice(
+    sequence(one_of("0"), one_of(_DIGITS[1:])), one_of(_DIGITS[1:]), sequence(one_of("1"), one_of("012"))
+)
 _DAY = choice(
     sequence(one_of("0"), one_of(_DIGITS[1:])),
     one_of(_DIGITS[1:]),
@@ -92,7 +94,7 @@ def _iso(text: str) -> str | None:
 
 DATE = FieldType(
     "date",
-    "Date: 2024-01-31, 2024/1/31, 2024.1.31, 20240131, 2024年1月31日, 二〇二四年一月三十一日, 31/01/2024 (the day first).",
+    "Date: 2024-01-31, 2024/1/31, 2024.1.31, 20240131, 2024年1月31日, 二〇二四年一月三十一日, 31/01/2024 (day first).",
     Within(
         Automaton(
             choice(

@@ -8,11 +8,11 @@ other value, or to the values that the recogniser did not list at all (``_UNSEEN
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocrsvc.fields.field_type import FieldType
 from ocrsvc.recognition.grammar_search import certain, search
-from ocrsvc.results import LineText, TimeStep
+from ocrsvc.results import LineText, TimeStep, TimeSteps
 
 # What a value can be whose characters are not among the listed ones, natural logarithm of the probability: a step lists
 # classes down to 1e-4.
@@ -50,6 +50,29 @@ def decode(line: LineText, field_type: FieldType) -> Decoded:
     others = [other for each, other in found.items() if each != value]
     margin = nats - max([_UNSEEN_NATS, *others])
     return Decoded(value, margin >= field_type.least_margin, not plain, margin)
+
+
+def decode_lines(lines: Sequence[LineText], field_type: FieldType) -> Decoded:
+    """Return the value of one or more lines in reading order; a value may run over all of them.
+
+    If two lines have different valid values, none is sure to be meant, so that the first is not valid.
+    """
+    found = [decode(line, field_type) for line in lines]
+    valid = [each for each in found if each.valid]
+    if len({each.value for each in valid}) > 1:
+        return replace(valid[0], valid=False, margin=0.0)
+    if not valid and len(lines) > 1:
+        found.append(decode(_joined(lines), field_type))
+    return max(found, key=lambda each: (each.valid, each.value is not None, each.margin), default=NOTHING)
+
+
+def _joined(lines: Sequence[LineText]) -> LineText:
+    """Return the lines as one, with a space between them."""
+    steps: list[TimeStep] = []
+    for line in lines:
+        steps += [((" ", 1.0),)] if steps else []
+        steps += line.steps.steps if line.steps else certain(line.text)
+    return LineText(" ".join(line.text for line in lines), 0.0, steps=TimeSteps(tuple(steps), 1))
 
 
 def values(steps: Sequence[TimeStep], field_type: FieldType) -> dict[str, float]:

@@ -28,7 +28,12 @@ _BIRTH = sequence(
     choice(literal("19"), literal("20")),
     repeated(_DIGIT, 2, 2),
     choice(sequence(one_of("0"), one_of("123456789")), sequence(one_of("1"), one_of("012"))),
-    choice(sequence(one_of("0"), one_of("123456789")), sequence(one_of("12"), _DIGIT), literal("30"), literal("31")),
+    choice(
+        sequence(one_of("0"), one_of("123456789")),
+        sequence(one_of("12"), _DIGIT),
+        literal("30"),
+        literal("31"),
+    ),
 )
 
 
@@ -94,7 +99,13 @@ ID_CARD = FieldType(
     "Number of a Chinese resident identity card, 18 characters.",
     Within(
         Automaton(
-            sequence(one_of("12345689"), repeated(_DIGIT, 5, 5), _BIRTH, repeated(_DIGIT, 3, 3), one_of(_DIGITS + "X"))
+            sequence(
+                one_of("12345689"),
+                repeated(_DIGIT, 5, 5),
+                _BIRTH,
+                repeated(_DIGIT, 3, 3),
+                one_of(_DIGITS + "X"),
+            )
         ),
         ALPHANUMERIC,
         ALPHANUMERIC,
@@ -107,7 +118,12 @@ CREDIT_CODE = FieldType(
     "Unified social credit code of a Chinese organisation, 18 characters.",
     Within(
         Automaton(
-            sequence(one_of("123456789ANY"), one_of("12345679AN"), repeated(_DIGIT, 6, 6), repeated(one_of(_CODE), 10, 10))
+            sequence(
+                one_of("123456789ANY"),
+                one_of("12345679AN"),
+                repeated(_DIGIT, 6, 6),
+                repeated(one_of(_CODE), 10, 10),
+            )
         ),
         ALPHANUMERIC,
         ALPHANUMERIC,
@@ -191,15 +207,28 @@ PHONE = FieldType(
                         sequence(literal("+86"), _HYPHEN, optional(literal("0"))),
                     ),
                     choice(
-                        sequence(one_of("12"), _DIGIT, choice(one_of("-)"), literal(")-"), repeated(one_of("-"), 0, 0))),
                         sequence(
-                            one_of("3456789"), repeated(_DIGIT, 2, 2), choice(one_of("-)"), repeated(one_of("-"), 0, 0))
+                            one_of("12"),
+                            _DIGIT,
+                            choice(one_of("-)"), literal(")-"), repeated(one_of("-"), 0, 0)),
+                        ),
+                        sequence(
+                            one_of("3456789"),
+                            repeated(_DIGIT, 2, 2),
+                            choice(one_of("-)"), repeated(one_of("-"), 0, 0)),
                         ),
                     ),
                     one_of("23456789"),
                     repeated(_DIGIT, 6, 7),
                 ),
-                sequence(one_of("48"), literal("00"), _HYPHEN, repeated(_DIGIT, 3, 3), _HYPHEN, repeated(_DIGIT, 4, 4)),
+                sequence(
+                    one_of("48"),
+                    literal("00"),
+                    _HYPHEN,
+                    repeated(_DIGIT, 3, 3),
+                    _HYPHEN,
+                    repeated(_DIGIT, 4, 4),
+                ),
             )
         ),
         frozenset(_DIGITS + "+-(.") | ALPHANUMERIC,

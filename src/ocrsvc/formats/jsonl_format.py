@@ -33,7 +33,8 @@ def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
     lines = []
     for page in document.pages:
         mine = tuple(line for line in document.lines if line.page == page.number)
-        alone = replace(document, lines=mine, pages=(page,))
+        fields = tuple(field for field in document.fields if field.page == page.number)
+        alone = replace(document, lines=mine, pages=(page,), fields=fields)
         lines.append(json_format.encode(page_record(alone, page.number, len(document.pages), rendering)))
     return b"".join(line + b"\n" for line in lines)
 

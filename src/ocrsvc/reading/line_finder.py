@@ -51,7 +51,8 @@ class LineFinder:
         page = Page(picture.number, *picture.size, orientation=turn)
         if alone:
             lines = prepare(turned(picture.pixels, turn), None, spec, self._steps)
-            return DecodedPage(page, None, _in_page(lines, page, picture.pixels, turn), alone=True)
+            lines = _in_page(lines, page, picture.pixels, turn)
+            return DecodedPage(page, None, lines, alone=True, kept=_kept(picture.pixels, reading))
         return DecodedPage(page, picture.pixels, [], alone=False, layer=picture.text)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
@@ -73,7 +74,8 @@ class LineFinder:
             lines, omitted = await self._decoder.run(self._cut, upright, found, most, reading)
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.tally.lines += len(lines)
-        return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False)
+        lines = _in_page(lines, page, pixels, turn)
+        return DecodedPage(page, None, lines, alone=False, kept=_kept(pixels, reading))
 
     def _most(self, reading: Reading) -> int:
         """Return how many lines of a page may be read. Other pages are found meanwhile, so it is asked for late."""
@@ -116,7 +118,7 @@ class LineFinder:
                 )
         reading.tally.lines += len(layer.lines) + len(lines)
         page = replace(decoded.page, orientation=0, lines_omitted=omitted)
-        return DecodedPage(page, None, lines, alone=False, layer=layer)
+        return DecodedPage(page, None, lines, alone=False, layer=layer, kept=_kept(pixels, reading))
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> list[Polygon]:
         """Return the polygons of the lines on a page."""
@@ -161,6 +163,11 @@ class LineFinder:
         alone = reading.auto and not found and pixels.shape[0] <= _SMALL_HEIGHT
         lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
         return lines, omitted
+
+
+def _kept(pixels: Pixels, reading: Reading) -> Pixels | None:
+    """Return the pixels if a region may have to be cut out of them."""
+    return pixels if reading.options.has_fields else None
 
 
 def _in_page(lines: list[LineImage], page: Page, pixels: Pixels, turn: Turn) -> list[LineImage]:

@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from ocrsvc.errors import DeadlineExceeded, Unavailable
-from ocrsvc.reading.reading import Reading, Tally
-from ocrsvc.results import Document, Line, ModelId, Page
+from ocrsvc.reading.reading import Reading, ReadPage, Tally
+from ocrsvc.results import Document, ModelId
 
 PAGES_IN_WORK = 2  # of one document: enough for busy cores, few enough for memory
 _PAGES_AHEAD = 4  # of one document in work, or read and not taken yet; a slow page then delays no others
 
-ReadPage = Callable[[int, Reading], Awaitable[tuple[Page, list[Line]]]]
+PageReader = Callable[[int, Reading], Awaitable[ReadPage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class PageStream:
         self,
         reading: Reading,
         numbers: tuple[int, ...],
-        read: ReadPage,
+        read: PageReader,
         *,
         background: BackgroundLimits | None = None,
     ) -> None:
@@ -91,7 +91,7 @@ class PageStream:
                 reading.tally = Tally(admitted=True)
             try:
                 async with asyncio.timeout_at(reading.deadline if reading.deadline < math.inf else None):
-                    page, lines = await self._read(number, reading)
+                    page = await self._read(number, reading)
             except TimeoutError as error:
                 return self._late(number, error)
             except DeadlineExceeded as error:  # of a line that waited for its run
@@ -102,7 +102,10 @@ class PageStream:
                 return PageReading(number, error=error)
             total_ms = (time.perf_counter() - begun) * 1000 + sum(opening_ms.values())
             spent = {**reading.spent_ms, "total": total_ms}
-            return PageReading(number, Document(tuple(lines), (page,), self.model, spent))
+            return PageReading(
+                number,
+                Document(tuple(page.lines), (page.page,), self.model, spent, fields=tuple(page.fields)),
+            )
 
     def _late(self, number: int, error: Exception) -> PageReading:
         """Return the page with its error if its own time has passed; raise DeadlineExceeded for the document's."""

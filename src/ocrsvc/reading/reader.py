@@ -27,18 +27,19 @@ from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
 from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
 from ocrsvc.reading import layers, upside_down
 from ocrsvc.reading.capacity import capacity
+from ocrsvc.reading.field_reader import FieldReader, ReadLine, without_ignored
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
-from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, Timer
+from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
 from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Document, Line, LineText, Page
+from ocrsvc.results import Document, LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import Flow
@@ -83,7 +84,9 @@ class Reader:
         )
         self._runs = ModelRuns(self.batcher)
         self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
-        self._layers = layers.LayerCheck(self.decoder, self._recognise, enhance.parse(settings.enhance))
+        steps = enhance.parse(settings.enhance)
+        self._layers = layers.LayerCheck(self.decoder, self._recognise, steps)
+        self._fields = FieldReader(self.decoder, self._recognise, steps, settings.review_threshold)
 
     @property
     def ready(self) -> bool:
@@ -135,10 +138,11 @@ class Reader:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
         spent = {**reading.spent_ms, "total": (time.perf_counter() - begun) * 1000}
         return Document(
-            lines=tuple(line for _, lines in results for line in lines),
-            pages=tuple(page for page, _ in results),
+            lines=tuple(line for each in results for line in each.lines),
+            pages=tuple(each.page for each in results),
             model=reading.recogniser.id,
             timing_ms=spent,
+            fields=tuple(field for each in results for field in each.fields),
         )
 
     @asynccontextmanager
@@ -163,6 +167,7 @@ class Reader:
             raise DeadlineExceeded(f"Opening the input took longer than {seconds:g} seconds.") from error
         if isinstance(source, Seen):
             seen = source.result
+            reading.page_numbers = (seen.page.number,)
             yield PageStream(
                 reading,
                 (seen.page.number,),
@@ -171,7 +176,7 @@ class Reader:
             )
             return
         opened = source
-        reading.page_count = len(opened.numbers)
+        reading.page_count, reading.page_numbers = len(opened.numbers), opened.numbers
         try:
             yield PageStream(
                 reading,
@@ -212,17 +217,18 @@ class Reader:
                 data, reading.options.pages, look, reading.options.document, max_pages=max_pages
             )
 
-    async def _read_pages(self, data: bytes, reading: Reading) -> list[tuple[Page, list[Line]]]:
+    async def _read_pages(self, data: bytes, reading: Reading) -> list[ReadPage]:
         source = await self._open(data, reading)
         if isinstance(source, Seen):
+            reading.page_numbers = (source.result.page.number,)
             return [await self._read_seen(source.result, reading)]
-        reading.page_count = len(source.numbers)
+        reading.page_count, reading.page_numbers = len(source.numbers), source.numbers
         try:
             if reading.page_count == 1:
                 return [await self._read_page(source, source.numbers[0], reading)]
             look_ahead = asyncio.Semaphore(PAGES_IN_WORK)
 
-            async def one(number: int) -> tuple[Page, list[Line]]:
+            async def one(number: int) -> ReadPage:
                 async with look_ahead:
                     return await self._read_page(source, number, reading)
 
@@ -230,12 +236,14 @@ class Reader:
         finally:
             source.close()
 
-    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
             decoded = await self._finder.find(decoded, reading)
+            if decoded.kept is not None:
+                return await self._read_lines(decoded, reading)
         return await self._read_lines(decoded, reading)
 
-    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> ReadPage:
         async with Timer(reading, "decode"):
             decode_bytes = await source.decode_bytes(number)
         pixels = ceil(decode_bytes / BYTES_PER_PIXEL)
@@ -249,27 +257,37 @@ class Reader:
             place.shrink(copies * decoded.page.width * decoded.page.height)
             decoded = await self._layers.believed(decoded, reading)
             decoded = await self._finder.find(decoded, reading)
+            if decoded.kept is not None:  # its pixels stay in memory until its fields are read
+                return await self._read_lines(decoded, reading)
         return await self._read_lines(decoded, reading)
 
-    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> tuple[Page, list[Line]]:
+    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         reading.flow.alone = decoded.alone and reading.page_count == 1
+        if reading.options.ignore:
+            decoded = without_ignored(decoded, reading.options.ignore)
         async with Timer(reading, "recognise"):
             lines, texts = await self._upright(decoded.lines, reading)
             found = [
-                (text, line.polygon)
+                (text, line)
                 for text, line in zip(texts, lines, strict=True)
                 if decoded.alone or is_text(text)
             ]
             texts = await self._with_alternatives([text for text, _ in found], reading)
         read = [
-            rated(text, polygon, decoded.page.number, reading, self.settings.review_threshold)
-            for text, (_, polygon) in zip(texts, found, strict=True)
+            rated(text, line.polygon, decoded.page.number, reading, self.settings.review_threshold)
+            for text, (_, line) in zip(texts, found, strict=True)
         ]
+        origins = {id(line): origin for line, origin in zip(read, found, strict=True)}
         if decoded.layer is not None:
             read = await self.decoder.run(
                 layers.merged, decoded.layer, read, decoded.page.number, reading.options.n_best
             )
-        return decoded.page, read
+        if not reading.options.has_fields:
+            return ReadPage(decoded.page, read)
+        async with Timer(reading, "recognise"):
+            seen = [ReadLine(line, *origins.get(id(line), (LineText(line.text, 1.0),))) for line in read]
+            fields = await self._fields.fields(decoded, seen, reading)
+        return ReadPage(decoded.page, read, fields)
 
     async def _upright(
         self, lines: Sequence[LineImage], reading: Reading
@@ -296,7 +314,7 @@ class Reader:
     async def _recognise(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
         spec = reading.recogniser.spec
         charset = reading.charset.spec if reading.charset else ""
-        steps = reading.options.n_best > 0
+        steps = reading.wants_steps
         items = [
             (Lane(spec.name, spec.buckets.of(part.shape[1]), charset, steps), part)
             for line in lines

@@ -105,11 +105,12 @@ class Automaton:
 
     def matches(self, text: str) -> bool:
         """Return whether the text as a whole is a value."""
-        state: State | None = self.start
+        state = self.start
         for character in text:
-            state = self.step(state, character)
-            if state is None:
+            following = self.step(state, character)
+            if following is None:
                 return False
+            state = following
         return self.accepts(state)
 
     def _reached(self, nodes: set[int]) -> State:
