@@ -97,7 +97,7 @@ def _from_capitals(text: str) -> str | None:
     text = text.removeprefix("负").replace("圆", "元").replace("正", "整")
     whole, _, rest = text.partition("元")
     yuan = _whole(whole)
-    if yuan is None:
+    if yuan is None or not whole:
         return None
     fen = 0
     for unit, worth in (("角", 10), ("分", 1)):
