@@ -19,7 +19,9 @@ from ocrsvc.results import TimeStep
 S = TypeVar("S", bound=Hashable)
 
 BEAM = 256  # beginnings that are kept: of those that fit a pattern, a check digit accepts one in 11 or 31
-_LEAST_SHARE = 1e-8  # less probable beginnings, compared with the best, are dropped
+# Less probable beginnings, compared with the best, are dropped. The values that follow from them are even less probable
+# than a character that a time step does not list (1e-4).
+_LEAST_SHARE = 1e-5
 _SMALL = 1e-100  # probabilities below this are scaled up; a float ends at 1e-308
 
 
@@ -39,26 +41,31 @@ class Grammar(Protocol[S]):
 
 # A beginning: what it has of the value, the state of the grammar, and the last character read.
 _Key = tuple[str, S, str]
-_Ends = tuple[float, float]  # the probability of its paths that end in the blank, and of those that do not
+_Ends = list[float]  # the probability of its paths that end in the blank, and of those that do not
+_Moves = dict[tuple[S, str], list[tuple[S, str]]]  # steps of the grammar that were asked for
 
 
-def search(steps: Sequence[TimeStep], grammar: Grammar[S], beam: int = BEAM) -> list[tuple[str, float]]:
+def search(
+    steps: Sequence[TimeStep], grammar: Grammar[S], beam: int = BEAM, least_share: float = _LEAST_SHARE
+) -> list[tuple[str, float]]:
     """Return the values that the time steps may have, with natural logarithms of their probabilities, best first."""
-    alive: dict[_Key[S], _Ends] = {("", grammar.start, ""): (1.0, 0.0)}
-    scale = 0.0
-    moves: dict[tuple[S, str], list[tuple[S, str]]] = {}
+    alive: dict[_Key[S], _Ends] = {("", grammar.start, ""): [1.0, 0.0]}
+    best, scale = 1.0, 0.0
+    moves: _Moves[S] = {}
     for step in steps:
-        alive = _extended(alive, step, grammar, moves)
+        if len(step) == 1 and not step[0][0]:  # most steps of a line: nothing but the blank
+            alive = {key: [sum(ends) * step[0][1], 0.0] for key, ends in alive.items()}
+            continue
+        floor = best * least_share
+        alive = _extended(alive, step, grammar, moves, floor)
         best = max(map(sum, alive.values()), default=0.0)
         if not best:
             return []
-        if len(alive) > 1:
-            alive = {key: ends for key, ends in alive.items() if sum(ends) >= best * _LEAST_SHARE}
         if len(alive) > beam:
             alive = dict(nlargest(beam, alive.items(), key=_total))
         if best < _SMALL:
-            alive = {key: (blank / best, own / best) for key, (blank, own) in alive.items()}
-            scale += math.log(best)
+            alive = {key: [blank / best, own / best] for key, (blank, own) in alive.items()}
+            best, scale = 1.0, scale + math.log(best)
     found: dict[str, float] = {}
     for (value, place, _), ends in alive.items():
         if grammar.accepts(place):
@@ -78,34 +85,37 @@ def _total(entry: tuple[object, _Ends]) -> float:
 
 
 def _extended(
-    alive: dict[_Key[S], _Ends],
-    step: TimeStep,
-    grammar: Grammar[S],
-    moves: dict[tuple[S, str], list[tuple[S, str]]],
+    alive: dict[_Key[S], _Ends], step: TimeStep, grammar: Grammar[S], moves: _Moves[S], floor: float
 ) -> dict[_Key[S], _Ends]:
-    """Return all beginnings after one more time step; ``moves`` keeps the steps of the grammar."""
-    if len(step) == 1 and not step[0][0]:  # most steps of a line: nothing but the blank
-        probability = step[0][1]
-        return {key: ((blank + own) * probability, 0.0) for key, (blank, own) in alive.items()}
-    blanks: dict[_Key[S], float] = {}
-    owns: dict[_Key[S], float] = {}
+    """Return all beginnings after one more time step, without those that were below ``floor`` before."""
+    longer: dict[_Key[S], _Ends] = {}
+    least = floor * step[0][1]
     for key, (blank, own) in alive.items():
+        total = blank + own
+        if total < floor:
+            continue
         value, place, last = key
         for character, probability in step:
+            gained = total * probability
             if not character:
-                blanks[key] = blanks.get(key, 0.0) + (blank + own) * probability
+                _ends(longer, key)[0] += gained
                 continue
-            before = blank + own
             if character == last:
                 # Without a blank between, a repeat is the same character; after a blank, it is one more.
-                owns[key] = owns.get(key, 0.0) + own * probability
-                before = blank
-            if not before:
+                _ends(longer, key)[1] += own * probability
+                gained = blank * probability
+            if gained < least or not gained:
                 continue
-            move = (place, character)
-            if move not in moves:
-                moves[move] = list(grammar.step(place, character))
-            for following, written in moves[move]:
-                longer = (value + written, following, character)
-                owns[longer] = owns.get(longer, 0.0) + before * probability
-    return {key: (blanks.get(key, 0.0), owns.get(key, 0.0)) for key in dict.fromkeys([*blanks, *owns])}
+            following = moves.get((place, character))
+            if following is None:
+                following = moves[place, character] = list(grammar.step(place, character))
+            for state, written in following:
+                _ends(longer, (value + written, state, character))[1] += gained
+    return longer
+
+
+def _ends(beginnings: dict[_Key[S], _Ends], key: _Key[S]) -> _Ends:
+    found = beginnings.get(key)
+    if found is None:
+        found = beginnings[key] = [0.0, 0.0]
+    return found
