@@ -4,7 +4,7 @@
 
 Identity cards, credit codes and bank cards are drawn in turn and degraded so that plain reading gets many of them
 wrong (``drawn_fields``; extra ``train``). "plain right": the text holds the number. "value right": so does the best
-value of the type. "recovered": a valid value is right where plain reading was not. "wrong, valid" should be 0.
+value of the type. "recovered": it is right where plain reading was not, "wrong": it is not. "wrong, valid" should be 0.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
 def counts(results: Iterable[Result]) -> dict[str, int]:
     """Return how many lines there are, and what became of them."""
     found = dict.fromkeys(
-        ("lines", "plain_right", "value_right", "valid", "valid_right", "recovered", "wrong_valid"), 0
+        ("lines", "plain_right", "value_right", "valid", "valid_right", "recovered", "wrong", "wrong_valid"),
+        0,
     )
     for line, plain, decoded, _ in results:
         right = decoded.value == line.value
@@ -96,7 +97,8 @@ def counts(results: Iterable[Result]) -> dict[str, int]:
         found["value_right"] += right
         found["valid"] += decoded.valid
         found["valid_right"] += decoded.valid and right
-        found["recovered"] += decoded.valid and right and not plain
+        found["recovered"] += right and not plain
+        found["wrong"] += decoded.value is not None and not right
         found["wrong_valid"] += decoded.valid and not right
     return found
 
@@ -109,11 +111,11 @@ def accepted(results: Iterable[Result], margin: float) -> dict[str, int]:
 
 def parts(document: Mapping[str, Any]) -> list[harness.Part]:
     """Return a table by type and one by margin."""
-    heads = ["type", "lines", "plain right", "value right", "valid", "recovered", "wrong, valid"]
+    heads = ["type", "lines", "plain right", "value right", "recovered", "wrong", "valid", "wrong, valid"]
     rows = [heads]
     for kind, own in document["types"].items():
         share = {name: f"{own[name] / max(1, own['lines']):.4f}" for name in own}
-        shares = [share[name] for name in ("plain_right", "value_right", "valid", "recovered")]
+        shares = [share[name] for name in ("plain_right", "value_right", "recovered", "wrong", "valid")]
         rows.append([kind, str(own["lines"]), *shares, str(own["wrong_valid"])])
     margins = [["margin from", "valid", "of them wrong"]]
     margins += [[name, str(own["valid"]), str(own["wrong"])] for name, own in document["margins"].items()]

@@ -29,6 +29,7 @@ def test_a_drawn_number_is_a_value_of_its_type(kind: str) -> None:
         assert value in drawn_fields.written(kind, value, rng).replace(" ", "")
 
 
+@pytest.mark.timeout(180)  # the faces of the machine are looked through
 def test_the_same_seed_draws_the_same_lines() -> None:
     need_training()
     first, again = (list(drawn_fields.draw(3, seed=5)) for _ in range(2))
@@ -40,7 +41,7 @@ def test_the_same_seed_draws_the_same_lines() -> None:
 
 def test_right_and_wrong_values_are_counted() -> None:
     doubtful = list(certain(CARD))
-    doubtful[10] = (("7", 0.6), (CARD[5], 0.4))
+    doubtful[10] = (("7", 0.55), (CARD[5], 0.45))
     wrong = LineText(CARD[:5] + "7" + CARD[6:], 0.9, steps=TimeSteps(tuple(doubtful), 8))
     other = LineText("4539148803436475", 0.9)  # another number that passes the check
     lines = [FieldLine("bank_card", CARD, BLANK)] * 3
@@ -48,7 +49,7 @@ def test_right_and_wrong_values_are_counted() -> None:
     document = fields.summary(results)
     counted = document["types"]["bank_card"]
     assert (counted["lines"], counted["plain_right"], counted["value_right"]) == (3, 1, 2)
-    assert (counted["recovered"], counted["wrong_valid"]) == (1, 1)
+    assert (counted["recovered"], counted["valid"], counted["wrong_valid"]) == (1, 2, 1)
     assert document["types"]["id_card"]["lines"] == 0
     rows = fields.parts(document)[0]
     assert rows[3][:3] == ["bank_card", "3", "0.3333"]

@@ -6,9 +6,9 @@ import datetime
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from stdnum.cn import ric
+from stdnum.cn import ric, uscc
 
 from ocrsvc.fields.decoding import values
 from ocrsvc.fields.region import TypeName
@@ -65,6 +65,7 @@ def test_what_is_no_date_is_refused(text: str) -> None:
     assert value_of("date", text) is None
 
 
+@settings(deadline=None)
 @given(st.dates(datetime.date(1900, 1, 1), datetime.date(2099, 12, 31)))
 def test_each_day_is_read_in_each_form(day: datetime.date) -> None:
     for form in (
@@ -108,6 +109,7 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
     assert value_of("amount", text) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**11), st.integers(0, 99))
 def test_each_amount_is_read_with_and_without_separators(yuan: int, fen: int) -> None:
     expected = f"{yuan}.{fen:02d}"
@@ -115,6 +117,7 @@ def test_each_amount_is_read_with_and_without_separators(yuan: int, fen: int) ->
     assert value_of("amount", f"{yuan}.{fen:02d}") == expected
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9))
 def test_capital_numerals_are_the_number_that_they_write(yuan: int) -> None:
     assert value_of("amount", f"{capitals(yuan)}元整") == f"{yuan}.00"
@@ -196,6 +199,14 @@ def test_an_identity_card_needs_a_known_region_and_a_past_day() -> None:
     assert value_of("id_card", with_check_digit("11990119900307793")) is None
     assert value_of("id_card", with_check_digit("11010119900231793")) is None
     assert value_of("id_card", with_check_digit(f"110101{tomorrow:%Y%m%d}793")) is None
+
+
+@pytest.mark.parametrize(
+    ("region", "known"), [("110105", True), ("100000", True), ("379105", False), ("320599", True)]
+)
+def test_a_credit_code_needs_a_known_city(region: str, known: bool) -> None:
+    body = f"91{region}123456789"
+    assert (value_of("credit_code", body + uscc.calc_check_digit(body)) is not None) is known
 
 
 def test_a_person_may_be_older_than_their_district() -> None:

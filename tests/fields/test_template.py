@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrsvc.errors import InvalidParameter
@@ -78,6 +78,7 @@ def test_an_error_names_its_place(members: dict[str, Any], place_: str, reason: 
     assert refused.value.detail.startswith(f"{place_}:")
 
 
+@settings(deadline=None)
 @given(
     st.floats(-60, 60),
     st.floats(-60, 60),

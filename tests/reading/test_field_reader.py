@@ -62,11 +62,11 @@ async def test_a_region_has_the_lines_whose_centres_lie_in_it(reader: Reader) ->
 async def test_a_region_without_a_line_is_read_itself(reader: Reader) -> None:
     left, right = await fields(
         reader,
-        png("12AB"),
+        png("123456789AB12345"),
         Region(box=LEFT, name="left"),
-        Region(box=(32.1, 0, 64, 48), unit="pixel", name="right"),
+        Region(box=(128.1, 0, 256, 48), unit="pixel", name="right"),
     )
-    assert (left.text, right.text) == ("12", "AB")
+    assert (left.text, right.text) == ("12345678", "9AB12345")
 
 
 async def test_a_charset_reads_the_line_again(reader: Reader) -> None:
@@ -136,17 +136,13 @@ async def test_regions_belong_to_pages(reader: Reader) -> None:
 
 
 async def test_a_turned_page_has_its_regions_where_they_are_upright(reader: Reader) -> None:
-    lying = np.ascontiguousarray(np.rot90(tiny_model.draw("12AB")))  # anticlockwise
+    lying = np.ascontiguousarray(np.rot90(tiny_model.draw("123456789AB12345")))  # anticlockwise
     data = cv2.imencode(".png", lying)[1].tobytes()
     options = ReadOptions(mode="line", orientation=90, regions=(Region(box=LEFT, name="left"),))
     (left,) = (await reader.read(data, options)).fields
-    assert left.text == "12"
-    assert left.polygon == (
-        (0, 64),
-        (0, pytest.approx(64 * 0.501)),
-        (48, pytest.approx(64 * 0.501)),
-        (48, 64),
-    )
+    assert left.text == "12345678"
+    middle = pytest.approx(256 * 0.501)
+    assert left.polygon == ((0, 256), (0, middle), (48, middle), (48, 256))
 
 
 async def test_lines_in_ignored_areas_are_left_out(reader: Reader) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrsvc.recognition.automaton import (
@@ -45,6 +45,7 @@ def pairs(draw: st.DrawFn) -> Pair:
     )
 
 
+@settings(deadline=None)
 @given(pairs(), st.text("abc", max_size=8))
 def test_an_automaton_accepts_what_the_regular_expression_does(pair: Pair, text: str) -> None:
     expression, part = pair

@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocrsvc.recognition.automaton import Automaton, Within, choice, literal, one_of, repeated, sequence
@@ -52,6 +52,7 @@ def values_in(text: str, *, spaced: bool) -> list[str]:
     return found
 
 
+@settings(deadline=None)
 @given(lattices(), st.booleans())
 def test_the_search_finds_every_value_with_its_probability(steps: list[TimeStep], spaced: bool) -> None:
     expected: dict[str, float] = defaultdict(float)
@@ -66,6 +67,7 @@ def test_the_search_finds_every_value_with_its_probability(steps: list[TimeStep]
     assert [nats for _, nats in found] == sorted((nats for _, nats in found), reverse=True)
 
 
+@settings(deadline=None)
 @given(lattices(), st.integers(1, 8))
 def test_what_is_found_satisfies_the_grammar(steps: list[TimeStep], beam: int) -> None:
     for value, nats in search(steps, grammar(spaced=True), beam=beam):

@@ -166,5 +166,4 @@ AMOUNT = FieldType(
         fold=_folded,
     ),
     _decimal,
-    6.0,
 )

@@ -117,5 +117,4 @@ DATE = FieldType(
         spaced=False,
     ),
     _iso,
-    6.0,
 )

@@ -2,7 +2,10 @@
 
 A value that a check digit accepts is not a value that was read: of a hundred candidates, a check of one digit accepts
 nine by chance. So a value is valid only if its margin is large enough: the distance in log-probability to the best
-other value, or to the values that the recogniser did not list at all (``_UNSEEN_NATS``), whichever is nearer.
+other value, or to the values that the recogniser did not list at all (``_UNSEEN_NATS``), whichever is nearer. A value
+that differs from plain reading needs a larger margin. If one character was misread without any doubt, the check digit
+finds fault with a number that is right elsewhere, and any doubtful character that restores it looks like the error.
+Decision 0047 has the measurements.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from ocrsvc.results import LineText, TimeStep, TimeSteps
 # What a value can be whose characters are not among the listed ones, natural logarithm of the probability: a step lists
 # classes down to 1e-4.
 _UNSEEN_NATS = -9.2
+# Margins in nats from which a value is valid, if plain reading gave it and if not. Of 12 048 degraded numbers, the
+# largest margins of wrong ones were 6.0 and 8.1.
+LEAST_MARGIN, LEAST_MARGIN_CHANGED = 7.5, 8.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ def decode(line: LineText, field_type: FieldType) -> Decoded:
     nats = max(found.get(value, _UNSEEN_NATS), _UNSEEN_NATS)
     others = [other for each, other in found.items() if each != value]
     margin = nats - max([_UNSEEN_NATS, *others])
-    return Decoded(value, margin >= field_type.least_margin, not plain, margin)
+    least = LEAST_MARGIN if plain else LEAST_MARGIN_CHANGED
+    return Decoded(value, margin >= least, not plain, margin)
 
 
 def decode_lines(lines: Sequence[LineText], field_type: FieldType) -> Decoded:

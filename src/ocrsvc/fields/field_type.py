@@ -1,4 +1,4 @@
-"""What a type of field is: the texts that are a value, how a value is written, and how sure it must be."""
+"""What a type of field is: the texts that are a value, and how a value is written."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ class FieldType:
     """One type of fields.
 
     ``grammar`` finds values in lines; ``normalised`` returns a value in its normal form, or None if a check (digit,
-    calendar) refuses it. ``about`` describes it in a sentence. ``least_margin``: distance in nats to any other value
-    from which a value is accepted as valid; decision 0047 has the measurements.
+    calendar) refuses it. ``about`` describes it in a sentence.
     """
 
     name: str
     about: str
     grammar: Within
     normalised: Callable[[str], str | None]
-    least_margin: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 import string
 
@@ -22,7 +23,6 @@ from ocrsvc.recognition.charsets import PROVINCES
 _DIGITS = string.digits
 _DIGIT = one_of(_DIGITS)
 _JOINED_DIGITS = frozenset(_DIGITS + "-.")
-_CHECKED_MARGIN, _UNCHECKED_MARGIN = 6.0, 6.0  # nats
 
 _BIRTH = sequence(
     choice(literal("19"), literal("20")),
@@ -54,10 +54,26 @@ def _id_card(text: str) -> str | None:
 
 
 def _credit_code(text: str) -> str | None:
-    """Return a unified social credit code (GB 32100) whose check character is right."""
+    """Return a unified social credit code (GB 32100) of a known city whose check character is right."""
     from stdnum.cn import uscc
 
-    return text if uscc.is_valid(text) else None
+    return text if uscc.is_valid(text) and _is_city(text[2:6]) else None
+
+
+@functools.cache
+def _is_city(code: str) -> bool:
+    """Return whether four digits are a city or province (GB/T 2260), or the whole country (10).
+
+    Districts are not compared: new ones, and zones that are none, have codes that no list has.
+    """
+    from stdnum import numdb
+
+    if code[:2] == "10":
+        return True
+    places = numdb.get("cn/loc")
+    if code[2:] == "00":
+        return any("province" in properties for _, properties in places.info(f"{code}00"))
+    return any("county" in each for n in range(100) for _, each in places.info(f"{code}{n:02d}"))
 
 
 def _bank_card(text: str) -> str | None:
@@ -111,7 +127,6 @@ ID_CARD = FieldType(
         ALPHANUMERIC,
     ),
     _id_card,
-    _CHECKED_MARGIN,
 )
 CREDIT_CODE = FieldType(
     "credit_code",
@@ -129,7 +144,6 @@ CREDIT_CODE = FieldType(
         ALPHANUMERIC,
     ),
     _credit_code,
-    _CHECKED_MARGIN,
 )
 BANK_CARD = FieldType(
     "bank_card",
@@ -148,7 +162,6 @@ BANK_CARD = FieldType(
         ALPHANUMERIC,
     ),
     lambda text: _bank_card(text) if len(text) != 15 or text[0] == "3" else None,
-    _CHECKED_MARGIN,
 )
 INVOICE_NUMBER = FieldType(
     "invoice_number",
@@ -160,7 +173,6 @@ INVOICE_NUMBER = FieldType(
         spaced=False,
     ),
     _kept,
-    _UNCHECKED_MARGIN,
 )
 PLATE = FieldType(
     "plate",
@@ -182,7 +194,6 @@ PLATE = FieldType(
         ALPHANUMERIC,
     ),
     _plate,
-    _UNCHECKED_MARGIN,
 )
 _HYPHEN = optional(one_of("-"))
 PHONE = FieldType(
@@ -235,5 +246,4 @@ PHONE = FieldType(
         frozenset(_DIGITS + ".") | ALPHANUMERIC,
     ),
     _phone,
-    _UNCHECKED_MARGIN,
 )
