@@ -1,4 +1,4 @@
-"""The commands and programs of the README, of docs/api.md and of docs/fields.md, as they stand, against a running service.
+"""The commands and programs of the README and of pages in docs, as they stand, against a running service.
 
 A block runs if an HTML comment ``test: expect WORD`` stands before it: it must succeed and print WORD.
 """

@@ -103,7 +103,8 @@ def test_amounts_are_normalised(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["12,34.50", "1.234.50", "0123", "50%", "佰元整", "壹佰贰佰元整", "壹贰元整", "¥", "元整"]
+    "text",
+    ["12,34.50", "1.234.50", "0123", "50%", "佰元整", "壹佰贰佰元整", "壹贰元整", "¥", "元整", "元", "圆"],
 )
 def test_what_is_no_amount_is_refused(text: str) -> None:
     assert value_of("amount", text) is None

@@ -74,11 +74,7 @@ def _capital() -> Part:
 
 def _decimal(text: str) -> str | None:
     """Return an amount as a decimal number such as -1234.50; None if the numerals are in no order."""
-    if (
-        "元" in text[:-1]
-        or "圆" in text
-        or (text[-1] in "元整正" and text[-2] in _CAPITALS + "元圆万亿仟佰拾角")
-    ):
+    if not any(character.isascii() and character.isdigit() for character in text):
         return _from_capitals(text)
     negative = text.startswith("(") or "-" in text
     number = re.sub(r"[^\d.]", "", text)
