@@ -165,11 +165,42 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldError:
+    """Why a field has no value: a ``code`` for programs, and a sentence for people."""
+
+    code: Literal["outside-page", "no-text", "no-value", "page-not-read", "bad-charset", "template-unmatched"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Text of one region of a page and, if the region has a type, its value in normal form.
+
+    ``polygon``: where the region is, as of a line; empty if it is nowhere. ``valid``: the value passes the checks of
+    its type and is far enough from all others; None without a type, when the value is the text. ``changed_from``: the
+    text, if plain reading does not give the value. ``margin``: distance of the value to the nearest other one in nats,
+    None without a type. ``confidence``: the least of its lines'.
+    """
+
+    name: str
+    page: int
+    polygon: Polygon | tuple[()]
+    text: str = ""
+    value: str | None = None
+    valid: bool | None = None
+    changed_from: str | None = None
+    margin: float | None = None
+    confidence: float = 0.0
+    error: FieldError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Result of one input: lines in reading order, their pages, the model, the time of each stage.
 
     ``blocks``: the parts of the pages in reading order, each line in exactly one; empty unless a reading asked for
     them. ``layout``: how its text is to be laid out; formats with a form of their own ignore it.
+    ``fields``: the values of the regions that a reading asked for, page after page.
     """
 
     lines: tuple[Line, ...]
@@ -178,6 +209,7 @@ class Document:
     timing_ms: Mapping[str, float] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
     layout: Layout = "lines"
+    fields: tuple[Field, ...] = ()
 
     @property
     def text(self) -> str:
@@ -214,4 +246,5 @@ def joined(documents: Sequence[Document]) -> Document:
         spent,
         tuple(block for document in documents for block in document.blocks),
         documents[0].layout,
+        tuple(field for document in documents for field in document.fields),
     )

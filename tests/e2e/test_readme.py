@@ -1,4 +1,4 @@
-"""The commands and programs of the README and of docs/api.md, as they stand, against a running service.
+"""The commands and programs of the README and of pages in docs, as they stand, against a running service.
 
 A block runs if an HTML comment ``test: expect WORD`` stands before it: it must succeed and print WORD.
 """
@@ -19,7 +19,7 @@ from available import missing, model_name
 from drawings import DrawnPage, Picture
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "api.md", ROOT / "docs" / "structure.md"]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("api.md", "structure.md", "fields.md"))]
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(
     r"<!-- test: expect (?P<word>[^\n]+) -->\n```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL

@@ -791,6 +791,8 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "granularity",
         "n_best",
         "review_threshold",
+        "regions",
+        "ignore",
     ]
     references = set(_references(description))
     assert "#/components/schemas/ProblemShape" in references

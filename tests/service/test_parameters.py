@@ -192,3 +192,25 @@ def test_a_name_that_is_none_is_told(place: str) -> None:
         ask(**{place: {"zzzz": ""}})
     assert "charset" in refusal.value.extra["allowed"]
     assert ask(**{place: {"_": "1795712", "mode": "line"}}).options.mode == "line"
+
+
+def test_regions_and_areas_to_ignore_reach_the_options() -> None:
+    assert (ask().options.regions, ask().options.ignore) == ((), ())
+    text = '[{"name": "sum", "box": [0, 0, 0.5, 0.1], "type": "amount", "page": 2}]'
+    options = ask({"ignore": '[{"box": [0, 0, 10, 10], "unit": "pixel"}]'}, {"regions": text}).options
+    (region,), (area,) = options.regions, options.ignore
+    assert (region.name, region.type, region.page) == ("sum", "amount", 2)
+    assert (area.box, area.unit) == ((0, 0, 10, 10), "pixel")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        ("regions", "[", r"regions: Invalid JSON"),
+        ("regions", '[{"name": "a", "box": [0, 0, 1, 1], "type": "isbn"}]', r"regions\[0\]\.type"),
+        ("ignore", '[{"box": [0, 0, 1]}]', r"ignore\[0\]\.box\[3\]"),
+    ],
+)
+def test_a_wrong_region_is_refused_with_its_place(name: str, value: str, place: str) -> None:
+    with pytest.raises(InvalidParameter, match=place):
+        ask({name: value})

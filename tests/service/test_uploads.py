@@ -196,7 +196,7 @@ JSON = {"content-type": "application/json"}
         ({"content": b"{", "headers": JSON}, 400, "invalid-request", "not JSON: .* line 1 column 2"),
         ({"content": b'{"image": "\xff"}', "headers": JSON}, 400, "invalid-request", "not UTF-8"),
         (
-            {"content": b'{"image": [' + b"{}," * 1100 + b"{}]}", "headers": JSON},
+            {"content": b'{"image": [' + b"," * 4010 + b"]}", "headers": JSON},
             400,
             "invalid-request",
             "values",

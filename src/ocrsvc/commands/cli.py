@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ocrsvc import __version__
-from ocrsvc.commands import bench, doctor, evaluate, models, read, serve, train
+from ocrsvc.commands import bench, doctor, evaluate, extract, models, read, serve, train
 from ocrsvc.commands.exit_status import status_of
 
 DESCRIPTION = "Read mixed Chinese and English text in pictures, on a machine with CPUs."
@@ -22,6 +22,7 @@ examples:
   ocrsvc serve                                   the HTTP service and its page on http://127.0.0.1:8000
   ocrsvc read receipt.jpg                        print the text of one picture
   ocrsvc read scans/ --format jsonl > out.jsonl  a whole folder, one JSON object a file
+  ocrsvc extract invoice.json scans/ --output fields.xlsx   the fields of forms, as a table
   ocrsvc doctor                                  is this machine set up well?
 
 `ocrsvc COMMAND --help` explains each command. Settings are OCRSVC_* variables: see docs/settings.md.
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, read, models, bench, doctor, evaluate, train):
+    for command in (serve, read, extract, models, bench, doctor, evaluate, train):
         command.add_parser(commands)
     return root
 

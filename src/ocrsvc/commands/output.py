@@ -24,8 +24,8 @@ PLAIN = Rendering()
 class Output(Protocol):
     """Destination of the readings and failures of all sources, in the order of the sources.
 
-    ``format``: name of the format. ``by_page``: ``put_page`` takes each page as it is read, instead of ``put`` the whole
-    document.
+    ``format``: name of the format. ``by_page``: ``put_page`` takes each page as it is read, instead of ``put`` the
+    whole document.
     """
 
     format: str

@@ -42,6 +42,7 @@ examples:
   ocrsvc read report.pdf --pdf-text never          read the picture of each page, whatever the PDF says
   ocrsvc read receipt.jpg --layout rows            names and prices on one line
   ocrsvc read prices.pdf --output prices.xlsx      the tables as a workbook
+  ocrsvc read form.png --regions FILE.json --format json    also the values of fields (docs/fields.md)
   ocrsvc read card.png --n-best 3 --format jsonl   also the two next best texts of each line
 
 Results keep the order of the files. Unreadable files are reported on standard error (json and jsonl also hold
@@ -134,6 +135,12 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="text layer of a PDF; auto (default): take what is visible and agrees with the picture, read the rest",
     )
     add("--password", metavar="PASSWORD", help="password of encrypted PDFs")
+    add(
+        "--regions",
+        metavar="FILE",
+        type=Path,
+        help="JSON with regions, whose text json and jsonl have as fields, and ignore (docs/fields.md)",
+    )
     add("--progress", action="store_true", help="report each page on standard error, without a terminal, too")
     arguments.add_providers(parser)
     parser.set_defaults(run=run, error=parser.error)
@@ -160,12 +167,14 @@ def run(options: argparse.Namespace) -> int:
     for warning in configuration.unknown_variables():
         print(f"ocrsvc: {warning}", file=sys.stderr)
 
+    from ocrsvc.commands.regions import regions_of
     from ocrsvc.pages.turns import turn_named
     from ocrsvc.reading.reading import ReadOptions
     from ocrsvc.recognition.charsets import characters_of
 
     if options.charset is not None:
         characters_of(options.charset)  # checked once, instead of an error for every file
+    regions, ignore = regions_of(options.regions) if options.regions else ((), ())
     request = ReadOptions(
         mode=options.mode,
         charset=options.charset,
@@ -177,6 +186,8 @@ def run(options: argparse.Namespace) -> int:
         pdf_text=options.pdf_text,
         password=options.password,
         layout=options.layout,
+        regions=regions,
+        ignore=ignore,
     )
     output = _output(options, names, sources)
     request = replace(request, structured=formats.find(output.format).structured)

@@ -10,11 +10,12 @@ from ocrsvc.formats.format import PLAIN, Format, Rendering
 from ocrsvc.formats.json_blocks import as_records
 from ocrsvc.formats.layouts import text_of
 from ocrsvc.formats.words import Word, polygon_of, words_of
-from ocrsvc.results import Alternative, Character, Document, Line, Page, Polygon
+from ocrsvc.results import Alternative, Character, Document, Field, Line, Page, Polygon
 
 CONFIDENCE_DIGITS = 4
 PIXEL_DIGITS = 1  # finer than the accuracy of any detector
 MILLISECOND_DIGITS = 2
+MARGIN_DIGITS = 2
 
 
 def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def as_mapping(document: Document, rendering: Rendering = PLAIN) -> dict[str, An
             stage: round(float(spent), MILLISECOND_DIGITS) for stage, spent in document.timing_ms.items()
         },
     }
+    if document.fields:
+        body["fields"] = [_field(field) for field in document.fields]
     if rendering.request_id is not None:
         body["request_id"] = rendering.request_id
     return body
@@ -99,6 +102,23 @@ def _alternatives(alternatives: Sequence[Alternative]) -> list[dict[str, Any]]:
         {"text": each.text, "confidence": round(float(each.confidence), CONFIDENCE_DIGITS)}
         for each in alternatives
     ]
+
+
+def _field(field: Field) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "name": field.name,
+        "page": field.page,
+        "polygon": [[round(float(x), PIXEL_DIGITS), round(float(y), PIXEL_DIGITS)] for x, y in field.polygon],
+        "text": field.text,
+        "value": field.value,
+        "valid": field.valid,
+        "changed_from": field.changed_from,
+        "margin": None if field.margin is None else round(float(field.margin), MARGIN_DIGITS),
+        "confidence": round(float(field.confidence), CONFIDENCE_DIGITS),
+    }
+    if field.error is not None:
+        body["error"] = {"code": field.error.code, "detail": field.error.detail}
+    return body
 
 
 def encode(body: dict[str, Any]) -> bytes:

@@ -34,7 +34,8 @@ def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
     for page in document.pages:
         mine = tuple(line for line in document.lines if line.page == page.number)
         blocks = document.blocks_of(page) if document.blocks else ()
-        alone = replace(document, lines=mine, pages=(page,), blocks=blocks)
+        fields = tuple(field for field in document.fields if field.page == page.number)
+        alone = replace(document, lines=mine, pages=(page,), blocks=blocks, fields=fields)
         lines.append(json_format.encode(page_record(alone, page.number, len(document.pages), rendering)))
     return b"".join(line + b"\n" for line in lines)
 

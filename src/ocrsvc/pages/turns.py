@@ -43,3 +43,11 @@ def returned(polygon: Polygon, turn: Turn, width: float, height: float) -> Polyg
         270: lambda x, y: (width - y, x),
     }
     return cast(Polygon, tuple(points[turn](x, y) for x, y in polygon))
+
+
+def advanced(polygon: Polygon, turn: Turn, width: float, height: float) -> Polygon:
+    """Return a polygon of the page as given, which is ``width`` by ``height``, in pixels of the turned page."""
+    if turn in (90, 270):
+        back: Turn = 270 if turn == 90 else 90
+        return returned(polygon, back, height, width)
+    return returned(polygon, turn, width, height)

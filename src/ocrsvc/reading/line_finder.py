@@ -52,7 +52,8 @@ class LineFinder:
         page = Page(picture.number, *picture.size, orientation=turn)
         if alone:
             lines = prepare(turned(picture.pixels, turn), None, spec, self._steps)
-            return DecodedPage(page, None, _in_page(lines, page, picture.pixels, turn), alone=True)
+            lines = _in_page(lines, page, picture.pixels, turn)
+            return DecodedPage(page, None, lines, alone=True, kept=_kept(picture.pixels, reading))
         return DecodedPage(page, picture.pixels, [], alone=False, layer=picture.text)
 
     async def find(self, decoded: DecodedPage, reading: Reading) -> DecodedPage:
@@ -75,7 +76,8 @@ class LineFinder:
         page = replace(decoded.page, orientation=turn, lines_omitted=omitted)
         reading.tally.lines += len(lines)
         ruled = await self._rules(upright, found, page, reading)
-        return DecodedPage(page, None, _in_page(lines, page, pixels, turn), alone=False, rules=ruled)
+        lines = _in_page(lines, page, pixels, turn)
+        return DecodedPage(page, None, lines, alone=False, rules=ruled, kept=_kept(pixels, reading))
 
     async def _rules(
         self, upright: Pixels, found: Sequence[Polygon], page: Page, reading: Reading
@@ -130,7 +132,9 @@ class LineFinder:
         page = replace(decoded.page, orientation=0, lines_omitted=omitted)
         boxes = [line.polygon for line in layer.lines] + [line.polygon for line in lines]
         ruled = await self._rules(pixels, boxes, page, reading)
-        return DecodedPage(page, None, lines, alone=False, layer=layer, rules=ruled)
+        return DecodedPage(
+            page, None, lines, alone=False, layer=layer, rules=ruled, kept=_kept(pixels, reading)
+        )
 
     async def _detect(self, pixels: Pixels, reading: Reading) -> list[Polygon]:
         """Return the polygons of the lines on a page."""
@@ -175,6 +179,11 @@ class LineFinder:
         alone = reading.auto and not found and pixels.shape[0] <= _SMALL_HEIGHT
         lines = prepare(pixels, None if alone else found, reading.recogniser.spec, self._steps)
         return lines, omitted
+
+
+def _kept(pixels: Pixels, reading: Reading) -> Pixels | None:
+    """Return the pixels if a region may have to be cut out of them."""
+    return pixels if reading.options.has_fields else None
 
 
 def _in_page(lines: list[LineImage], page: Page, pixels: Pixels, turn: Turn) -> list[LineImage]:

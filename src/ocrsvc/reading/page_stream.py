@@ -16,7 +16,7 @@ from ocrsvc.results import Document, ModelId
 PAGES_IN_WORK = 2  # of one document: enough for busy cores, few enough for memory
 _PAGES_AHEAD = 4  # of one document in work, or read and not taken yet; a slow page then delays no others
 
-_Read = Callable[[int, Reading], Awaitable[ReadPage]]
+PageReader = Callable[[int, Reading], Awaitable[ReadPage]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class PageStream:
         self,
         reading: Reading,
         numbers: tuple[int, ...],
-        read: _Read,
+        read: PageReader,
         *,
         background: BackgroundLimits | None = None,
     ) -> None:
@@ -91,7 +91,7 @@ class PageStream:
                 reading.tally = Tally(admitted=True)
             try:
                 async with asyncio.timeout_at(reading.deadline if reading.deadline < math.inf else None):
-                    page, lines, blocks = await self._read(number, reading)
+                    page = await self._read(number, reading)
             except TimeoutError as error:
                 return self._late(number, error)
             except DeadlineExceeded as error:  # of a line that waited for its run
@@ -103,7 +103,16 @@ class PageStream:
             total_ms = (time.perf_counter() - begun) * 1000 + sum(opening_ms.values())
             spent = {**reading.spent_ms, "total": total_ms}
             return PageReading(
-                number, Document(tuple(lines), (page,), self.model, spent, blocks, reading.options.layout)
+                number,
+                Document(
+                    tuple(page.lines),
+                    (page.page,),
+                    self.model,
+                    spent,
+                    page.blocks,
+                    reading.options.layout,
+                    tuple(page.fields),
+                ),
             )
 
     def _late(self, number: int, error: Exception) -> PageReading:

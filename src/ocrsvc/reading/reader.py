@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -29,6 +29,7 @@ from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
 from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
 from ocrsvc.reading import layers, upside_down
 from ocrsvc.reading.capacity import capacity
+from ocrsvc.reading.field_reader import FieldReader, ReadLine, without_ignored
 from ocrsvc.reading.line_finder import LineFinder
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
@@ -40,7 +41,7 @@ from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Document, Line, LineText
+from ocrsvc.results import Document, Field, Line, LineText
 from ocrsvc.scheduling.batcher import Batcher, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import Flow
@@ -85,7 +86,9 @@ class Reader:
         )
         self._runs = ModelRuns(self.batcher)
         self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
-        self._layers = layers.LayerCheck(self.decoder, self._recognise, enhance.parse(settings.enhance))
+        steps = enhance.parse(settings.enhance)
+        self._layers = layers.LayerCheck(self.decoder, self._recognise, steps)
+        self._fields = FieldReader(self.decoder, self._recognise, steps, settings.review_threshold)
 
     @property
     def ready(self) -> bool:
@@ -143,6 +146,7 @@ class Reader:
             timing_ms=spent,
             blocks=tuple(block for each in results for block in each.blocks),
             layout=reading.options.layout,
+            fields=tuple(field for each in results for field in each.fields),
         )
         return with_repeats(document)
 
@@ -168,6 +172,7 @@ class Reader:
             raise DeadlineExceeded(f"Opening the input took longer than {seconds:g} seconds.") from error
         if isinstance(source, Seen):
             seen = source.result
+            reading.page_numbers = (seen.page.number,)
             yield PageStream(
                 reading,
                 (seen.page.number,),
@@ -176,7 +181,7 @@ class Reader:
             )
             return
         opened = source
-        reading.page_count = len(opened.numbers)
+        reading.page_count, reading.page_numbers = len(opened.numbers), opened.numbers
         try:
             yield PageStream(
                 reading,
@@ -220,8 +225,9 @@ class Reader:
     async def _read_pages(self, data: bytes, reading: Reading) -> list[ReadPage]:
         source = await self._open(data, reading)
         if isinstance(source, Seen):
+            reading.page_numbers = (source.result.page.number,)
             return [await self._read_seen(source.result, reading)]
-        reading.page_count = len(source.numbers)
+        reading.page_count, reading.page_numbers = len(source.numbers), source.numbers
         try:
             if reading.page_count == 1:
                 return [await self._read_page(source, source.numbers[0], reading)]
@@ -238,6 +244,8 @@ class Reader:
     async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
             decoded = await self._finder.find(decoded, reading)
+            if decoded.kept is not None:
+                return await self._read_lines(decoded, reading)
         return await self._read_lines(decoded, reading)
 
     async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> ReadPage:
@@ -254,37 +262,57 @@ class Reader:
             place.shrink(copies * decoded.page.width * decoded.page.height)
             decoded = await self._layers.believed(decoded, reading)
             decoded = await self._finder.find(decoded, reading)
+            if decoded.kept is not None:  # its pixels stay in memory until its fields are read
+                return await self._read_lines(decoded, reading)
         return await self._read_lines(decoded, reading)
 
     async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
         reading.flow.alone = decoded.alone and reading.page_count == 1
+        if reading.options.ignore:
+            decoded = without_ignored(decoded, reading.options.ignore)
         async with Timer(reading, "recognise"):
             lines, texts = await self._upright(decoded.lines, reading)
             found = [
-                (text, line.polygon)
+                (text, line)
                 for text, line in zip(texts, lines, strict=True)
                 if decoded.alone or is_text(text)
             ]
             texts = await self._with_alternatives([text for text, _ in found], reading)
         read = [
-            rated(text, polygon, decoded.page.number, reading, self.settings.review_threshold)
-            for text, (_, polygon) in zip(texts, found, strict=True)
+            rated(text, line.polygon, decoded.page.number, reading, self.settings.review_threshold)
+            for text, (_, line) in zip(texts, found, strict=True)
         ]
+        origins = {id(line): origin for line, origin in zip(read, found, strict=True)}
         if decoded.layer is not None:
             read = await self.decoder.run(
                 layers.merged, decoded.layer, read, decoded.page.number, reading.options.n_best
             )
-        return await self._laid_out(decoded, read, reading)
+        fields = await self._fields_of(decoded, read, origins, reading) if reading.options.has_fields else []
+        return await self._laid_out(decoded, read, fields, reading)
 
-    async def _laid_out(self, decoded: DecodedPage, read: list[Line], reading: Reading) -> ReadPage:
+    async def _fields_of(
+        self,
+        decoded: DecodedPage,
+        read: Sequence[Line],
+        origins: Mapping[int, tuple[LineText, LineImage]],
+        reading: Reading,
+    ) -> list[Field]:
+        """Return the fields of a page; ``origins``: what the recognised lines were made of, by their identity."""
+        async with Timer(reading, "recognise"):
+            seen = [ReadLine(line, *origins.get(id(line), (LineText(line.text, 1.0),))) for line in read]
+            return await self._fields.fields(decoded, seen, reading)
+
+    async def _laid_out(
+        self, decoded: DecodedPage, read: list[Line], fields: Sequence[Field], reading: Reading
+    ) -> ReadPage:
         """Return a page with its lines in the order that the layout asks for, and its blocks if it needs them."""
         if reading.options.layout == "raw":
             read = by_upper_edge(read)
         if not reading.options.with_blocks:
-            return ReadPage(decoded.page, read)
+            return ReadPage(decoded.page, read, fields=fields)
         blocks = await self.decoder.run(blocks_of, decoded.page, read, decoded.rules)
         lines = read if reading.options.layout == "raw" else list(in_order(blocks))
-        return ReadPage(decoded.page, lines, blocks)
+        return ReadPage(decoded.page, lines, blocks, fields)
 
     async def _upright(
         self, lines: Sequence[LineImage], reading: Reading
@@ -311,7 +339,7 @@ class Reader:
     async def _recognise(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
         spec = reading.recogniser.spec
         charset = reading.charset.spec if reading.charset else ""
-        steps = reading.options.n_best > 0
+        steps = reading.wants_steps
         items = [
             (Lane(spec.name, spec.buckets.of(part.shape[1]), charset, steps), part)
             for line in lines

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from ocrsvc.documents.rules import Rule
+from ocrsvc.fields.region import Area, Region
+from ocrsvc.fields.template import Template
 from ocrsvc.pages.source import DocumentOptions, Pixels
 from ocrsvc.pages.text_layer import PdfText, TextLayer
 from ocrsvc.pages.turns import Turn
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Block, Layout, Line, Page
+from ocrsvc.results import Block, Field, Layout, Line, Page
 from ocrsvc.scheduling.fairness import Flow
 
 Mode = Literal["auto", "line", "page"]
@@ -36,6 +39,8 @@ class ReadOptions:
     ``MOST_ALTERNATIVES``; 0 for none. ``orientation``: clockwise angle by which pages have to be turned to be upright;
     None to find it for each page. ``pdf_text``: use of the text layers of a PDF; ``password``: of a PDF.
     ``layout``: how the text is laid out; ``structured``: find the blocks of pages, whatever the layout.
+    ``regions``: places whose text becomes a field; ``ignore``: places whose lines are left out; ``template``: both, for
+    pages of one form.
     """
 
     mode: Mode = "auto"
@@ -51,6 +56,9 @@ class ReadOptions:
     password: str | None = field(default=None, repr=False)
     layout: Layout = "lines"
     structured: bool = False
+    regions: tuple[Region, ...] = ()
+    ignore: tuple[Area, ...] = ()
+    template: Template | None = None
 
     @property
     def with_blocks(self) -> bool:
@@ -63,12 +71,18 @@ class ReadOptions:
         picture = self.mode == "line" or (self.charset is not None and self.pdf_text == "auto")
         return DocumentOptions(self.password, "never" if picture else self.pdf_text)
 
+    @property
+    def has_fields(self) -> bool:
+        """Return whether regions are asked for."""
+        return bool(self.regions or self.template)
+
 
 @dataclass(frozen=True, slots=True)
 class DecodedPage:
     """Decoded page, with its ``pixels`` or, once they are found, its ``lines``; ``alone``: it is a single line.
 
-    ``layer``: lines of a PDF that need not be read. ``rules``: ruled lines, in pixels of the upright page.
+    ``layer``: lines of a PDF that need not be read. ``rules``: ruled lines, in pixels of the upright page. ``kept``:
+    the pixels, for regions in which no line was found.
     """
 
     page: Page
@@ -77,14 +91,17 @@ class DecodedPage:
     alone: bool
     layer: TextLayer | None = None
     rules: tuple[Rule, ...] = ()
+    kept: Pixels | None = None
 
 
-class ReadPage(NamedTuple):
-    """One page with its lines and, if they are wanted, its blocks."""
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page with its lines and, if they are wanted, its blocks and the fields of regions."""
 
     page: Page
     lines: list[Line]
     blocks: tuple[Block, ...] = ()
+    fields: Sequence[Field] = ()
 
 
 @dataclass(slots=True)
@@ -101,7 +118,7 @@ class Reading:
 
     Its pages share it, or have one each, with a deadline and times of its own and the same ``tally``,
     ``fonts`` and ``flow``. ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time
-    (``comparing``).
+    (``comparing``). ``page_numbers``: of all pages that are asked for.
     """
 
     options: ReadOptions
@@ -109,6 +126,7 @@ class Reading:
     charset: Charset | None
     deadline: float
     page_count: int = 1
+    page_numbers: tuple[int, ...] = (1,)
     tally: Tally = field(default_factory=Tally)
     fonts: dict[str, bool] = field(default_factory=dict)
     comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -119,8 +137,17 @@ class Reading:
 
     @property
     def auto(self) -> bool:
-        """Return whether a page's shape decides if it is a single line; never in a document of several pages."""
-        return self.options.mode == "auto" and self.page_count == 1
+        """Return whether a page's shape decides if it is a single line.
+
+        Never in a document of several pages, nor with regions or areas to ignore: those are places on a page.
+        """
+        places = self.options.has_fields or self.options.ignore
+        return self.options.mode == "auto" and self.page_count == 1 and not places
+
+    @property
+    def wants_steps(self) -> bool:
+        """Return whether the time steps of lines are needed, for alternatives or for values of a type."""
+        return self.options.n_best > 0 or self.options.has_fields
 
 
 class Timer(AbstractAsyncContextManager[None]):

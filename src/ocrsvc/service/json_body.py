@@ -20,7 +20,8 @@ from ocrsvc.service.pictures import (
     valid_text,
 )
 
-_MAX_VALUES = 1000  # most values besides pictures
+_MAX_VALUES = 4000  # most values besides pictures: 128 regions with all their members have 3 000
+_LISTS = ("regions", "ignore")  # parameters that are JSON themselves
 
 
 def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
@@ -74,6 +75,8 @@ def _entry(entry: Any, name: str, index: int) -> Picture:
 
 
 def _text(name: str, value: Any) -> str:
+    if name in _LISTS and isinstance(value, list):
+        return valid_text(name, json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
+from ocrsvc.fields.region import parse_areas, parse_regions
 from ocrsvc.formats import FORMATS, Format, Granularity
 from ocrsvc.pages.text_layer import PdfText
 from ocrsvc.pages.turns import TurnName, turn_named
@@ -131,6 +132,17 @@ class RequestParameters(BaseModel):
         le=1,
         description="Lines with a lower confidence get needs_review. Default: the server's setting or the model's own.",
     )
+    regions: str | None = Field(
+        None,
+        description=(
+            "JSON list of places whose text is wanted: name, box or polygon, unit (fraction, pixel), page, and charset "
+            "or type (date, amount, id_card, credit_code, bank_card, plate, phone, invoice_number). The answer has "
+            "fields. Applies to json and jsonl."
+        ),
+    )
+    ignore: str | None = Field(
+        None, description="JSON list of places whose lines are left out: box or polygon, unit, page."
+    )
 
 
 NAMES = tuple(RequestParameters.model_fields)
@@ -200,6 +212,8 @@ def parse(
         pdf_text=asked.pdf_text,
         password=asked.password.get_secret_value() if asked.password else None,
         layout=asked.layout,
+        regions=parse_regions(asked.regions) if asked.regions else (),
+        ignore=parse_areas(asked.ignore) if asked.ignore else (),
     )
     if asked.format is None:
         chosen = negotiate(headers.get("accept", ""))

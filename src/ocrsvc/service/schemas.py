@@ -142,6 +142,32 @@ class ProblemShape(BaseModel):
     request_id: str
 
 
+class FieldErrorShape(Shape):
+    """Why a field has no value."""
+
+    code: Literal["outside-page", "no-text", "no-value", "page-not-read", "bad-charset", "template-unmatched"]
+    detail: str
+
+
+class FieldShape(Shape):
+    """The text of one region and, if it has a type, its value in normal form."""
+
+    name: str
+    page: int = Field(ge=1)
+    polygon: list[tuple[float, float]] = Field(description="As of a line; empty if the region is nowhere.")
+    text: str = Field(description="The lines of the region as read, separated by newlines.")
+    value: str | None = Field(description="In the normal form of the type; without a type, the text.")
+    valid: bool | None = Field(
+        description="Whether the value passes the checks of its type and is sure; null without a type."
+    )
+    changed_from: str | None = Field(description="The text, if plain reading does not give the value.")
+    margin: float | None = Field(
+        description="Distance to the nearest other value in nats; null without a type."
+    )
+    confidence: float = Field(ge=0, le=1, description="The least of its lines'.")
+    error: FieldErrorShape | None = Field(None, description="Why there is no value; else absent.")
+
+
 class PageErrorShape(Shape):
     """A page that could not be read."""
 
@@ -161,6 +187,7 @@ class ReadingShape(Shape):
     model: ModelIdShape
     timing_ms: dict[str, float] = Field(description="Time of each stage in milliseconds.")
     request_id: str
+    fields: list[FieldShape] | None = Field(None, description="Only with regions.")
     page_errors: list[PageErrorShape] | None = Field(
         None, description="Of the result of a job: the pages that could not be read; else absent."
     )
@@ -200,6 +227,7 @@ class BatchLineShape(Shape):
     blocks: list[BlockShape] | None = None
     model: ModelIdShape | None = None
     timing_ms: dict[str, float] | None = None
+    fields: list[FieldShape] | None = None
     error: ProblemShape | None = None
 
 

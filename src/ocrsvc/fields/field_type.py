@@ -1,0 +1,25 @@
+"""What a type of field is: the texts that are a value, and how a value is written."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ocrsvc.recognition.automaton import Within
+
+ALPHANUMERIC = frozenset(string.digits + string.ascii_uppercase)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldType:
+    """One type of fields.
+
+    ``grammar`` finds values in lines; ``normalised`` returns a value in its normal form, or None if a check (digit,
+    calendar) refuses it. ``about`` describes it in a sentence.
+    """
+
+    name: str
+    about: str
+    grammar: Within
+    normalised: Callable[[str], str | None]
