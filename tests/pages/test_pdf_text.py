@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 from available import missing
 from drawings import line_image, pdf_page
+from matplotlib.backends.backend_pdf import PdfPages
+from matplotlib.figure import Figure
 from pdf_drawings import (
     CHINESE,
     HELVETICA,
@@ -166,6 +169,23 @@ def test_glyphs_without_meaning_are_not_believed() -> None:
 def test_the_sign_of_a_list_does_not_spoil_its_line() -> None:
     bullet = with_to_unicode({ord("*"): 0xF0B7})
     assert texts(layer_of(pdf([PdfPage(column(["* first", "* second"]))], bullet))) == ["first", "second"]
+
+
+def test_a_font_is_the_same_on_all_pages_if_it_has_a_file() -> None:
+    """A Type 3 font has none: it is checked on each page, because the next one of that name may be wrong."""
+    page = PdfPage(column(LINES))
+    written = io.BytesIO()
+    with PdfPages(written) as pages:
+        for line in LINES[:2]:
+            figure = Figure(figsize=(6, 4))
+            figure.text(0.1, 0.5, line, fontsize=20)
+            pages.savefig(figure)
+    fonts = []
+    for data in (pdf([page, page]), written.getvalue()):
+        layers = [each.text for each in decode(data, Limits(), None, DocumentOptions(pdf_text="auto"))]
+        assert all(layers)
+        fonts.append({line.font for layer in layers if layer for line in layer.lines})
+    assert [len(each) for each in fonts] == [1, 2]
 
 
 def test_one_line_without_meaning_is_read() -> None:

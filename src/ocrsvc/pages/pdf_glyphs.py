@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import atan2, cos, degrees, hypot, radians, sin
+from secrets import token_hex
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,7 @@ class _Found:
         self._page, self._to_pixels, self._order = text_page, to_pixels, order
         self._styles: dict[int, Style] = {}
         self._fonts: dict[int, str] = {}
+        self._own_name = token_hex(4)  # of fonts that are told apart within this page only
         self._characters: list[tuple[str, Style, bool, bool, bool]] = []
         self._places: list[tuple[float, ...]] = []
         self._spaced = self._broken = False
@@ -192,7 +194,11 @@ class _Found:
         return style
 
     def _font(self, font: Any) -> str:
-        """Return what identifies a font within the document: a check sum of its name and its file."""
+        """Return what identifies a font within the document: a check sum of its name and its file.
+
+        A Type 3 font has no file, and all may have one name, so it is another font on every page: one that is right
+        says nothing about the next.
+        """
         place = address(font)
         if place not in self._fonts:
             name = ctypes.create_string_buffer(256)
@@ -205,7 +211,7 @@ class _Found:
                 raw.FPDFFont_GetFontData(font, buffer, length.value, ctypes.byref(length))
                 content = bytes(buffer)
             sum_ = zlib.crc32(content, zlib.crc32(name.value + length.value.to_bytes(8, "little")))
-            self._fonts[place] = f"{sum_:08x}"
+            self._fonts[place] = f"{sum_:08x}" if length.value else f"{self._own_name}-{len(self._fonts)}"
         return self._fonts[place]
 
 
