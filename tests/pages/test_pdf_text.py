@@ -30,6 +30,7 @@ from pdf_drawings import (
 
 from ocrsvc.errors import PasswordRequired, WrongPassword
 from ocrsvc.pages import layout, pdf_text
+from ocrsvc.pages import pdf as pdf_source
 from ocrsvc.pages.decoding import decode, open_source
 from ocrsvc.pages.source import DocumentOptions, Limits, PageImage
 from ocrsvc.pages.text_layer import PdfText, TextLayer
@@ -261,3 +262,17 @@ def test_a_password_opens_what_is_encrypted() -> None:
     assert texts(page.text) == ["Secret text 42"]
     (plain,) = decode(pdf([PdfPage(column(LINES))]), Limits(), None, DocumentOptions("needless"))
     assert plain.pixels.min() < 128
+
+
+def test_a_long_document_is_opened_again_and_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encrypted("secret")
+    long = pdf([PdfPage(column([f"Page number {i}"])) for i in range(1, 8)])
+    options = DocumentOptions(pdf_text="auto")
+    whole = [texts(page.text) for page in decode(long, Limits(), None, options) if page.text]
+    monkeypatch.setattr(pdf_source, "_PAGES_AT_ONCE", 2)
+    assert [texts(page.text) for page in decode(long, Limits(), None, options) if page.text] == whole
+    assert whole == [[f"Page number {i}"] for i in range(1, 8)]
+    source = pdf_source.PdfSource(data, Limits(), None, options=DocumentOptions("secret", "auto"))
+    pictures = [source.page(1).pixels for _ in range(4)]
+    source.close()
+    assert all(np.array_equal(picture, pictures[0]) for picture in pictures)

@@ -29,6 +29,7 @@ _LOWEST_DPI = 36  # text is not legible at less
 # Bounds of the resolution at which a scan is drawn, which is that of its picture: one stored at less than the first is
 # drawn larger, as recognisers want it, and more than the second only takes time.
 _LOWEST_SCAN_DPI, _HIGHEST_SCAN_DPI = 72, 300
+_PAGES_AT_ONCE = 32  # drawn before the document is opened again, because PDFium keeps what it has parsed
 _DECODE_BYTES_PER_PIXEL = 6  # without the page's own pictures and fonts
 # PDFium is not thread-safe, not even with one document for each thread: one lock for the whole process.
 _LOCK = threading.Lock()
@@ -48,11 +49,12 @@ class PdfSource:
         self._limits = limits
         self._allocate = allocate
         self._text = options.pdf_text
+        self._data, self._password = data, options.password
         self._loaded: tuple[int, _LoadedPage] | None = None
+        self._pages_drawn = 0
         with _LOCK:
             try:
-                self._document = pdfium.PdfDocument(data, password=options.password)
-                self._document.init_forms()  # else the content of form fields is not drawn
+                self._document = self._open()
                 count = len(self._document)
             except pdfium.PdfiumError as error:
                 raise _not_opened(error, options.password) from None
@@ -78,6 +80,9 @@ class PdfSource:
         """
         with _LOCK:
             try:
+                if self._pages_drawn == _PAGES_AT_ONCE:
+                    self._open_again()
+                self._pages_drawn += 1
                 loaded = self._page(number)
                 scale = self._scale(number, loaded)
                 bitmap = loaded.page.render(scale=scale, bitmap_maker=self._bitmap)
@@ -96,6 +101,18 @@ class PdfSource:
         with _LOCK:
             self._close_page()
             self._document.close()
+
+    def _open(self) -> pdfium.PdfDocument:
+        document = pdfium.PdfDocument(self._data, password=self._password)
+        document.init_forms()  # else the content of form fields is not drawn
+        return document
+
+    def _open_again(self) -> None:
+        """Give back what PDFium has kept of the pages so far, which may be as much as the file."""
+        self._close_page()
+        self._document.close()
+        self._document = self._open()
+        self._pages_drawn = 0
 
     def _page(self, number: int) -> _LoadedPage:
         """Return a page, which stays loaded until it is drawn or another one is wanted."""
