@@ -63,7 +63,7 @@ def test_the_graph_says_what_the_net_says_that_came_out_of_it(
 def test_what_an_int8_graph_was_made_of_comes_back(
     shape: str, tmp_path: Path, draw_line: Callable[..., Picture]
 ) -> None:
-    """Up to rounding, and rounding it again changes nothing."""
+    """Up to rounding."""
     torch.manual_seed(3)
     lines = [fit(draw_line(text), HEIGHT) for text in ("合计 37.20", "日期 2026", "0123456789")]
     net = Crnn(SHAPES[shape], len(CHARSET) + 1).eval()
@@ -71,13 +71,8 @@ def test_what_an_int8_graph_was_made_of_comes_back(
     found, charset = load_net(tmp_path / "t@int8")
     assert charset == CHARSET
     for (name, before), after in zip(net.state_dict().items(), found.state_dict().values(), strict=True):
-        # Half a step of a row's 127, or 11 bits where it stays in float.
-        assert (before - after).abs().max() <= before.abs().max() / 127, name
-    write(tmp_path / "again", found, lines)
-    again, _ = load_net(tmp_path / "again@int8")
-    for (name, before), after in zip(found.state_dict().items(), again.state_dict().values(), strict=True):
-        if name.endswith("weight") or "lstm" in name:  # biases are counted in steps of the input's range
-            assert torch.allclose(before, after, rtol=1e-3, atol=1e-7), name
+        # Some steps of a row's 127, because weights make up for each other, or 11 bits where it stays in float.
+        assert (before - after).abs().max() <= 4 * before.abs().max() / 127, name
 
 
 def test_a_graph_without_our_parameters_is_refused(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ocrsvc.models.buckets import Buckets, stack
 from ocrsvc.training.nets.int8_range import PERCENTILE
+from ocrsvc.training.packing import weight_rounding
 
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone only
@@ -87,6 +88,7 @@ def to_int8(
     keep_float: Sequence[str] = (),
 ) -> None:
     """Quantise ``source`` into ``target``; nodes whose names contain one of ``keep_float`` stay in float32."""
+    shown = Calibration(batches(lines, buckets, pad_value))
     # Redirected because the calibrator prints a line for each batch.
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         prepared = Path(folder) / "prepared.onnx"
@@ -94,7 +96,7 @@ def to_int8(
         quantize_static(
             str(prepared),
             str(target),
-            Calibration(batches(lines, buckets, pad_value)),
+            shown,
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=QUANTISED_OPERATORS,
             per_channel=True,
@@ -109,7 +111,8 @@ def to_int8(
                 **_ONE_BATCH_AT_A_TIME,
             },
         )
-    model = onnx.load(target)
+        model, unrounded = onnx.load(target), onnx.load(prepared)
+    weight_rounding.compensate(model, unrounded, shown.batches)
     halve(model)
     del model.graph.value_info[:]  # unused shapes
     onnx.checker.check_model(model)
