@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from typing import cast
 
 from ocrsvc.documents.page_structure import in_order
-from ocrsvc.pages.turns import Turn, returned
+from ocrsvc.pages.turns import Turn, advanced
 from ocrsvc.results import Block, BlockKind, Document, Page, Polygon, Row
 from ocrsvc.text import fold
 
@@ -70,11 +71,9 @@ def _edges(page: Page, blocks: Sequence[Block]) -> dict[tuple[int, int], _Edge]:
 
 
 def _middle(row: Row, page: Page) -> float:
-    back: Turn = {90: 270, 180: 180, 270: 90}.get(page.orientation, 0)  # type: ignore[assignment]
-    width, height = page.width, page.height
-    if back in (90, 270):
-        width, height = height, width
-    corners = [y for line in row for _, y in returned(line.polygon, back, width, height)]
+    turn = cast(Turn, page.orientation)
+    height = page.width if turn in (90, 270) else page.height  # of the upright page
+    corners = [y for line in row for _, y in advanced(line.polygon, turn, page.width, page.height)]
     return (min(corners) + max(corners)) / 2 / max(1, height)
 
 
