@@ -15,7 +15,7 @@ from ocrsvc.commands.output import message
 from ocrsvc.commands.page_readings import Ended, Opened, page_readings
 from ocrsvc.commands.progress import page_progress
 from ocrsvc.commands.readings import opened
-from ocrsvc.commands.sources import STDIN, Source, find, listed
+from ocrsvc.commands.sources import Source, find
 from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add = parser.add_argument
     add("template", metavar="TEMPLATE", type=Path, help="JSON file with anchors and regions (docs/fields.md)")
-    add("paths", nargs="*", metavar="PATH", help="file, folder, pattern, or - for standard input")
-    add("--files-from", metavar="LIST", help="read more names from this file (or -), one a line")
+    arguments.add_sources(parser)
     add("--output", metavar="FILE", type=Path, help=".csv or .xlsx (default: CSV on standard output)")
     add(
         "--bom",
@@ -67,13 +66,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read all sources and write the table; return 1 if any page has no fields."""
-    if [*options.paths, options.files_from].count(STDIN) > 1:
-        options.error("standard input (-) can only be read once")
     if options.output and options.output.suffix.lower() not in _SUFFIXES:
         options.error(f"--output {options.output} must end in .csv or .xlsx")
-    names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
-    if not names:
-        options.error("nothing to read: name a file, a folder, or - for standard input")
+    names = arguments.names_of(options)
 
     from ocrsvc.commands.regions import template_of
     from ocrsvc.fields.table import FieldTable, as_csv, as_xlsx

@@ -18,7 +18,7 @@ from ocrsvc.commands.page_readings import Ended, Opened, page_readings
 from ocrsvc.commands.progress import page_progress
 from ocrsvc.commands.readings import opened
 from ocrsvc.commands.source_output import SourceOutput
-from ocrsvc.commands.sources import STDIN, Source, find, listed
+from ocrsvc.commands.sources import Source, find
 from ocrsvc.diagnosis import configuration
 from ocrsvc.results import MOST_ALTERNATIVES
 
@@ -62,8 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="file, folder, pattern, or - for standard input")
-    add("--files-from", metavar="LIST", help="read more names from this file (or -), one a line")
+    arguments.add_sources(parser)
     add(
         "--mode",
         choices=("auto", "line", "page"),
@@ -148,15 +147,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read all sources; return 1 if any could not be read."""
-    if [*options.paths, options.files_from].count(STDIN) > 1:
-        options.error("standard input (-) can only be read once")
     if options.charset_mode == "report" and options.charset is None:
         options.error("--charset-mode report needs a --charset to compare with")
     if options.resume and (not options.output or options.output.is_file()):
         options.error("--resume goes by the files in a folder: name it with --output")
-    names = [*options.paths, *(listed(options.files_from) if options.files_from else [])]
-    if not names:
-        options.error("nothing to read: name a file, a folder, or - for standard input")
+    names = arguments.names_of(options)
     sources = find(names)
     if not sources:
         print(f"ocrsvc: there is no picture and no PDF in {', '.join(names)}", file=sys.stderr)
