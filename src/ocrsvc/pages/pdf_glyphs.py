@@ -84,7 +84,7 @@ class _Found:
         self._page, self._to_pixels, self._order = text_page, to_pixels, order
         self._styles: dict[int, Style] = {}
         self._fonts: dict[int, str] = {}
-        self._own_name = token_hex(4)  # of fonts that are told apart within this page only
+        self._own_name = token_hex(4)  # of fonts without a file, which is not known to any other page
         self._characters: list[tuple[str, Style, bool, bool, bool]] = []
         self._places: list[tuple[float, ...]] = []
         self._spaced = self._broken = False
