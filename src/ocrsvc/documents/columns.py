@@ -89,7 +89,8 @@ def _gutters(boxes: Sequence[Box]) -> list[float]:
 def _middle(boxes: Sequence[Box], low: float, high: float) -> float:
     """Return the middle of the widest part of a stripe in which no box begins or ends: rows are of many lengths."""
     edges = sorted({low, high} | {x for b in boxes for x in (b.left, b.right) if low < x < high})
-    return max((b - a, (a + b) / 2) for a, b in itertools.pairwise(edges))[1]
+    # One edge alone: where most boxes have no height, a stripe may have no width.
+    return max(((b - a, (a + b) / 2) for a, b in itertools.pairwise(edges)), default=(0.0, edges[0]))[1]
 
 
 def _are_columns(boxes: Sequence[Box], gutters: Sequence[float]) -> bool:
