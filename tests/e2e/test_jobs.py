@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -128,6 +130,30 @@ def test_two_servers_share_one_store(start_server: StartServer, models_dir: Path
         answer = httpx.delete(f"{server.url}/api/jobs/{job}", timeout=60)
         assert answer.status_code == (204 if server is one else 404)
     wait_until_idle(servers)
+
+
+def test_a_killed_server_s_job_goes_to_the_other_before_its_lease_has_run_out(
+    start_server: StartServer, models_dir: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "jobs.sqlite"
+    settings = {"model": "tiny", "models_dir": models_dir, "workers": 1, "detector_side_pixels": 320}
+    one = start_server(**settings, jobs_path=path)
+    one.wait_until_ready()
+    job = add(one, tiff(PAGES))
+    until(one, job, lambda job: job["pages"]["read"] >= 1)
+    other = start_server(**settings, jobs_path=path)
+    other.wait_until_ready()
+    os.kill(one.process.pid, signal.SIGKILL)
+    one.process.wait()
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as store:
+        left = store.execute("UPDATE jobs SET lease_until = lease_until + 86400 WHERE state = 'running'")
+        taken_already = left.rowcount == 0
+    done = until(other, job, is_over)
+    assert (done["state"], done["pages"]["read"]) == ("done", PAGES)
+    assert result(other, job) == text(PAGES)
+    begun = [line["pages_known"] for line in other.log_lines() if line["event"] == "job begins"]
+    assert len(begun) == 1 or taken_already
+    assert begun[0] >= 1
 
 
 def wait_until_idle(servers: list[RunningServer]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from ocrsvc.errors import InvalidParameter, JobStoreFull, JobStoreUnavailable, N
 from ocrsvc.jobs import page_codec, rows
 from ocrsvc.jobs.job import Limits, Order, new_id
 from ocrsvc.jobs.store import LEASE_SECONDS, MOST_CRASHES, Store
+from ocrsvc.jobs.store_thread import StoreThread
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Alternative, Character, Document, Line, ModelId, Page
 
@@ -301,9 +304,9 @@ def test_a_store_of_another_version(tmp_path: Path) -> None:
         Store(tmp_path / "jobs.sqlite", LIMITS)
 
 
-def test_a_store_that_another_program_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ocrsvc.jobs.database._BUSY_SECONDS", 0.1)
+def test_a_store_that_another_program_holds(tmp_path: Path) -> None:
     store = Store(tmp_path / "jobs.sqlite", LIMITS)
+    store.wait_at_most(0.1)
     holder = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(JobStoreUnavailable, match="locked"):
@@ -312,6 +315,56 @@ def test_a_store_that_another_program_holds(tmp_path: Path, monkeypatch: pytest.
     holder.close()
     store.add("a", ORDER, b"data")
     store.close()
+
+
+def test_calls_do_not_wait_for_a_lock_one_after_the_other(tmp_path: Path) -> None:
+    """The first call waits for the other program; the next ones are refused at once, and the first success ends it."""
+    path = tmp_path / "jobs.sqlite"
+
+    async def run() -> float:
+        thread = StoreThread(path, LIMITS)
+        await thread.call(Store.add, "a", ORDER, b"data")
+        holder = sqlite3.connect(path, isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        try:
+            with pytest.raises(JobStoreUnavailable, match="locked by another"):
+                await thread.call(Store.add, "b", ORDER, b"data")
+            begun = time.monotonic()
+            calls = [thread.call(Store.add, f"c{n}", ORDER, b"data") for n in range(50)]
+            refused = await asyncio.gather(*calls, return_exceptions=True)
+            seconds = time.monotonic() - begun
+            assert {type(error) for error in refused} == {JobStoreUnavailable}
+            assert (await thread.call(Store.get, "a")).state == "queued", "what only reads works"
+            assert thread.failure is not None, "reading does not tell that the store can be written"
+            holder.execute("ROLLBACK")
+        finally:
+            holder.close()
+        await thread.call(Store.get, "a")
+        assert thread.failure is None
+        thread.close()
+        return seconds
+
+    assert asyncio.run(run()) < 20, "50 calls that wait take 40 seconds"
+
+
+def test_a_job_that_could_not_be_given_back_is_taken_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "jobs.sqlite", LIMITS)
+    store.add("a", ORDER, b"data")
+    for _ in range(MOST_CRASHES + 1):  # nobody died
+        claim = store.claim(running=())
+        assert claim is not None
+        assert claim.id == "a"
+    assert store.claim(running=("a",)) is None
+    store.close()
+
+
+def test_a_page_is_stored_once(store: Store) -> None:
+    """A change may have been made although the disk reported an error at its end."""
+    store.add("a", ORDER, b"data")
+    store.claim()
+    assert store.put_page("a", 1, b"page")
+    assert store.put_page("a", 1, b"page")
+    assert (store.get("a").pages_read, store.get("a").result_bytes) == (1, 4)
 
 
 # --- random histories ---

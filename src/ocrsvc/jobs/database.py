@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ocrsvc.errors import JobStoreFull, JobStoreUnavailable
+from ocrsvc.errors import JobStoreUnavailable
 
 _VERSION = 1
-_BUSY_SECONDS = 5.0  # longest wait for another process that writes
+_RETRY_SECONDS, _FULL_RETRY_SECONDS = 5, 60
 _KEPT_LOG_BYTES = 16 << 20  # the log is cut to this size after a large input
 
 # The input has a table of its own, because SQLite writes a whole row anew if one of its values changes.
@@ -49,8 +49,11 @@ CREATE TABLE pages (
 """
 
 
-def connect(path: Path | None) -> sqlite3.Connection:
-    """Open the store at ``path``, made at first use; None for one in memory. Raises JobStoreUnavailable."""
+def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
+    """Open the store at ``path``, made at first use; None for one in memory. Raises JobStoreUnavailable.
+
+    ``busy_seconds``: longest wait for another process that writes, until ``wait_at_most`` sets another one.
+    """
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,13 +65,13 @@ def connect(path: Path | None) -> sqlite3.Connection:
         raise JobStoreUnavailable(f"The job store cannot be made: {error.strerror}.") from error
     with translated():
         connection = sqlite3.connect(
-            path or ":memory:", timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path or ":memory:", timeout=busy_seconds, isolation_level=None, check_same_thread=False
         )
     try:
         with translated():
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
-            _use_log(connection)
+            _use_log(connection, busy_seconds)
             # A page that was stored survives the end of the process; only a power failure may lose the last ones.
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
@@ -79,9 +82,9 @@ def connect(path: Path | None) -> sqlite3.Connection:
     return connection
 
 
-def _use_log(connection: sqlite3.Connection) -> None:
+def _use_log(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Let readers and a writer work side by side; SQLite does not wait here for another process that does the same."""
-    until = time.monotonic() + _BUSY_SECONDS
+    until = time.monotonic() + busy_seconds
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -103,7 +106,23 @@ def _make_tables(connection: sqlite3.Connection) -> None:
         if version == 0:
             for statement in _TABLES.split(";")[:-1]:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        _mark(connection)
+
+
+def _mark(connection: sqlite3.Connection) -> None:
+    connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def check_writable(connection: sqlite3.Connection) -> None:
+    """Write the version again; raises JobStoreUnavailable if nothing can be written."""
+    with translated(), transaction(connection):
+        _mark(connection)
+
+
+def wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
+    """Set the longest wait for another process that writes; 0 tries once."""
+    with translated():
+        connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 @contextlib.contextmanager
@@ -121,12 +140,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """Raise SQLite's errors as JobStoreFull (no room on the disk) or JobStoreUnavailable."""
+    """Raise SQLite's errors as JobStoreUnavailable, with what can be done about them."""
     try:
         yield
     except sqlite3.Error as error:
-        if "full" in str(error):
-            raise JobStoreFull(
-                "The disk of the job store is full; try again later.", retry_after_seconds=60
-            ) from error
-        raise JobStoreUnavailable(f"The job store cannot be used: {error}.", retry_after_seconds=5) from error
+        code = (
+            getattr(error, "sqlite_errorcode", 0) & 0xFF
+        )  # the primary code; the rest tells where it happened
+        if code == sqlite3.SQLITE_FULL:
+            detail, seconds = "The disk of the job store is full; try again later.", _FULL_RETRY_SECONDS
+        elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            detail, seconds = "The job store is locked by another program; try again later.", _RETRY_SECONDS
+        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            reason = "its disk is read-only, or the service may not write there"
+            detail, seconds = f"The job store cannot be written: {reason}.", _RETRY_SECONDS
+        else:
+            detail, seconds = f"The job store cannot be used: {error}.", _RETRY_SECONDS
+        raise JobStoreUnavailable(detail, retry_after_seconds=seconds) from error

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from ocrsvc.errors import JobStoreFull, JobStoreUnavailable, OcrError, ShuttingDown, Unavailable
 from ocrsvc.jobs import page_codec, rows
@@ -22,7 +23,11 @@ logger = logging.getLogger("ocrsvc.jobs")
 
 _TICK_SECONDS = 1.0  # a job that another process has removed stops within this time
 _SWEEP_SECONDS = 60.0
-_RETRY_SECONDS = 5.0  # after a failure of the store or of the scheduler
+_RETRY_SECONDS = 5.0  # after a failure of the scheduler, or of this module
+_GRACE_SECONDS = 3.0  # after a failure of the store, in which its other processes renew their leases
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Watcher(Protocol):
@@ -94,17 +99,19 @@ class JobRunner:
 
     async def _run(self) -> None:
         swept = -_SWEEP_SECONDS
+        claims_from = 0.0
         while True:
             pause = _TICK_SECONDS
             try:
-                await self._claim()
                 await self._keep()
+                if time.monotonic() >= claims_from:
+                    await self._claim()
                 if (now := time.monotonic()) >= swept + _SWEEP_SECONDS:
                     swept = now
                     await self._store.call(Store.sweep)
                 self.usage = await self._store.call(Store.usage)
             except JobStoreUnavailable:
-                pause = _RETRY_SECONDS
+                claims_from = time.monotonic() + _GRACE_SECONDS
             except Exception:
                 logger.exception("the jobs could not be looked after")
                 pause = _RETRY_SECONDS
@@ -118,7 +125,7 @@ class JobRunner:
 
     async def _claim(self) -> None:
         while len(self._running) < self._at_once:
-            claim = await self._store.call(Store.claim)
+            claim = await self._store.call(Store.claim, tuple(self._running))
             if claim is None:
                 return
             logger.info("job begins", extra={"job": short(claim.id), "pages_known": len(claim.known)})
@@ -153,7 +160,7 @@ class JobRunner:
         except asyncio.CancelledError:
             await self._release(claim.id)
             raise
-        except (JobStoreUnavailable, ShuttingDown):
+        except ShuttingDown:
             await self._release(claim.id)
             return
         except JobStoreFull as error:
@@ -170,9 +177,9 @@ class JobRunner:
         outcome = "done" if problem is None else "failed"
         seconds = round(time.perf_counter() - begun, 2)
         try:
-            if not await self._store.call(Store.finish, claim.id, problem):
+            if not await self._stored(Store.finish, claim.id, problem):
                 return
-        except OcrError as error:  # its lease runs out, and whoever takes it finds all pages read
+        except OcrError as error:  # whoever takes it finds all pages read
             logger.warning("job not ended", extra={"job": short(claim.id), "cause": error.detail})
             return
         self._watcher.job_ended(outcome)
@@ -181,7 +188,7 @@ class JobRunner:
     async def _read(self, claim: Claim) -> bool:
         """Read and store the pages that are missing; return False once the job belongs to nobody or another."""
         async with self._reader.stream(claim.data, claim.order.options, background=self._limits) as stream:
-            if not await self._store.call(Store.opened, claim.id, len(stream.numbers)):
+            if not await self._stored(Store.opened, claim.id, len(stream.numbers)):
                 return False
             self._tell()
             async with aclosing(stream.pages(without=claim.known)) as pages:
@@ -196,16 +203,26 @@ class JobRunner:
         if page.error is not None:
             if not isinstance(page.error, OcrError):
                 logger.error("a page failed", extra={"job": short(job)}, exc_info=page.error)
-            return await self._store.call(Store.put_page, job, page.number, None, rows.problem(page.error))
+            return await self._stored(Store.put_page, job, page.number, None, rows.problem(page.error))
         document = page.document
 
         def put(store: Store) -> bool:
             return store.put_page(job, page.number, page_codec.pack(document) if document else None)
 
-        return await self._store.call(put)
+        return await self._stored(put)
+
+    async def _stored(
+        self, change: Callable[Concatenate[Store, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Change the store, once it can be used: what has been read is kept until then, and nothing more is read."""
+        while True:
+            try:
+                return await self._store.call(change, *args, **kwargs)
+            except JobStoreUnavailable:
+                await asyncio.sleep(_TICK_SECONDS)
 
     async def _release(self, job: str) -> None:
-        with contextlib.suppress(OcrError):  # then its lease runs out
+        with contextlib.suppress(OcrError):  # then it is taken again once the store can be used
             await self._store.call(Store.release, job)
 
 

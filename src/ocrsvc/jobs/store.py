@@ -20,13 +20,14 @@ from typing import Any
 
 from ocrsvc.errors import JobStoreFull, NotFound, OcrError
 from ocrsvc.jobs import page_codec, rows
-from ocrsvc.jobs.database import connect, transaction, translated
+from ocrsvc.jobs.database import check_writable, connect, transaction, translated, wait_at_most
 from ocrsvc.jobs.job import STATES, Claim, Job, Limits, Order, State
 from ocrsvc.jobs.owner import Owner
 
 LEASE_SECONDS = 30.0
 MOST_CRASHES = 3  # owners of a job that may die one after the other; the job itself may be what kills them
 ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
+_BUSY_SECONDS = 5.0  # for another process that writes
 _SHORT_RETRY_SECONDS, _LONG_RETRY_SECONDS = 10, 600
 
 
@@ -44,10 +45,17 @@ class Store:
     ``clock`` returns seconds since 1970. All methods raise JobStoreUnavailable if the file cannot be used.
     """
 
-    def __init__(self, path: Path | None, limits: Limits, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        limits: Limits,
+        *,
+        clock: Callable[[], float] = time.time,
+        busy_seconds: float = _BUSY_SECONDS,
+    ) -> None:
         self._limits = limits
         self._clock = clock
-        self._connection = connect(path)
+        self._connection = connect(path, busy_seconds)
         try:
             self._owner = Owner(path)
         except OSError as error:
@@ -58,6 +66,14 @@ class Store:
         """Close the file; jobs that still run are taken over by others at once."""
         self._connection.close()
         self._owner.close()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Set the longest wait for another process that writes; 0 tries once."""
+        wait_at_most(self._connection, seconds)
+
+    def check(self) -> None:
+        """Raise JobStoreUnavailable if nothing can be written."""
+        check_writable(self._connection)
 
     # --- clients ---
 
@@ -112,13 +128,17 @@ class Store:
 
     # --- the owner of a job ---
 
-    def claim(self) -> Claim | None:
-        """Take the first queued job, or one whose owner has died, for this process; None if there is none."""
+    def claim(self, running: Collection[str] | None = None) -> Claim | None:
+        """Take the first queued job, or one whose owner has died, for this process; None if there is none.
+
+        ``running``: the jobs that this process reads now, if that is known. Others that it owns it could not give back,
+        because the file could not be used: they are taken again.
+        """
         with translated():
             if self._one("SELECT 1 FROM jobs WHERE state IN ('queued', 'running') LIMIT 1") is None:
                 return None  # without the lock that other processes may want
             with transaction(self._connection):
-                self._take_over()
+                self._take_over(running)
                 row = self._one(
                     "SELECT id, orders, content FROM jobs JOIN inputs ON job = id"
                     " WHERE state = 'queued' ORDER BY place LIMIT 1"
@@ -162,6 +182,8 @@ class Store:
             (held,) = self._one("SELECT SUM(input_bytes + result_bytes) FROM jobs")
             if (held or 0) + size > self._limits.max_bytes:
                 raise self._full(self._clock())
+            if self._one("SELECT 1 FROM pages WHERE job = ? AND number = ?", (job, number)):
+                return self._change(job, "crashes = 0")  # it was stored, although an error was reported
             if not self._change(
                 job,
                 "pages_read = pages_read + ?, pages_failed = pages_failed + ?,"
@@ -206,12 +228,16 @@ class Store:
             (held,) = self._one("SELECT SUM(input_bytes + result_bytes) FROM jobs")
         return Usage({state: found.get(state, 0) for state in STATES}, held or 0)
 
-    def _take_over(self) -> None:
+    def _take_over(self, mine: Collection[str] | None) -> None:
         """Queue the jobs whose owners have died; a job that has outlived too many owners fails."""
         running = self._connection.execute(
             "SELECT id, owner, lease_until, crashes FROM jobs WHERE state = 'running'"
         ).fetchall()
         for job, owner, lease_until, crashes in running:
+            if mine is not None and owner == self._owner.name:
+                if job not in mine:
+                    self._requeue(job, crashes)
+                continue
             if lease_until > self._clock() and not self._owner.is_dead(owner):
                 continue
             if crashes + 1 >= MOST_CRASHES:
@@ -220,11 +246,13 @@ class Store:
                 )
                 self._end(job, rows.problem(error), owner)
             else:
-                self._connection.execute(
-                    "UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, crashes = ?"
-                    " WHERE id = ?",
-                    (crashes + 1, job),
-                )
+                self._requeue(job, crashes + 1)
+
+    def _requeue(self, job: str, crashes: int) -> None:
+        self._connection.execute(
+            "UPDATE jobs SET state = 'queued', owner = NULL, lease_until = NULL, crashes = ? WHERE id = ?",
+            (crashes, job),
+        )
 
     def _end(self, job: str, problem: dict[str, Any] | None, owner: str) -> bool:
         text = page_codec.pack_problem(problem) if problem is not None else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from ocrsvc.documents.page_structure import with_blocks
 from ocrsvc.documents.repeats import with_repeats
-from ocrsvc.errors import JobFailed, JobUnfinished, NotFound
+from ocrsvc.errors import JobFailed, JobStoreUnavailable, JobUnfinished, NotFound
 from ocrsvc.formats import Format, Rendering, json_format, jsonl_format
 from ocrsvc.jobs.job import Job
 from ocrsvc.jobs.rows import StoredPage
@@ -58,6 +58,8 @@ async def progress(desk: JobDesk, job: Job, giving_up: asyncio.Future[None]) -> 
             await desk.change()
             try:
                 job = await desk.get(job.id)
+            except JobStoreUnavailable:
+                continue  # the store may be usable again at the next look
             except NotFound:
                 yield EVENTS.encode({"id": job.id, "state": "cancelled"}, "cancelled")
                 return
