@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pypdfium2 as pdfium
 import pytest
 from available import missing
 from drawings import line_image, pdf_page
@@ -28,7 +29,7 @@ from pdf_drawings import (
     with_to_unicode,
 )
 
-from ocrsvc.errors import PasswordRequired, WrongPassword
+from ocrsvc.errors import PasswordRequired, UndecodableImage, WrongPassword
 from ocrsvc.pages import layout, pdf_text
 from ocrsvc.pages import pdf as pdf_source
 from ocrsvc.pages.decoding import decode, open_source
@@ -262,6 +263,20 @@ def test_a_password_opens_what_is_encrypted() -> None:
     assert texts(page.text) == ["Secret text 42"]
     (plain,) = decode(pdf([PdfPage(column(LINES))]), Limits(), None, DocumentOptions("needless"))
     assert plain.pixels.min() < 128
+
+
+def test_a_pdf_whose_trailer_is_cut_off_is_repaired(capfd: pytest.CaptureFixture[str]) -> None:
+    whole = pdf([PdfPage(column(["Page one"])), PdfPage(column(["Page two"]))])
+    root = whole.rindex(b"/Root 1 0 R") + len(b"/Root 1 0 R")
+    cut = whole[:root] + b"/ID[<904e5a16\xff\x00"
+    with pytest.raises(pdfium.PdfiumError):
+        pdfium.PdfDocument(cut)
+    options = DocumentOptions("needless", "auto")
+    read = [texts(page.text) for page in decode(cut, Limits(), None, options) if page.text]
+    assert read == [["Page one"], ["Page two"]]
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(UndecodableImage, match="cannot be opened"):
+        open_source(b"%PDF-1.7\n" + bytes(2000), Limits(), None, options)
 
 
 def test_a_long_document_is_opened_again_and_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pypdfium2 as pdfium
 
 from ocrsvc.errors import PasswordRequired, TooManyPixels, UndecodableImage, WrongPassword, reason
-from ocrsvc.pages import pdf_objects, pdf_text
+from ocrsvc.pages import pdf_objects, pdf_repair, pdf_text
 from ocrsvc.pages.source import (
     BYTES_PER_PIXEL,
     Allocate,
@@ -54,7 +54,7 @@ class PdfSource:
         self._pages_drawn = 0
         with _LOCK:
             try:
-                self._document = self._open()
+                self._document = self._open_or_repair()
                 count = len(self._document)
             except pdfium.PdfiumError as error:
                 raise _not_opened(error, options.password) from None
@@ -101,6 +101,18 @@ class PdfSource:
         with _LOCK:
             self._close_page()
             self._document.close()
+
+    def _open_or_repair(self) -> pdfium.PdfDocument:
+        try:
+            return self._open()
+        except pdfium.PdfiumError as error:
+            if (
+                _is_about_password(error)
+                or (written := pdf_repair.repaired(self._data, self._password)) is None
+            ):
+                raise
+            self._data, self._password = written, None
+            return self._open()
 
     def _open(self) -> pdfium.PdfDocument:
         document = pdfium.PdfDocument(self._data, password=self._password)
@@ -185,11 +197,15 @@ class _LoadedPage:
 
 def _not_opened(error: pdfium.PdfiumError, password: str | None) -> UndecodableImage:
     """Return why a PDF cannot be opened, without the password, which must not appear in messages or logs."""
-    if "assword" not in str(error):
+    if not _is_about_password(error):
         return UndecodableImage(f"The PDF cannot be opened: {reason(error)}.")
     if password is None:
         return PasswordRequired("The PDF needs a password: send it as the parameter password.")
     return WrongPassword("The password does not open the PDF.")
+
+
+def _is_about_password(error: pdfium.PdfiumError) -> bool:
+    return "assword" in str(error)
 
 
 def _drawn(width: float, height: float, scale: float) -> int:
