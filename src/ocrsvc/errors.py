@@ -3,6 +3,7 @@
     OcrError
     ├── InvalidRequest 400        the request itself is malformed (JSON, base64, multipart, missing field)
     │   └── EmptyInput 400        no bytes at all
+    ├── Unauthorized 401          no API key, or an unknown one
     ├── NotFound 404              no such path
     ├── NotAcceptable 406         the Accept header names no format that we write
     ├── RequestTimeout 408        the body did not arrive in time
@@ -26,6 +27,7 @@
     │   ├── UnknownCharset 422
     │   ├── UnusableProvider 422
     │   └── InvalidParameter 422  any other query or field value
+    ├── TooManyRequests 429       more requests of one API key than the limit (Retry-After)
     ├── Unavailable 503           try again later (Retry-After)
     │   ├── Saturated 503         the queue would not reach this request before its deadline
     │   ├── ShuttingDown 503
@@ -80,6 +82,16 @@ class EmptyInput(InvalidRequest):
     """There were no bytes to read."""
 
     slug, title = "empty-input", "Empty input"
+
+
+class Unauthorized(OcrError):
+    """The service needs an API key, and the request has none or an unknown one."""
+
+    status, slug, title = 401, "unauthorized", "Unauthorized"
+
+    def __init__(self, detail: str, *, offered: bool = False, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.offered = offered
 
 
 class NotFound(OcrError):
@@ -218,6 +230,16 @@ class InvalidParameter(Unprocessable):
     """Another parameter has a value that is not allowed."""
 
     slug, title = "invalid-parameter", "Invalid parameter"
+
+
+class TooManyRequests(OcrError):
+    """The API key has used up its share: try again after ``retry_after_seconds``."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 1, **extra: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **extra)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class Unavailable(OcrError):

@@ -17,9 +17,13 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Figures of one request, set by the route and logged by the middleware; never image bytes or text."""
+    """Figures of one request, set by the route and logged by the middleware; never image bytes or text.
+
+    ``client``: who shares the service fairly with others: the name of the API key, or the address without keys.
+    """
 
     request_id: str
+    client: str = ""
     body_bytes: int = 0
     pixels: int = 0
     lines: int = 0

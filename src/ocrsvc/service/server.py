@@ -20,6 +20,7 @@ from ocrsvc.errors import Unavailable
 from ocrsvc.service import native_messages
 from ocrsvc.service.app import create_app
 from ocrsvc.service.logs import configuration
+from ocrsvc.service.metrics_server import MetricsServer
 from ocrsvc.service.protocol import BoundedProtocol
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
@@ -73,6 +74,23 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._metrics: MetricsServer | None = None
+        self._metrics_task: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and the second server if the metrics have a port of their own."""
+        await super().startup(sockets)
+        port = self._service.settings.metrics_port
+        if port is not None and self.started:
+            self._metrics = MetricsServer(self._service.metrics, host=self.config.host, port=port)
+            self._metrics_task = asyncio.create_task(self._metrics.serve())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down as uvicorn does; the metrics can be read until then."""
+        await super().shutdown(sockets)
+        if self._metrics is not None and self._metrics_task is not None:
+            self._metrics.should_exit = True
+            await self._metrics_task
 
     async def on_tick(self, counter: int) -> bool:
         # A process without models is useless: exit, so that its supervisor sees the failure and its cause.

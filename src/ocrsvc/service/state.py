@@ -22,9 +22,11 @@ from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
+from ocrsvc.service.api_keys import ApiKeys
 from ocrsvc.service.health import Health
 from ocrsvc.service.isolated_rendering import IsolatedRendering
 from ocrsvc.service.job_desk import JobDesk
+from ocrsvc.service.key_limits import KeyLimits
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.request_limit import RequestLimit
@@ -52,6 +54,13 @@ class Service:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
+        listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
+        self.keys = ApiKeys(listed, settings.api_keys_file)
+        self.key_limits = KeyLimits(
+            per_minute=settings.key_requests_per_minute,
+            at_once=settings.key_requests_at_once,
+            eta_seconds=self.eta_seconds,
+        )
         self._cpus = cpu.inspect(cores=settings.workers).effective
         fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
         self.request_limit = RequestLimit(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
@@ -70,6 +79,10 @@ class Service:
     def engine_alive(self) -> bool:
         """Return whether the reader's scheduler is running."""
         return self._reader is not None and self._reader.alive
+
+    def eta_seconds(self) -> float:
+        """Return the estimated time until all accepted work is done; 0 before the models are loaded."""
+        return self._reader.batcher.eta_seconds if self._reader is not None else 0.0
 
     @property
     def reader(self) -> Reader:
