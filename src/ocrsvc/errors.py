@@ -35,6 +35,7 @@
     │   └── JobStoreUnavailable 503
     ├── DeadlineExceeded 504      accepted, but not read in time
     ├── EngineFailure 500         the recogniser failed on this line
+    │   └── RunTooLong 500        a run of a model was ended because it took too long
     └── CorruptModel 500          a model folder does not match its manifest
 
 Messages are for people: what was wrong, what is allowed, what to do.
@@ -286,6 +287,12 @@ class EngineFailure(OcrError):
     """The recogniser failed on this input."""
 
     status, slug, title = 500, "engine-failure", "Recogniser failed"
+
+
+class RunTooLong(EngineFailure):
+    """A run of a model took longer than OCRSVC_RUN_SECONDS and was ended."""
+
+    slug, title = "run-too-long", "Run too long"
 
 
 class CorruptModel(OcrError):

@@ -107,6 +107,15 @@ class Settings(BaseSettings):
     deadline_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time for one request, in seconds."
     )
+    run_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Longest time of one run of a model, in seconds; then it is ended."
+    )
+    watchdog_seconds: float = Field(
+        120.0,
+        ge=0,
+        le=3600,
+        description="How long the process may be stuck before it exits, in seconds; 0 for ever.",
+    )
     drain_seconds: float = Field(
         25.0, ge=0, le=600, description="Longest time to finish accepted work at shutdown."
     )

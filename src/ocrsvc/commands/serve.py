@@ -32,7 +32,7 @@ examples:
   ocrsvc serve --processes-per-numa-node   a process for each NUMA node (docs/scaling.md)
 
 All other settings are OCRSVC_* variables (docs/settings.md). On SIGTERM the service finishes accepted requests
-and exits.
+and exits; at a second signal it exits at once. Exit statuses: docs/operations.md.
 """
 
 

@@ -18,7 +18,7 @@ from ocrsvc.service.key_limits import KeyLimits
 from ocrsvc.service.record import record_of
 
 # What needs no key: probes, the web page, which asks for the key, and what describes the interface. No user data.
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/favicon.ico", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/startupz", "/favicon.ico", "/docs", "/openapi.json"})
 OPEN_FOLDERS = ("/static/", "/docs/", "/problems/")
 
 _MISSING = "This service needs an API key: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`."

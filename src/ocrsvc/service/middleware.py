@@ -23,7 +23,9 @@ from ocrsvc.service.record import RequestRecord, open_record
 
 logger = logging.getLogger("ocrsvc.access")
 
-QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # not logged: polled every few seconds
+QUIET_ROUTES = frozenset(
+    {"/livez", "/readyz", "/startupz", "/metrics"}
+)  # not logged: polled every few seconds
 # Of every answer, unless it has its own. A result may be opened in a browser as a page, which then may do nothing.
 _PERMANENT_HEADERS = {
     "X-Content-Type-Options": "nosniff",

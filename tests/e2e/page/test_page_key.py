@@ -60,7 +60,7 @@ def test_a_wrong_key_is_asked_for_again_and_the_right_one_lasts(ocr: OcrPage, re
 def test_without_a_key_a_file_is_refused_until_there_is_one(ocr: OcrPage, receipt: Draw) -> None:
     ocr.page.locator("#key-dialog button[type=button]").click()
     expect(ocr.page.locator("#key-dialog")).to_be_hidden()
-    ocr.read(receipt())
+    ocr.choose(receipt())
     expect(ocr.page.locator("#key-dialog")).to_be_visible()
     ocr.page.press("#key", "Escape")
     expect(ocr.page.locator(".refusal .card-title")).to_have_text(re.compile("Unauthorized"))
