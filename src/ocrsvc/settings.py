@@ -12,6 +12,8 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "int8", "fp32"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "text"]
 
 
 class Settings(BaseSettings):
@@ -54,6 +56,13 @@ class Settings(BaseSettings):
     )
     docs: bool = Field(
         True, description="Whether /docs and /openapi.json describe the interface, without a key."
+    )
+
+    log_level: LogLevel = Field(
+        "info", description="Least important lines of the log: debug, info, warning or error."
+    )
+    log_format: LogFormat = Field(
+        "auto", description="json, text, or auto: text on a terminal, JSON elsewhere."
     )
 
     model: str = Field("crnn", description="Name of the default recogniser, or a path to a model folder.")

@@ -118,7 +118,7 @@ async def test_a_client_with_much_in_the_queue_does_not_starve_another(
         api_keys="key-of-the-busy-one,key-of-the-idle-one",
     )
     await asyncio.to_thread(server.wait_until_ready)
-    line = png(draw_line("收银小票 RECEIPT 2026-11-27 苹果汁 Apple juice 12.50 合计 TOTAL 37.20 全麦面包"))
+    line = png(draw_line("收银小票 RECEIPT 2026-11-27"))
     answered = 0
 
     async def read(client: httpx.AsyncClient, key: dict[str, str]) -> None:
@@ -127,13 +127,13 @@ async def test_a_client_with_much_in_the_queue_does_not_starve_another(
         answered += key is busy
 
     async with httpx.AsyncClient(base_url=server.url, timeout=300) as client:
-        tasks = [asyncio.create_task(read(client, busy)) for _ in range(90)]
+        tasks = [asyncio.create_task(read(client, busy)) for _ in range(40)]
         outstanding = 0.0
-        while outstanding + answered < 80:
+        while outstanding + answered < 35:
             figures = (await client.get("/metrics", headers=idle)).text
             outstanding = float(re.findall(r"^ocrsvc_lines_outstanding (\S+)", figures, re.MULTILINE)[0])
         before = answered
         await read(client, idle)
         meanwhile = answered - before
         await asyncio.gather(*tasks)
-    assert meanwhile <= 10 + (90 - before) / 2
+    assert meanwhile <= 8 + (40 - before) / 2

@@ -101,6 +101,8 @@ class _Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.record.request_id
+        if self.record.trace is not None:
+            headers["Traceparent"] = self.record.trace.header
         present = {name for name, _ in headers.raw}
         headers.raw.extend(each for each in _PERMANENT if each[0] not in present)
         stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}
@@ -133,6 +135,8 @@ def _fields(
     }
     if record.client:
         fields["client"] = record.client
+    if record.trace is not None:
+        fields |= {"trace_id": record.trace.trace_id, "span_id": record.trace.span_id}
     if record.files or record.failed_files:
         fields |= {
             "files": record.files + record.failed_files,

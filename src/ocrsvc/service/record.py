@@ -11,6 +11,8 @@ from typing import cast
 from starlette.types import Scope
 
 from ocrsvc.results import Document
+from ocrsvc.service import trace_context
+from ocrsvc.service.trace_context import TraceContext
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -24,6 +26,7 @@ class RequestRecord:
 
     request_id: str
     client: str = ""
+    trace: TraceContext | None = None
     body_bytes: int = 0
     pixels: int = 0
     lines: int = 0
@@ -55,7 +58,10 @@ class RequestRecord:
 def open_record(headers: Mapping[str, str]) -> RequestRecord:
     """Return a new record; it keeps the client's ``X-Request-ID`` if that is safe in a log and a header."""
     offered = headers.get("x-request-id", "")
-    return RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+    record = RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+    if traceparent := headers.get("traceparent"):
+        record.trace = trace_context.parse(traceparent)
+    return record
 
 
 def record_of(scope: Scope) -> RequestRecord:
