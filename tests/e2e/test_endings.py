@@ -97,7 +97,7 @@ def test_two_signals_at_the_same_time_are_one(start_server: StartServer) -> None
 
 def test_a_dead_event_loop_ends_the_process(tmp_path: Path, hanging: Path) -> None:
     command = [sys.executable, str(hanging), "loop"]
-    with launch(tmp_path, command=command, watchdog_seconds=3) as server:
+    with launch(tmp_path, command=command, watchdog_seconds=20) as server:
         server.wait_until_ready()
         server.process.send_signal(signal.SIGUSR1)
         assert server.process.wait(timeout=100) == 70
@@ -107,7 +107,7 @@ def test_a_dead_event_loop_ends_the_process(tmp_path: Path, hanging: Path) -> No
 
 def test_a_run_that_hangs_ends_the_process(tmp_path: Path, hanging: Path) -> None:
     command = [sys.executable, str(hanging), "run"]
-    with launch(tmp_path, command=command, watchdog_seconds=3) as server:
+    with launch(tmp_path, command=command, watchdog_seconds=20) as server:
         server.wait_until_ready()
         with hang(server) as client, contextlib.suppress(ConnectionError):
             assert client.recv(1) == b""  # no answer, but the end of the connection

@@ -49,6 +49,7 @@ class IdleBatcher:
     """A scheduler without work, for the metrics."""
 
     longest_run_seconds = 0.125
+    eta_seconds = 0.5
 
     def load(self) -> Load:
         queued = {Lane("crnn", 320, "digits"): 2, Lane("crnn", 320): 1}

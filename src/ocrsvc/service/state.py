@@ -246,7 +246,8 @@ class Service:
             self.metrics.loop_lagged(max(0.0, loop.time() - due))
             self._end_long_runs()
             if self.watchdog is not None:
-                self.watchdog.beat(self.stuck_seconds)
+                # Loading models may take minutes, and counts as a decoding because it is done by the same threads.
+                self.watchdog.beat(self.stuck_seconds if self.health.started else 0.0)
 
     def _end_long_runs(self) -> None:
         """End runs of models that hang; while the models are loaded, all runs are slow."""
