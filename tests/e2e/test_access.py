@@ -18,7 +18,16 @@ from running_server import RunningServer, StartServer, launch
 
 KEY, OTHER = "s3cret-of-the-shop-0001", "s3cret-of-the-till-0002"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
-OPEN = ("/", "/livez", "/readyz", "/static/app.js", "/docs", "/openapi.json", "/problems/unauthorized")
+OPEN = (
+    "/",
+    "/livez",
+    "/readyz",
+    "/startupz",
+    "/static/app.js",
+    "/docs",
+    "/openapi.json",
+    "/problems/unauthorized",
+)
 CLOSED = ("/metrics", "/api/options", "/api/models", "/api/jobs/x", "/nothing-here")
 
 
