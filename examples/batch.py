@@ -10,6 +10,7 @@ Needs httpx: pip install httpx
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ from typing import Any
 import httpx
 
 TIMEOUT_SECONDS = 120.0
+API_KEY = os.environ.get("API_KEY")  # for a service that asks for one
+HEADERS = {"Authorization": f"Bearer {API_KEY}"} if API_KEY else {}
 
 
 class Refused(Exception):
@@ -56,7 +59,7 @@ def main() -> int:
     service, paths = sys.argv[1], [Path(name) for name in sys.argv[2:]]
     status = 0
     try:
-        with httpx.Client(base_url=service, timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(base_url=service, headers=HEADERS, timeout=TIMEOUT_SECONDS) as client:
             for reading in readings(client, paths):
                 path = paths[reading["index"]]
                 if "error" in reading:

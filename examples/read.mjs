@@ -4,16 +4,17 @@
 
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { argv, exit } from "node:process";
+import { argv, env, exit } from "node:process";
 
 const TIMEOUT_MS = 120_000;
+const HEADERS = env.API_KEY ? { Authorization: `Bearer ${env.API_KEY}` } : {}; // for a service that asks for a key
 
 /** Return the text of one file; throws an Error with what the service's problem document says. */
 async function read(service, path) {
   const form = new FormData();
   form.append("image", new Blob([await readFile(path)]), basename(path));
   const url = `${service.replace(/\/$/, "")}/api/ocr`;
-  const answer = await fetch(url, { method: "POST", body: form, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const answer = await fetch(url, { method: "POST", body: form, headers: HEADERS, signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (!answer.ok) throw new Error(await problemOf(answer));
   return (await answer.json()).text;
 }

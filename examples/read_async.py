@@ -9,12 +9,15 @@ Needs httpx: pip install httpx
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
 import httpx
 
 TIMEOUT_SECONDS = 120.0
+API_KEY = os.environ.get("API_KEY")  # for a service that asks for one
+HEADERS = {"Authorization": f"Bearer {API_KEY}"} if API_KEY else {}
 CONCURRENT_REQUESTS = 8
 MAX_ATTEMPTS = 5
 
@@ -52,7 +55,7 @@ async def read_all(service: str, paths: list[Path]) -> int:
         async with free:
             return await read(client, path)
 
-    async with httpx.AsyncClient(base_url=service, timeout=TIMEOUT_SECONDS) as client:
+    async with httpx.AsyncClient(base_url=service, headers=HEADERS, timeout=TIMEOUT_SECONDS) as client:
         texts = await asyncio.gather(*(read_one(client, path) for path in paths), return_exceptions=True)
     status = 0
     for path, text in zip(paths, texts, strict=True):

@@ -7,6 +7,7 @@ Needs httpx: pip install httpx
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import httpx
 
 TIMEOUT_SECONDS = 120.0
+API_KEY = os.environ.get("API_KEY")  # for a service that asks for one
+HEADERS = {"Authorization": f"Bearer {API_KEY}"} if API_KEY else {}
 
 
 class Refused(Exception):
@@ -45,7 +48,7 @@ def main() -> int:
         return 2
     service, path = sys.argv[1], Path(sys.argv[2])
     try:
-        with httpx.Client(base_url=service, timeout=TIMEOUT_SECONDS) as client:
+        with httpx.Client(base_url=service, headers=HEADERS, timeout=TIMEOUT_SECONDS) as client:
             reading = read(client, path)
     except (Refused, httpx.HTTPError, OSError) as error:
         print(f"{path}: {error}", file=sys.stderr)

@@ -1,5 +1,7 @@
 /** The service's HTTP interface: the options it offers, one file in, one reading out, problems as RFC 9457 has them. */
 
+import { key } from "./key.js";
+
 const AGAIN_LATER = new Set([429, 502, 503, 504]);
 
 /** Why a file was not read. `slug` is the last part of the problem's type; words are the server's where it gave any. */
@@ -67,7 +69,7 @@ export async function fetchPages(id, signal) {
 
 /** Cancel and forget a job, whatever becomes of this page; the service forgets it in a day in any case. */
 export function removeJob(id) {
-  fetch(`api/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  fetch(`api/jobs/${id}`, { method: "DELETE", keepalive: true, headers: key.headers }).catch(() => {});
 }
 
 /** Read one file into any of the service's formats. Returns a Blob; raises as readFile does. */
@@ -93,16 +95,20 @@ function form(file, { password = "" }) {
   return body;
 }
 
+/** Send a request, again with another key if the service asks for one and somebody types it. */
 async function send(url, request) {
-  let answer;
-  try {
-    answer = await fetch(url, { headers: { Accept: "application/json" }, ...request });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem({ slug: "network" });
+  for (;;) {
+    const used = key.value;
+    let answer;
+    try {
+      answer = await fetch(url, { ...request, headers: { Accept: "application/json", ...request.headers, ...key.headers } });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Problem({ slug: "network" });
+    }
+    if (answer.ok) return answer;
+    if (answer.status !== 401 || !(await key.renew(used))) throw await problemOf(answer);
   }
-  if (!answer.ok) throw await problemOf(answer);
-  return answer;
 }
 
 async function problemOf(answer) {

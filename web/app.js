@@ -9,6 +9,7 @@ import { allJsonLines, allText, textOf } from "./exports.js";
 import { Intake } from "./intake.js";
 import { readAny } from "./jobs.js";
 import { Kept } from "./kept.js";
+import { key, keyDialog } from "./key.js";
 import { isDocument } from "./kinds.js";
 import { Language } from "./language.js";
 import { Lines } from "./lines.js";
@@ -31,6 +32,7 @@ const ENVELOPE_BYTES = 1024; // what multipart/form-data adds to a file, amply
 
 const language = new Language();
 await language.load();
+key.askWith(keyDialog($("key-dialog"), (words) => language.say(words)));
 const voice = new Voice($("status"), $("toast"));
 const selection = new Selection();
 const threshold = new Threshold(language);

@@ -2,6 +2,7 @@
 
 import { fetchOptions } from "./api.js";
 import { element } from "./element.js";
+import { key } from "./key.js";
 
 const STORED = "ocrsvc.options";
 const NOTHING = { modes: ["auto", "line", "page"], models: [], orientations: [], pdfTexts: [], formats: [], charsets: [], types: [], suffixes: [], limits: {}, model: "" };
@@ -23,6 +24,7 @@ export class Options extends EventTarget {
     form.addEventListener("change", () => this.#choose());
     this.rewrite();
     this.#ask();
+    key.addEventListener("change", () => this.offered === NOTHING && this.#ask());
   }
 
   /** The parameters of a request, defaults left out. */

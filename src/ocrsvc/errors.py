@@ -3,6 +3,7 @@
     OcrError
     ├── InvalidRequest 400        the request itself is malformed (JSON, base64, multipart, missing field)
     │   └── EmptyInput 400        no bytes at all
+    ├── Unauthorized 401          no API key, or an unknown one
     ├── NotFound 404              no such path
     ├── NotAcceptable 406         the Accept header names no format that we write
     ├── RequestTimeout 408        the body did not arrive in time
@@ -26,6 +27,7 @@
     │   ├── UnknownCharset 422
     │   ├── UnusableProvider 422
     │   └── InvalidParameter 422  any other query or field value
+    ├── TooManyRequests 429       more requests of one API key than the limit (Retry-After)
     ├── Unavailable 503           try again later (Retry-After)
     │   ├── Saturated 503         the queue would not reach this request before its deadline
     │   ├── ShuttingDown 503
@@ -33,6 +35,7 @@
     │   └── JobStoreUnavailable 503
     ├── DeadlineExceeded 504      accepted, but not read in time
     ├── EngineFailure 500         the recogniser failed on this line
+    │   └── RunTooLong 500        a run of a model was ended because it took too long
     └── CorruptModel 500          a model folder does not match its manifest
 
 Messages are for people: what was wrong, what is allowed, what to do.
@@ -80,6 +83,16 @@ class EmptyInput(InvalidRequest):
     """There were no bytes to read."""
 
     slug, title = "empty-input", "Empty input"
+
+
+class Unauthorized(OcrError):
+    """The service needs an API key, and the request has none or an unknown one."""
+
+    status, slug, title = 401, "unauthorized", "Unauthorized"
+
+    def __init__(self, detail: str, *, offered: bool = False, **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.offered = offered
 
 
 class NotFound(OcrError):
@@ -220,6 +233,16 @@ class InvalidParameter(Unprocessable):
     slug, title = "invalid-parameter", "Invalid parameter"
 
 
+class TooManyRequests(OcrError):
+    """The API key has used up its share: try again after ``retry_after_seconds``."""
+
+    status, slug, title = 429, "too-many-requests", "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int = 1, **extra: Any) -> None:
+        super().__init__(detail, retry_after_seconds=retry_after_seconds, **extra)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unavailable(OcrError):
     """The request cannot be served now: try again after ``retry_after_seconds``."""
 
@@ -264,6 +287,12 @@ class EngineFailure(OcrError):
     """The recogniser failed on this input."""
 
     status, slug, title = 500, "engine-failure", "Recogniser failed"
+
+
+class RunTooLong(EngineFailure):
+    """A run of a model took longer than OCRSVC_RUN_SECONDS and was ended."""
+
+    slug, title = "run-too-long", "Run too long"
 
 
 class CorruptModel(OcrError):

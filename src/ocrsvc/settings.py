@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "int8", "fp32"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "text"]
 
 
 class Settings(BaseSettings):
@@ -23,6 +25,45 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port for /metrics alone, without a key. Default: the service's own.",
+    )
+
+    api_keys: SecretStr | None = Field(
+        None,
+        description="API keys, separated by commas, in plain text or as sha256:HEX. Default: no key needed.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File of API keys, one a line, perhaps with a name; read again when it changes."
+    )
+    allow_anonymous: bool = Field(
+        False, description="Whether other machines may be served although there is no API key."
+    )
+    key_requests_per_minute: int | None = Field(
+        None, ge=1, le=1_000_000, description="Most POST requests of one key in a minute. Default: no limit."
+    )
+    key_requests_at_once: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Most POST requests of one key in work at once. Default: no limit.",
+    )
+    cors_origins: str = Field(
+        "", description="Other sites whose pages may use the service, separated by commas. Default: none."
+    )
+    docs: bool = Field(
+        True, description="Whether /docs and /openapi.json describe the interface, without a key."
+    )
+
+    log_level: LogLevel = Field(
+        "info", description="Least important lines of the log: debug, info, warning or error."
+    )
+    log_format: LogFormat = Field(
+        "auto", description="json, text, or auto: text on a terminal, JSON elsewhere."
+    )
 
     model: str = Field("crnn", description="Name of the default recogniser, or a path to a model folder.")
     models_dir: Path | None = Field(
@@ -74,6 +115,15 @@ class Settings(BaseSettings):
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
     deadline_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time for one request, in seconds."
+    )
+    run_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Longest time of one run of a model, in seconds; then it is ended."
+    )
+    watchdog_seconds: float = Field(
+        120.0,
+        ge=0,
+        le=3600,
+        description="How long the process may be stuck before it exits, in seconds; 0 for ever.",
     )
     drain_seconds: float = Field(
         25.0, ge=0, le=600, description="Longest time to finish accepted work at shutdown."

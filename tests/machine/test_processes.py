@@ -95,6 +95,14 @@ def test_one_that_is_killed_is_started_anew_and_a_signal_ends_all(tmp_path: Path
     assert starts(tmp_path) == 2
 
 
+def test_one_that_says_it_is_stuck_is_started_anew(tmp_path: Path) -> None:
+    first_stuck = (
+        f"[ $(wc -l < starts) = 1 ] && exit {processes.STUCK_STATUS}; kill -TERM $PPID; exec sleep 60"
+    )
+    assert Processes([(HERE, sh(first_stuck, tmp_path))], grace_seconds=30).run() == 0
+    assert starts(tmp_path) == 2
+
+
 def test_who_dies_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(processes, "_MOST_RESTARTS", 2)
     (tmp_path / "other").mkdir()

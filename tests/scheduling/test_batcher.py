@@ -9,7 +9,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from ocrsvc.errors import DeadlineExceeded, EngineFailure, Saturated, ShuttingDown, UndecodableImage
+from ocrsvc.errors import (
+    DeadlineExceeded,
+    EngineFailure,
+    RunTooLong,
+    Saturated,
+    ShuttingDown,
+    UndecodableImage,
+)
 from ocrsvc.scheduling.batcher import Batcher, Flow, Lane
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.observer import BatchReport, Counters
@@ -349,6 +356,20 @@ async def test_observers_hear_of_everything() -> None:
     assert all(report.seconds >= 0 and not math.isnan(report.seconds) for report in reports)
 
 
+async def test_a_run_that_was_ended_is_not_tried_again_in_halves() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, t_max_ms=1000)
+    (plug,) = batcher.submit([(LANE, "plug")])
+    await engine.until_started()
+    futures = batcher.submit([(LANE, "good"), (LANE, RunTooLong("hangs")), (LANE, "good")])
+    engine.gate.set()
+    outcomes = await asyncio.gather(*futures, return_exceptions=True)
+    await batcher.close(1)
+    assert [type(outcome) for outcome in outcomes] == [RunTooLong] * 3
+    assert len(engine.runs) == 2
+    assert plug.result() == "plug"
+
+
 async def test_dead_lines_do_not_pile_up_behind_a_stuck_worker() -> None:
     engine = Engine(held=True)
     batcher = await opened(engine)
@@ -358,10 +379,8 @@ async def test_dead_lines_do_not_pile_up_behind_a_stuck_worker() -> None:
         for future in batcher.submit([(LANE, "x")] * 100):
             future.cancel()
         await asyncio.sleep(0.001)
-    assert (
-        sum(len(queue._heap) for queues in batcher._waiting._queues.values() for queue in queues.values())
-        < 500
-    )
+    lanes = [queues for kind in batcher._waiting._queues.values() for queues in kind.values()]
+    assert sum(len(queue._heap) for queues in lanes for queue in queues.values()) < 500
     assert batcher.load().outstanding == 1
     engine.gate.set()
     await plug

@@ -49,6 +49,7 @@ class IdleBatcher:
     """A scheduler without work, for the metrics."""
 
     longest_run_seconds = 0.125
+    eta_seconds = 0.5
 
     def load(self) -> Load:
         queued = {Lane("crnn", 320, "digits"): 2, Lane("crnn", 320): 1}
@@ -95,7 +96,10 @@ class FaultyReader:
         weights = {"int8": ModelFile("ab" * 32, 7)}
         return [Manifest("crnn", "recogniser", "BiLSTM", InputSpec(), weights, charset="ab")]
 
-    async def read(self, data: bytes, options: ReadOptions) -> Document:
+    def end_runs(self, *, older_than_seconds: float) -> int:
+        return 0
+
+    async def read(self, data: bytes, options: ReadOptions, *, client: str = "") -> Document:
         self.options.append(options)
         self.reading += 1
         self.started.set()
@@ -108,7 +112,9 @@ class FaultyReader:
             self.reading -= 1
 
     @contextlib.asynccontextmanager
-    async def stream(self, data: bytes, options: ReadOptions) -> AsyncIterator[PageStream]:
+    async def stream(
+        self, data: bytes, options: ReadOptions, *, client: str = ""
+    ) -> AsyncIterator[PageStream]:
         """Open a document, whose pages are the parts of ``data`` between slashes; no model reads them."""
         self.options.append(options)
         parts = data.split(b"/")

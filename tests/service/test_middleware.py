@@ -21,10 +21,11 @@ from starlette.types import Message
 
 from ocrsvc.results import Document, Line, ModelId, Page
 from ocrsvc.service.connection import ClientGone
-from ocrsvc.service.logs import JsonFormatter, PatientHandler, configuration
+from ocrsvc.service.logs import JsonFormatter, PatientHandler, TextFormatter, configuration
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.record import record_of
+from ocrsvc.settings import LogFormat
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 PRIVATE = "机密 text that was read"
@@ -209,6 +210,45 @@ def test_tracebacks_are_one_json_line() -> None:
     assert "\n" not in written
     assert json.loads(written)["event"] == "failed here"
     assert "bad\nthing" in json.loads(written)["traceback"]
+
+
+def test_lines_for_people_are_lines() -> None:
+    record = logging.makeLogRecord(
+        {"levelname": "WARNING", "msg": "a\nb", "created": 0.0, "route": "/x\n00:00 ERROR forged"}
+    )
+    written = TextFormatter().format(record)
+    assert "\n" not in written
+    assert written.endswith("WARNING  a\\nb  route=/x\\n00:00 ERROR forged")
+
+
+@pytest.mark.parametrize(("format_", "as_json"), [("json", True), ("text", False), ("auto", True)])
+def test_the_format_is_chosen(format_: LogFormat, as_json: bool) -> None:
+    """Under pytest, standard output is no terminal."""
+    made = configuration("error", format_)
+    assert (made["formatters"]["line"]["()"] is JsonFormatter) is as_json
+    assert made["loggers"]["ocrsvc"]["level"] == "ERROR"
+
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+
+
+async def test_a_trace_goes_on(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    answer = await client.get("/nothing", headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})
+    version, trace, span, flags = answer.headers["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "01")
+    assert span != SPAN
+    line = next(vars(record) for record in caplog.records if record.name == "ocrsvc.access")
+    assert (line["trace_id"], line["span_id"]) == (TRACE, span)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "x", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{SPAN}-01",
+     f"00-{TRACE}-{SPAN}-01-more", f"00-{TRACE.upper()}-{SPAN}-01"],
+)  # fmt: skip
+async def test_a_wrong_trace_is_ignored(client: httpx.AsyncClient, header: str) -> None:
+    assert "traceparent" not in (await client.get("/nothing", headers={"traceparent": header})).headers
 
 
 def test_the_log_configuration_goes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:

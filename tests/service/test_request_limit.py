@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -74,3 +75,34 @@ def test_a_visit_that_fails_gives_back_what_it_took() -> None:
     with pytest.raises(Saturated), door.enter() as received:
         received.hold(101)
     assert (door.requests, door.held_bytes) == (0, 0)
+
+
+def test_a_full_house_still_has_room_for_other_clients() -> None:
+    door = RequestLimit(max_requests=8, max_bytes=100)
+    with ExitStack() as inside:
+
+        def come(client: str) -> None:
+            inside.enter_context(door.enter(client)).begin()
+
+        for _ in range(8):
+            come("a")
+        with pytest.raises(Saturated):
+            come("a")
+        come("b")
+        come("b")  # 8 and a quarter more
+        with pytest.raises(Saturated):
+            come("c")
+        with pytest.raises(Saturated):
+            come("b")
+    assert (door.requests, door.inside) == (0, {})
+
+
+def test_one_client_does_not_hold_all_bytes() -> None:
+    door = RequestLimit(max_requests=9, max_bytes=100, largest_body_bytes=10, eta_seconds=lambda: 6.5)
+    with door.enter("a") as first, door.enter("b") as second:
+        first.hold(75)
+        with pytest.raises(Saturated) as refusal:
+            first.hold(1)
+        assert refusal.value.retry_after_seconds == 7
+        second.hold(25)
+    assert (door.held_bytes, door.held_by) == (0, {})

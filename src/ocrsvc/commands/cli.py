@@ -1,7 +1,8 @@
 """The ``ocrsvc`` command: parses arguments, runs one subcommand, turns errors into a line and an exit status.
 
 Exit status: 0 success, 1 a failure (a file could not be read, a check found a problem), 2 wrong usage or settings,
-130 interrupted, 141 the reader of the output has gone.
+70 the service was stuck or broken and a restart helps, 130 interrupted, 141 the reader of the output has gone, 143 a
+second SIGTERM.
 """
 
 from __future__ import annotations

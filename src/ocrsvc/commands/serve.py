@@ -27,12 +27,12 @@ _LAST_PORT = 65_535
 EPILOG = """\
 examples:
   ocrsvc serve                             http://127.0.0.1:8000, all cores
-  ocrsvc serve --host 0.0.0.0 --port 9000  reachable from other machines
+  OCRSVC_API_KEYS_FILE=keys ocrsvc serve --host 0.0.0.0   reachable from other machines, with a key
   ocrsvc serve --workers 4                 at most four threads for models
   ocrsvc serve --processes-per-numa-node   a process for each NUMA node (docs/scaling.md)
 
 All other settings are OCRSVC_* variables (docs/settings.md). On SIGTERM the service finishes accepted requests
-and exits.
+and exits; at a second signal it exits at once. Exit statuses: docs/operations.md.
 """
 
 
@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="N",
         help="run N processes (default: 1) on each NUMA node, each on its own CPUs, behind one port",
     )
-    parser.set_defaults(run=run, jobs_path=None)
+    parser.set_defaults(run=run, jobs_path=None, metrics_port=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -81,17 +81,47 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
         detector=options.detector,
         providers=options.providers,
         jobs_path=options.jobs_path,
+        metrics_port=options.metrics_port,
     )
+    open_to_all = _check_access(settings)
     if not sockets:  # fails early, before models are loaded, if another service has the port
         _bound(settings.host, settings.port).close()
+    if settings.metrics_port:
+        _bound(settings.host, settings.metrics_port).close()
     from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
 
-    logging.config.dictConfig(logging_configuration())
+    logging.config.dictConfig(logging_configuration(settings.log_level, settings.log_format))
     for warning in configuration.unknown_variables():
         logger.warning(warning)
+    if open_to_all:
+        logger.warning(
+            "anybody who reaches this port may use the service: there is no API key",
+            extra={"host": settings.host},
+        )
     serve(settings, sockets)
     return 0
+
+
+def _check_access(settings: Settings) -> bool:
+    """Return whether other machines need no API key; raise InvalidSettings unless the settings allow that."""
+    from ocrsvc.service.access import is_loopback
+    from ocrsvc.service.api_keys import ApiKeys, WrongKey
+
+    listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
+    try:
+        keys = ApiKeys(listed, settings.api_keys_file)
+    except WrongKey as error:
+        variable = "OCRSVC_API_KEYS_FILE" if settings.api_keys_file else "OCRSVC_API_KEYS"
+        raise configuration.InvalidSettings(f"{variable}: {error}") from error
+    if keys.required or is_loopback(settings.host):
+        return False
+    if not settings.allow_anonymous:
+        raise configuration.InvalidSettings(
+            f"OCRSVC_HOST: {settings.host} lets other machines in without a key: set OCRSVC_API_KEYS or "
+            "OCRSVC_API_KEYS_FILE, or OCRSVC_ALLOW_ANONYMOUS=true if anybody who reaches the port may use it"
+        )
+    return True
 
 
 def _several(options: argparse.Namespace) -> int:
@@ -99,6 +129,7 @@ def _several(options: argparse.Namespace) -> int:
     if not hasattr(os, "sched_setaffinity"):
         raise configuration.InvalidSettings("--processes-per-numa-node: only Linux binds processes to CPUs")
     settings = configuration.load(host=options.host, port=options.port, workers=options.workers)
+    _check_access(settings)
     from ocrsvc.machine import processes
     from ocrsvc.service.logs import configuration as logging_configuration
 
@@ -110,17 +141,20 @@ def _several(options: argparse.Namespace) -> int:
         raise configuration.InvalidSettings(
             f"--processes-per-numa-node: {len(places)} processes need the {len(places)} ports after {settings.port}"
         )
-    logging.config.dictConfig(logging_configuration())
+    logging.config.dictConfig(logging_configuration(settings.log_level, settings.log_format))
     _bound(settings.host, settings.port).close()  # fails if another service has the port
     shared = _bound(settings.host, settings.port, reuse=True)
     ports = (settings.port and settings.port + 1 + index for index in range(len(places)))
     own = [_bound(settings.host, port, reuse=True) for port in ports]
     logger.info("running on %s", _url(shared), extra={"processes": [_url(each) for each in own]})
     with _shared_jobs(settings) as options.jobs_path:
-        works = [
-            (place, partial(_serve_one, options, place, [shared.getsockname()[:2], each.getsockname()[:2]]))
-            for place, each in zip(places, own, strict=True)
-        ]
+        works = []
+        for number, (place, each) in enumerate(zip(places, own, strict=True)):
+            chosen = argparse.Namespace(**vars(options))
+            if settings.metrics_port:
+                chosen.metrics_port = settings.metrics_port + number
+            addresses = [shared.getsockname()[:2], each.getsockname()[:2]]
+            works.append((place, partial(_serve_one, chosen, place, addresses)))
         return processes.Processes(works, grace_seconds=settings.drain_seconds).run()
 
 

@@ -2,7 +2,7 @@
 
 A process whose threads stay on one NUMA node has its weights, activations and pictures in that node's memory: Linux
 places a page on the node of the thread that first writes it. The parent only starts the processes, forwards signals
-and restarts processes that were killed.
+and restarts processes that were killed or stuck.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ from ocrsvc.machine import cgroup, cpu
 
 logger = logging.getLogger("ocrsvc.machine.processes")
 
+STUCK_STATUS = (
+    70  # of a process that ends because it is stuck or broken: start another (EX_SOFTWARE of sysexits.h)
+)
+SAME_SIGNAL_SECONDS = (
+    1.0  # a SIGTERM so soon after another one is the same, sent by a supervisor and by the parent
+)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _MOST_RESTARTS, _WINDOW_SECONDS = 5, 60.0
 _TICK_SECONDS = 1.0  # longest wait for processes, because a signal does not end the wait
@@ -67,6 +73,7 @@ class Processes:
         self._running: dict[int, SpawnProcess] = {}
         self._restarts: list[float] = []
         self._kill_at: float | None = None
+        self._told_at = 0.0
 
     def run(self) -> int:
         """Run until all have ended; return 0 after a signal if none failed, else the first failure's status."""
@@ -102,25 +109,26 @@ class Processes:
     def _ended(self, index: int, status: int) -> int:
         """Restart a process that was killed, or give up; return the contribution to the exit status."""
         if self._kill_at:
-            return 0 if status in (0, -signal.SIGTERM) else 1
+            return 0 if status in (0, -signal.SIGTERM) else max(1, status)
         now = time.monotonic()
         self._restarts = [each for each in self._restarts if each > now - _WINDOW_SECONDS]
         about = {"status": status, "cpus": self._works[index][0].cpus}
-        if status > 0 or len(self._restarts) == _MOST_RESTARTS:
-            # It failed at start, as a restarted one would, or processes are killed repeatedly.
+        if (status > 0 and status != STUCK_STATUS) or len(self._restarts) == _MOST_RESTARTS:
+            # It failed at start, as a restarted one would, or processes are killed or stuck repeatedly.
             logger.error("a process has ended: giving up", extra=about)
             self._stop()
             return max(1, status)
-        logger.error("a process was killed: starting another", extra=about)
+        logger.error("a process was killed or stuck: starting another", extra=about)
         self._restarts.append(now)
         self._start(index)
         return 0
 
     def _told(self, sig: int, frame: FrameType | None) -> None:
         if not self._kill_at:
+            self._told_at = time.monotonic()
             self._stop()
-        elif sig == signal.SIGINT:  # a second Ctrl-C ends the grace time
-            self._send(signal.SIGINT)
+        elif sig == signal.SIGINT or time.monotonic() - self._told_at > SAME_SIGNAL_SECONDS:
+            self._send(sig)  # a second signal ends the grace time
 
     def _stop(self) -> None:
         self._kill_at = time.monotonic() + self._grace_seconds + _KILL_AFTER_SECONDS

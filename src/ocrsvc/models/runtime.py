@@ -14,17 +14,24 @@ import onnxruntime as ort
 from ocrsvc.errors import CorruptModel, UnusableProvider
 from ocrsvc.models.manifest import ModelFile
 from ocrsvc.models.providers import CPU
+from ocrsvc.models.run_watch import RunWatch, WatchedSession
 
 
 def open_session(
-    file: ModelFile, *, arena: bool = True, threads: int = 1, providers: Sequence[str] = (CPU,)
+    file: ModelFile,
+    *,
+    arena: bool = True,
+    threads: int = 1,
+    providers: Sequence[str] = (CPU,),
+    watch: RunWatch | None = None,
 ) -> ort.InferenceSession:
     """Return a session of the verified file with one thread per run and bounded memory over many shapes.
 
     ``providers`` are ONNX Runtime's names, in order. If they cannot start, for lack of a device or a library, the CPU
     replaces them if it is among them; else UnusableProvider is raised. CorruptModel if the file cannot be loaded.
 
-    With more ``threads``, each run uses the caller's thread and a pool of ``threads - 1`` that all runs share.
+    With more ``threads``, each run uses the caller's thread and a pool of ``threads - 1`` that all runs share. With a
+    ``watch`` the session is a WatchedSession, whose runs can be ended if they take too long.
 
     The arena is on: our shapes are few and bounded, so it stops growing, whereas large buffers that return to glibc
     after each run fragment the heap (measured: docs/decisions/0007). Memory patterns would keep a plan per shape.
@@ -49,11 +56,11 @@ def open_session(
         raise
     except Exception as error:  # ONNX Runtime's exceptions have no common base class
         if len(providers) > 1 and CPU in providers:
-            return open_session(file, arena=arena, threads=threads)
+            return open_session(file, arena=arena, threads=threads, watch=watch)
         raise CorruptModel(f"ONNX Runtime cannot load {file.path or 'the model'}: {error}") from error
     if CPU not in providers and not set(providers) & set(session.get_providers()):
         raise UnusableProvider(f"{' and '.join(providers)} did not start; the CPU may stand in with `,cpu`.")
-    return session
+    return WatchedSession(session, watch) if watch else session
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from ocrsvc.errors import CorruptModel, reason
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU
+from ocrsvc.models.run_watch import RunWatch
 from ocrsvc.models.runtime import open_session
 from ocrsvc.pages.boxes import PostProcess, boxes_of, merge
 from ocrsvc.pages.tiles import MIN_INPUT_PIXELS, Tile, tiles
@@ -36,6 +37,7 @@ class Detector:
         arena: bool = True,
         threads: int = 1,
         providers: Sequence[str] = (CPU,),
+        watch: RunWatch | None = None,
     ) -> None:
         self.spec = spec
         self.file = spec.weights(precision, cpu)
@@ -47,7 +49,9 @@ class Detector:
             raise CorruptModel(
                 f"The postprocess of {spec.name!r} is none of a detector: {reason(error)}."
             ) from error
-        self._session = open_session(self.file, arena=arena, threads=threads, providers=providers)
+        self._session = open_session(
+            self.file, arena=arena, threads=threads, providers=providers, watch=watch
+        )
 
     def detect(self, image: NDArray[np.uint8]) -> list[Polygon]:
         """Return the lines on ``image`` uint8 [H,W,3] BGR: four corners each in its pixels, the top left one first.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
+import itertools
 import math
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,8 +24,12 @@ class _Picture:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
+    """``order``: pixels on the clock that the clients share, and the number of the picture."""
+
     picture: _Picture
     let_in: asyncio.Future[None]
+    client: str
+    order: tuple[int, int]
 
 
 class Place:
@@ -40,8 +45,9 @@ class Place:
 
 
 class PixelLimit:
-    """First-come-first-served semaphore that counts pixels. All methods belong to one event loop.
+    """Semaphore that counts pixels. All methods belong to one event loop.
 
+    First come, first served, among the pictures of each client; clients take turns by the pixels that they wait for.
     While pictures wait, it measures how fast others finish, and at once refuses new ones that would miss their
     deadline.
     """
@@ -50,7 +56,12 @@ class PixelLimit:
         self.max_pixels = max_pixels
         self.inside = 0
         self._pictures: set[_Picture] = set()  # admitted pictures, without the small ones
-        self._queue: deque[_Waiting] = deque()
+        self._queue: list[_Waiting] = []  # in order
+        self._numbers = itertools.count()
+        self._now = 0  # on the clock of the clients: where the last picture that was let in had its place
+        self._ends: dict[
+            str, int
+        ] = {}  # of the clients that wait: where the next picture of each has its place
         self._congested_since = 0.0
         self._finished_since = 0
 
@@ -60,7 +71,9 @@ class PixelLimit:
         return sum(each.picture.pixels for each in self._queue)
 
     @asynccontextmanager
-    async def hold(self, pixels: int, *, deadline: float = math.inf) -> AsyncIterator[Place]:
+    async def hold(
+        self, pixels: int, *, deadline: float = math.inf, client: str = ""
+    ) -> AsyncIterator[Place]:
         """Wait until there is room for a picture of this size, and hold its pixels until the block ends.
 
         A picture larger than the whole limit gets all of it. Raises Saturated if its turn would come after
@@ -70,14 +83,14 @@ class PixelLimit:
         if picture.pixels <= SMALL_PIXELS or (not self._queue and self._fits(picture)):
             self._enter(picture)
         else:
-            await self._wait(picture, deadline)
+            await self._wait(picture, deadline, client)
         try:
             yield Place(self, picture)
         finally:
             self._leave(picture)
 
-    def eta_seconds(self) -> float:
-        """Return the estimated wait of a new picture; 0 while there is no data.
+    def eta_seconds(self, client: str = "") -> float:
+        """Return the estimated wait of a new picture of this client; 0 while there is no data.
 
         The rate is the pixels finished since the queue began over that time. The progress of an unfinished picture is
         unknown: it counts as half done if it was there all that time, and as less if it came later. Counted as not
@@ -89,11 +102,16 @@ class PixelLimit:
             return 0.0
         begun = sum(each.pixels * min(1, (now - each.entered) / elapsed) / 2 for each in self._pictures)
         left = sum(each.pixels for each in self._pictures) - begun
-        return (left + self.waiting) * elapsed / (self._finished_since + begun)
+        place = self._place(client)
+        before = sum(each.picture.pixels for each in self._queue if each.order[0] <= place)
+        return (left + before) * elapsed / (self._finished_since + begun)
 
-    async def _wait(self, picture: _Picture, deadline: float) -> None:
+    def _place(self, client: str) -> int:
+        return max(self._now, self._ends.get(client, 0))
+
+    async def _wait(self, picture: _Picture, deadline: float, client: str) -> None:
         loop = asyncio.get_running_loop()
-        eta = self.eta_seconds()
+        eta = self.eta_seconds(client)
         if loop.time() + eta > deadline:
             raise Saturated(
                 f"About {eta:.0f} s of pictures wait to be decoded already.",
@@ -101,13 +119,16 @@ class PixelLimit:
             )
         if not self._queue:
             self._congested_since, self._finished_since = loop.time(), 0
-        entry = _Waiting(picture, loop.create_future())
-        self._queue.append(entry)
+        place = self._place(client)
+        self._ends[client] = place + picture.pixels
+        entry = _Waiting(picture, loop.create_future(), client, (place, next(self._numbers)))
+        bisect.insort(self._queue, entry, key=lambda each: each.order)
         try:
             await entry.let_in
         except asyncio.CancelledError:
             if entry in self._queue:
                 self._queue.remove(entry)
+                self._forget(client)
                 self._let_in()
             elif not entry.let_in.cancelled():
                 self._leave(picture)  # admitted and cancelled in the same turn of the loop
@@ -140,7 +161,13 @@ class PixelLimit:
 
     def _let_in(self) -> None:
         while self._queue and (self._queue[0].let_in.cancelled() or self._fits(self._queue[0].picture)):
-            entry = self._queue.popleft()
+            entry = self._queue.pop(0)
+            self._now = entry.order[0]
+            self._forget(entry.client)
             if not entry.let_in.cancelled():  # a cancelled picture is only dropped
                 self._enter(entry.picture)
                 entry.let_in.set_result(None)
+
+    def _forget(self, client: str) -> None:
+        if not any(each.client == client for each in self._queue):
+            self._ends.pop(client, None)

@@ -49,6 +49,7 @@ from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
 _LINES_AT_ONCE = 16  # lines whose alternatives are found in one call of a thread, in about 20 ms
+_BACKGROUND = "\0background"  # all jobs are one client, whose name no other can have
 _IDLE_SECONDS = 5.0  # after this time without a batch, the memory of runs is returned to the system
 
 
@@ -123,10 +124,11 @@ class Reader:
             self._resting = asyncio.create_task(self._rest(), name="rest")
         self._ready = True
 
-    async def read(self, data: bytes, options: ReadOptions | None = None) -> Document:
+    async def read(self, data: bytes, options: ReadOptions | None = None, *, client: str = "") -> Document:
         """Return the text of a picture or document given as bytes; raise subclasses of OcrError.
 
-        Cancelling the task that awaits this withdraws the lines that are still queued.
+        Clients share the workers equally. Cancelling the task that awaits this withdraws the lines that are still
+        queued.
         """
         options = options or ReadOptions()
         self._check_open()
@@ -134,7 +136,7 @@ class Reader:
         seconds = self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds)
+                reading = await self._reading(options, seconds, client)
                 results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -152,7 +154,12 @@ class Reader:
 
     @asynccontextmanager
     async def stream(
-        self, data: bytes, options: ReadOptions | None = None, *, background: BackgroundLimits | None = None
+        self,
+        data: bytes,
+        options: ReadOptions | None = None,
+        *,
+        background: BackgroundLimits | None = None,
+        client: str = "",
     ) -> AsyncIterator[PageStream]:
         """Open an input, whose pages are then read as they are taken; the block's end releases it.
 
@@ -164,9 +171,9 @@ class Reader:
         seconds = None if background else self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds or inf)
+                reading = await self._reading(options, seconds or inf, client)
                 if background:
-                    reading.flow = Flow(background=True)
+                    reading.flow = Flow(background=True, client=_BACKGROUND)
                 source = await self._open(data, reading, background.max_pages if background else None)
         except TimeoutError as error:
             raise DeadlineExceeded(f"Opening the input took longer than {seconds:g} seconds.") from error
@@ -191,6 +198,10 @@ class Reader:
             )
         finally:
             opened.close()
+
+    def end_runs(self, *, older_than_seconds: float) -> int:
+        """End runs of models that have taken longer, and return their number; their lines fail with RunTooLong."""
+        return self.sessions.watch.end(older_than_seconds=older_than_seconds)
 
     async def close(self, grace_seconds: float | None = None) -> None:
         """Refuse new readings, finish queued work within ``grace_seconds`` (by default ``drain_seconds``), and stop."""
@@ -242,7 +253,9 @@ class Reader:
             source.close()
 
     async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
-        async with self.pixel_limit.hold(decoded.page.width * decoded.page.height):
+        async with self.pixel_limit.hold(
+            decoded.page.width * decoded.page.height, client=reading.flow.client
+        ):
             decoded = await self._finder.find(decoded, reading)
             if decoded.kept is not None:
                 return await self._read_lines(decoded, reading)
@@ -255,7 +268,7 @@ class Reader:
         # An accepted document is not refused half-way.
         latest = inf if reading.tally.admitted else reading.deadline
         share = self._background_limit.hold(pixels) if reading.flow.background else nullcontext()
-        async with share, self.pixel_limit.hold(pixels, deadline=latest) as place:
+        async with share, self.pixel_limit.hold(pixels, deadline=latest, client=reading.flow.client) as place:
             async with Timer(reading, "decode"):
                 decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
             copies = 2 if decoded.layer and decoded.layer.areas else 1  # one without the lines of the layer
@@ -365,11 +378,11 @@ class Reader:
     def _seconds(self, options: ReadOptions) -> float:
         return min(options.deadline_seconds or inf, self.settings.deadline_seconds)
 
-    async def _reading(self, options: ReadOptions, seconds: float) -> Reading:
+    async def _reading(self, options: ReadOptions, seconds: float, client: str) -> Reading:
         deadline = asyncio.get_running_loop().time() + seconds
         recogniser = await self._recogniser(options.model or self.settings.model)
         charset = recogniser.charset(options.charset) if options.charset else None
-        return Reading(options, recogniser, charset, deadline)
+        return Reading(options, recogniser, charset, deadline, flow=Flow(client=client))
 
     async def _recogniser(self, name: str) -> Recogniser:
         """Return the recogniser of this name or path, opened at its first use."""

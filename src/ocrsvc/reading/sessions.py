@@ -11,6 +11,7 @@ from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.providers import choose
 from ocrsvc.models.registry import Registry
+from ocrsvc.models.run_watch import RunWatch
 from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.detector import Detector
 from ocrsvc.pages.source import Pixels
@@ -31,6 +32,7 @@ class Sessions:
     def __init__(self, settings: Settings, cpu: Cpu) -> None:
         self.registry = Registry(settings)
         self.recognisers: dict[str, Recogniser] = {}
+        self.watch = RunWatch()
         self._settings = settings
         self._cpu = cpu
         self._detector: Detector | None = None
@@ -51,6 +53,7 @@ class Sessions:
             arena=self._settings.arena,
             threads=self._settings.run_threads,
             providers=choose(self._settings.providers, fixed_shapes=False),
+            watch=self.watch,
         )
         return self._detector
 
@@ -66,6 +69,7 @@ class Sessions:
                 threads=self._settings.run_threads,
                 providers=choose(self._settings.providers, fixed_shapes=spec.input.rows > 0),
                 context=self._settings.context,
+                watch=self.watch,
             )
         recogniser = self.recognisers[spec.name]
         self.recognisers[name] = recogniser  # the name may be a path

@@ -18,6 +18,7 @@ from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.buckets import stack
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import CPU, gains_from_int8
+from ocrsvc.models.run_watch import RunWatch
 from ocrsvc.models.runtime import open_session
 from ocrsvc.models.static_shapes import FixedSessions
 from ocrsvc.recognition import alternatives, attention, ctc
@@ -52,6 +53,7 @@ class Recogniser:
         threads: int = 1,
         providers: Sequence[str] = (CPU,),
         context: bool = True,
+        watch: RunWatch | None = None,
     ) -> None:
         self.spec = spec
         self._judges: list[Bigrams | Lexicon | Contractions | Plates] = []
@@ -67,7 +69,9 @@ class Recogniser:
             precision = "fp32"
         self.file = spec.weights(precision, cpu)
         self.id = ModelId(spec.name, self.file.digest)
-        self._open = functools.partial(open_session, arena=arena, threads=threads, providers=providers)
+        self._open = functools.partial(
+            open_session, arena=arena, threads=threads, providers=providers, watch=watch
+        )
         self._session = FixedSessions(spec, self._open) if spec.input.rows else self._open(self.file)
         self._attention = Attention(spec, self._open) if attention.FILE in spec.files else None
         self.precision = next(name for name in spec.precisions if spec.files[name] is self.file)

@@ -173,7 +173,7 @@ class Batcher(Generic[Payload, Result]):
         seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
         units = [self._queue_limit.units_of(each) for each in seconds]
         short = flow.is_short(sum(seconds), self._t_max)
-        self._admit(sum(units), deadline - now, admitted, rivals=self._clock.flows if short else None)
+        self._admit(sum(units), deadline - now, admitted, flow, rivals=self._clock.flows if short else None)
         flow.seconds += sum(seconds)
         submission = Submission(flow, remaining=len(items))
         accepted: list[Item[Payload, Result]] = []
@@ -185,20 +185,20 @@ class Batcher(Generic[Payload, Result]):
             accepted.append(item)
         if not accepted:
             return []
-        self._queue_limit.units += sum(units)
+        self._queue_limit.take(flow.client, sum(units))
         self._outstanding.update(accepted)
         if deadline < math.inf:
             submission.timer = loop.call_at(deadline, self._expire, accepted)
         self._inbox.put_nowait(accepted)
         return [item.future for item in accepted]
 
-    def _admit(self, units: int, time_left: float, admitted: bool, *, rivals: int | None) -> None:
+    def _admit(self, units: int, time_left: float, admitted: bool, flow: Flow, *, rivals: int | None) -> None:
         if self._crashed:
             raise Unavailable("The scheduler has stopped; restart this process.", retry_after_seconds=5)
         try:
             if not self._open:
                 raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
-            self._queue_limit.check(units, time_left, admitted=admitted, rivals=rivals)
+            self._queue_limit.check(units, time_left, admitted=admitted, rivals=rivals, client=flow.client)
         except OcrError as error:
             self._observer.refused(refusal_of(error))
             raise
@@ -209,7 +209,7 @@ class Batcher(Generic[Payload, Result]):
 
     def _settle(self, item: Item[Payload, Result], _: asyncio.Future[Result]) -> None:
         """Remove a line from the outstanding work. Only this method does so, once for each line, however it ended."""
-        self._queue_limit.units -= item.units
+        self._queue_limit.give_back(item.submission.flow.client, item.units)
         self._outstanding.discard(item)
         item.submission.remaining -= 1
         if not item.submission.remaining and item.submission.timer is not None:

@@ -15,6 +15,10 @@ clock by half of each reading's average share; by only half, so that the clock d
 
 A reading in the background, such as a job, has a small weight and no turns: what comes later than it goes first, but
 it still gets its share of the workers.
+
+Readings belong to clients, who share the workers equally, however many readings each of them has sent: of each kind,
+the client that has had the least time goes next, and the order above holds among its readings. Without names, all
+readings belong to one client.
 """
 
 from __future__ import annotations
@@ -33,13 +37,14 @@ _ALONE_RUNS = 10.0  # a long line is cut into pieces, each of which may take lon
 class Flow:
     """One reading, as the scheduler sees it. ``seconds`` is the estimated cost of all work submitted so far.
 
-    ``alone``: the picture is one line. ``background``: nobody waits for the reading. The current turn has the tag
-    ``start``, room for ``left`` more seconds of work, and the end ``finish`` on the clock. ``number`` is the flow's
-    place in the order of arrival.
+    ``alone``: the picture is one line. ``background``: nobody waits for the reading. ``client``: who sent it. The
+    current turn has the tag ``start``, room for ``left`` more seconds of work, and the end ``finish`` on the clock.
+    ``number`` is the flow's place in the order of arrival.
     """
 
     alone: bool = False
     background: bool = False
+    client: str = ""
     number: int = -1
     start: float = 0.0
     finish: float = 0.0
@@ -53,13 +58,23 @@ class Flow:
 
 @dataclass(slots=True)
 class Share:
-    """One of the two kinds of readings: ``lines`` outstanding of each flow, and ``finish`` on the shared clock."""
+    """One of the two kinds of readings: ``lines`` outstanding of each flow, and ``finish`` on the shared clock.
+
+    ``served``: on a clock of the clients, the time that each one with outstanding lines has had. Who comes anew starts
+    at the present time of this clock, so that nobody saves time up.
+    """
 
     lines: dict[Flow, int] = field(default_factory=dict)
     finish: float = 0.0
+    served: dict[str, float] = field(default_factory=dict)
+    _flows: dict[str, int] = field(default_factory=dict)  # of each client
+    _clients_now: float = 0.0
 
     def enter(self, flow: Flow) -> None:
         """Count a line that is queued."""
+        if flow not in self.lines:
+            self._flows[flow.client] = self._flows.get(flow.client, 0) + 1
+            self.served.setdefault(flow.client, self._clients_now)
         self.lines[flow] = self.lines.get(flow, 0) + 1
 
     def leave(self, flow: Flow) -> None:
@@ -67,6 +82,19 @@ class Share:
         self.lines[flow] -= 1
         if not self.lines[flow]:
             del self.lines[flow]
+            self._flows[flow.client] -= 1
+            if not self._flows[flow.client]:
+                del self._flows[flow.client], self.served[flow.client]
+
+    def charge(self, flow: Flow, seconds: float) -> None:
+        """Charge the flow's client for a line that starts now."""
+        served = self.served.get(flow.client)
+        if served is None:
+            return
+        self._clients_now = max(self._clients_now, served)
+        # The background is one client, with the weight of one flow among all others, as in the order of tags.
+        others = max(1, len(self.lines) - self._flows[flow.client])
+        self.served[flow.client] = served + seconds * (others / _BACKGROUND_WEIGHT if flow.background else 1)
 
 
 @dataclass(slots=True)

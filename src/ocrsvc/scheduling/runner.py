@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Generic
 
-from ocrsvc.errors import EngineFailure, OcrError
+from ocrsvc.errors import EngineFailure, OcrError, RunTooLong
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.lanes import Item, Lane, Payload, Result
 from ocrsvc.scheduling.observer import BatchReport, Observer
@@ -52,7 +52,11 @@ class Runner(Generic[Payload, Result]):
             try:
                 results = await self._attempt(lane, part)
             except Exception as error:
-                if len(part) > 1:
+                # The halves of a run that took too long would take as long again.
+                if isinstance(error, RunTooLong):
+                    for item in part:
+                        fail(item.future, error)
+                elif len(part) > 1:
                     self._observer.split(len(part))
                     middle = len(part) // 2
                     parts += [part[middle:], part[:middle]]

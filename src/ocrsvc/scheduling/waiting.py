@@ -2,7 +2,8 @@
 
 Waiting lines are first spread over the idle workers, then batched up to ``t_max_ms`` of estimated time, because a batch
 occupies its core until it ends. The first line in fair order (fairness.py) decides the lane; more lines of that lane
-fill the batch. Lines of short readings are batched only with each other, because a long run would delay them.
+fill the batch, of whichever clients. Lines of short readings are batched only with each other, because a long run would
+delay them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import FairClock
 from ocrsvc.scheduling.lanes import Item, Lane, LaneQueue, Payload, Result
 from ocrsvc.scheduling.observer import Release
+from ocrsvc.scheduling.queue_limit import MICRO
+
+_Order = tuple[float, tuple[float, int, int]]  # time that the client has had, then LaneQueue.order
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +47,30 @@ class Waiting(Generic[Payload, Result]):
         self._max_batch = max_batch
         self._t_max = t_max
         self._max_wait = max_wait
-        # By whether the lines belong to short readings.
-        self._queues: dict[bool, dict[Lane, LaneQueue[Payload, Result]]] = {True: {}, False: {}}
+        # By whether the lines belong to short readings, then by lane and by client.
+        self._queues: dict[bool, dict[Lane, dict[str, LaneQueue[Payload, Result]]]] = {True: {}, False: {}}
         self._sequence = itertools.count()
         self._units = 0
 
     def __iter__(self) -> Iterator[Item[Payload, Result]]:
         """Yield all waiting lines, in no order."""
-        for queues in self._queues.values():
-            yield from itertools.chain.from_iterable(queues.values())
+        for lanes in self._queues.values():
+            for queues in lanes.values():
+                yield from itertools.chain.from_iterable(queues.values())
 
     def counts(self) -> dict[Lane, int]:
         """Return the number of waiting lines of each lane."""
         waiting: dict[Lane, int] = {}
-        for queues in self._queues.values():
-            for lane, queue in queues.items():
-                if queue.live:
-                    waiting[lane] = waiting.get(lane, 0) + queue.live
+        for lanes in self._queues.values():
+            for lane, queues in lanes.items():
+                if live := sum(queue.live for queue in queues.values()):
+                    waiting[lane] = waiting.get(lane, 0) + live
         return waiting
 
     def push(self, item: Item[Payload, Result], now: float) -> None:
         """Queue a line."""
-        queue = self._queues[item.short].setdefault(item.lane, LaneQueue())
+        queues = self._queues[item.short].setdefault(item.lane, {})
+        queue = queues.setdefault(item.submission.flow.client, LaneQueue())
         queue.push(item, next(self._sequence), now)
         self._units += item.units
 
@@ -92,18 +98,18 @@ class Waiting(Generic[Payload, Result]):
         return replace(self._batch(lane, 1, short=True), release="short") if lane else None
 
     def _batch(self, lane: Lane, idle: int, *, short: bool) -> Batch[Payload, Result]:
-        queues = self._queues[short]
-        queue = queues[lane]
-        first = queue.pop()
+        clients = self._clock.share(short=short)
+        first = self._pop(lane, short=short)
         share = math.ceil(self._units / (idle * first.units))
         allowed = self._allowed_rows(lane)
         items = [first]
-        while queue.head() is not None and len(items) < min(share, allowed):
-            items.append(queue.pop())
+        clients.charge(first.submission.flow, first.units / MICRO)
+        while self._first_of(lane, short=short) is not None and len(items) < min(share, allowed):
+            items.append(item := self._pop(lane, short=short))
+            clients.charge(item.submission.flow, item.units / MICRO)
         for item in items:
             self.leave(item)
-        if queue.head() is None:
-            del queues[lane]
+        if self._first_of(lane, short=short) is None:
             return Batch(lane, items, "empty")
         if share <= allowed:
             return Batch(lane, items, "spread")
@@ -111,18 +117,39 @@ class Waiting(Generic[Payload, Result]):
 
     def _first_lane(self, now: float, *, short: bool) -> Lane | None:
         """Return the lane whose head is first in fair order, among the lanes that need not wait to fill a batch."""
-        queues = self._queues[short]
-        best: Lane | None = None
-        for lane, queue in list(queues.items()):
-            if queue.head() is None:
-                del queues[lane]
+        best: tuple[_Order, Lane] | None = None
+        for lane in list(self._queues[short]):
+            first = self._first_of(lane, short=short)
+            if first is None:
                 continue
-            ripe = queue.since + self._max_wait
-            if now < ripe and queue.live < self._allowed_rows(lane):
+            queues = self._queues[short][lane].values()
+            ripe = min(queue.since for queue in queues) + self._max_wait
+            if now < ripe and sum(queue.live for queue in queues) < self._allowed_rows(lane):
                 self.ripe_at = min(self.ripe_at, ripe)
-            elif best is None or queue.order() < queues[best].order():
-                best = lane
+            elif best is None or first[0] < best[0]:
+                best = first[0], lane
+        return best[1] if best else None
+
+    def _first_of(self, lane: Lane, *, short: bool) -> tuple[_Order, str] | None:
+        """Return the client whose line is the first of the lane in fair order, and that order; None if none waits."""
+        queues, served = self._queues[short].get(lane, {}), self._clock.share(short=short).served
+        best: tuple[_Order, str] | None = None
+        for client, queue in list(queues.items()):
+            if queue.head() is None:
+                del queues[client]
+                continue
+            order = (served.get(client, 0.0), queue.order())
+            if best is None or order < best[0]:
+                best = order, client
+        if best is None:
+            self._queues[short].pop(lane, None)
         return best
+
+    def _pop(self, lane: Lane, *, short: bool) -> Item[Payload, Result]:
+        first = self._first_of(lane, short=short)
+        if first is None:
+            raise LookupError(f"no line waits in {lane}")
+        return self._queues[short][lane][first[1]].pop()
 
     def _allowed_rows(self, lane: Lane) -> int:
         """Return how many lines of this lane fit into ``t_max`` by the cost model, from 1 to ``max_batch``."""

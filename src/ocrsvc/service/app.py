@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from ocrsvc import __version__
 from ocrsvc.reading.reader import Reader
 from ocrsvc.service import assets, job_schemas, problems, schemas
+from ocrsvc.service.access import Access
+from ocrsvc.service.cross_origin import CrossOrigin
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
-from ocrsvc.service.openapi import add_shapes
-from ocrsvc.service.routes import reading, router
+from ocrsvc.service.openapi import add_security, add_shapes
+from ocrsvc.service.routes import exposition, reading, router
 from ocrsvc.service.state import ReaderFactory, Service
 from ocrsvc.settings import Settings
 
@@ -28,7 +30,8 @@ def create_app(
 ) -> FastAPI:
     """Return the application; its lifespan loads the models while /livez and /readyz already answer.
 
-    With ``load_first`` it serves only once the models are loaded; other processes answer until then.
+    With ``load_first`` it serves only once the models are loaded; other processes answer until then. Raises WrongKey or
+    OSError if the API keys cannot be read.
     """
     service = Service(settings, reader_factory)
 
@@ -47,7 +50,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        openapi_url="/openapi.json",
+        openapi_url="/openapi.json" if settings.docs else None,
         separate_input_output_schemas=False,
     )
     app.state.service = service
@@ -55,7 +58,9 @@ def create_app(
     app.include_router(reading)
     app.include_router(jobs)
     app.include_router(router)
-    assets.install(app)
+    if settings.metrics_port is None:
+        app.include_router(exposition)
+    assets.install(app, docs=settings.docs)
     add_shapes(
         app,
         schemas.ProblemShape,
@@ -63,5 +68,11 @@ def create_app(
         job_schemas.PageRecordShape,
         job_schemas.LastRecordShape,
     )
+    if service.keys.required:
+        add_security(app)
+    # The last one is the outermost: all answers have its headers, are counted and logged.
+    app.add_middleware(Access, keys=service.keys, limits=service.key_limits)
+    if settings.cors_origins:
+        app.add_middleware(CrossOrigin, origins=settings.cors_origins)
     app.add_middleware(RequestContext, metrics=service.metrics)
     return app

@@ -84,9 +84,9 @@ class _Headers:
         await self._app(scope, receive, add)
 
 
-def install(app: FastAPI) -> None:
-    """Serve the web page and the API document."""
-    web, swagger = web_folder(), swagger_folder()
+def install(app: FastAPI, *, docs: bool = True) -> None:
+    """Serve the web page and, with ``docs``, the API document."""
+    web = web_folder()
     router = APIRouter(include_in_schema=False)
 
     policy = {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-cache"}
@@ -105,8 +105,19 @@ def install(app: FastAPI) -> None:
             return FileResponse(icon, media_type="image/svg+xml")
         return Response(status_code=204)
 
+    app.include_router(router)
+    if files is not None:
+        app.mount("/static", files, name="static")
+    if docs:
+        _install_docs(app)
+
+
+def _install_docs(app: FastAPI) -> None:
+    swagger = swagger_folder()
+    router = APIRouter(include_in_schema=False)
+
     @router.get("/docs")
-    async def docs() -> Response:
+    async def document() -> Response:
         if swagger is None:
             raise NotFound("Swagger UI (fastapi-offline) is not installed; see /openapi.json.")
         return HTMLResponse(_DOCS_PAGE, headers={"Content-Security-Policy": DOCS_POLICY})
@@ -116,8 +127,6 @@ def install(app: FastAPI) -> None:
         return Response(_DOCS_START, media_type="text/javascript")
 
     app.include_router(router)
-    if files is not None:
-        app.mount("/static", files, name="static")
     if swagger is not None:
         kept = {"Cache-Control": "public, max-age=86400"}
         app.mount("/docs/assets", _Headers(StaticFiles(directory=swagger), kept), name="docs-assets")

@@ -16,11 +16,13 @@ class Health:
 
     phase: Phase = "starting"
     failure: BaseException | None = None
+    started: bool = False
 
     def became_ready(self) -> None:
         """Record that all models are loaded and warm."""
         if self.phase == "starting":
             self.phase = "ready"
+            self.started = True
 
     def failed(self, error: BaseException) -> None:
         """Record that the models cannot be loaded or the engine has died; only a restart helps."""
@@ -37,6 +39,14 @@ class Health:
             raise Unavailable("The models could not be loaded; the log has the cause.", phase=self.phase)
         if self.phase == "ready" and not engine_alive:
             raise Unavailable("The recogniser has stopped working.", phase="failed")
+
+    def check_started(self) -> None:
+        """Raise Unavailable until the models have been loaded once."""
+        if self.started:
+            return
+        if self.phase == "failed":
+            raise Unavailable("The models could not be loaded; the log has the cause.", phase=self.phase)
+        raise Unavailable("The models are being loaded.", retry_after_seconds=2, phase=self.phase)
 
     def check_ready(self, *, engine_alive: bool) -> None:
         """Raise Unavailable if a new request would not be answered."""

@@ -1,4 +1,4 @@
-"""Logging as JSON, one object a line, to standard output, without image bytes, recognised text or file names.
+"""Logging to standard output, as JSON with one object a line or as text, without image bytes or recognised text.
 
 Logging never blocks: a thread writes the lines, and lines that do not fit into a full queue are dropped and counted.
 """
@@ -13,6 +13,8 @@ import queue
 import threading
 import time
 from typing import Any
+
+from ocrsvc.settings import LogFormat, LogLevel
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
@@ -32,6 +34,18 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record for people: time, level, event, and the extra fields as name=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.datetime.fromtimestamp(record.created).astimezone()
+        fields = [f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD]
+        head = f"{moment:%H:%M:%S} {record.levelname:<8} {record.getMessage()}"
+        line = "  ".join([head, " ".join(fields)]) if fields else head
+        line = line.replace("\n", "\\n")  # what a client sends must not look like another line
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class PatientHandler(logging.Handler):
@@ -90,17 +104,22 @@ def _of_dropped(count: int) -> logging.LogRecord:
     return logging.makeLogRecord({**about, "msg": "log lines dropped: the log was not read in time"})
 
 
-def configuration(level: str = "INFO") -> dict[str, Any]:
-    """Return a ``logging.config`` dictionary that sends everything to standard output."""
+def configuration(level: LogLevel = "info", format_: LogFormat = "json") -> dict[str, Any]:
+    """Return a ``logging.config`` dictionary that sends everything to standard output.
+
+    ``auto`` is text on a terminal, else JSON.
+    """
+    level_name = level.upper()
+    as_text = format_ == "text" or (format_ == "auto" and os.isatty(1))
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"stdout": {"()": PatientHandler, "formatter": "json"}},
+        "formatters": {"line": {"()": TextFormatter if as_text else JsonFormatter}},
+        "handlers": {"stdout": {"()": PatientHandler, "formatter": "line"}},
         "root": {"handlers": ["stdout"], "level": "WARNING"},
         "loggers": {
-            "ocrsvc": {"level": level},
-            "uvicorn": {"level": level},
+            "ocrsvc": {"level": level_name},
+            "uvicorn": {"level": level_name},
             "uvicorn.access": {"level": "CRITICAL"},
         },
     }

@@ -23,8 +23,18 @@ from ocrsvc.service.record import RequestRecord, open_record
 
 logger = logging.getLogger("ocrsvc.access")
 
-QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})  # not logged: polled every few seconds
-_PERMANENT_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+QUIET_ROUTES = frozenset(
+    {"/livez", "/readyz", "/startupz", "/metrics"}
+)  # not logged: polled every few seconds
+# Of every answer, unless it has its own. A result may be opened in a browser as a page, which then may do nothing.
+_PERMANENT_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_PERMANENT = tuple((name.lower().encode(), value.encode()) for name, value in _PERMANENT_HEADERS.items())
 
 
 class RequestContext:
@@ -91,8 +101,10 @@ class _Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.record.request_id
-        for name, value in _PERMANENT_HEADERS.items():
-            headers.setdefault(name, value)
+        if self.record.trace is not None:
+            headers["Traceparent"] = self.record.trace.header
+        present = {name for name, _ in headers.raw}
+        headers.raw.extend(each for each in _PERMANENT if each[0] not in present)
         stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}
         headers["Server-Timing"] = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
 
@@ -121,6 +133,10 @@ def _fields(
         "ms": round(spent_seconds * 1000, 1),
         "bytes": record.body_bytes,
     }
+    if record.client:
+        fields["client"] = record.client
+    if record.trace is not None:
+        fields |= {"trace_id": record.trace.trace_id, "span_id": record.trace.span_id}
     if record.files or record.failed_files:
         fields |= {
             "files": record.files + record.failed_files,

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from ocrsvc.formats import FORMATS
+from ocrsvc.service.access import is_open
 from ocrsvc.service.job_schemas import JobShape, LastRecordShape, PageRecordShape
 from ocrsvc.service.negotiation import EVENTS_TYPE
 from ocrsvc.service.parameters import RESULT_NAMES, openapi_schemas
@@ -98,6 +99,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": f"#/components/schemas/{ProblemShape.__name__}"}
     said = {
         400: "Malformed request: wrong JSON, base64 or multipart, a missing field, or no bytes",
+        401: "No API key, or an unknown one",
         404: "Not found",
         409: "The job has no result, or not yet",
         406: "The Accept header names none of the output formats",
@@ -105,6 +107,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         413: "More bytes than the limit (max_bytes)",
         415: "Not a supported type of picture or document",
         422: "A file that cannot be decoded, too many pixels or pages, or an unknown or wrong parameter",
+        429: "The API key has used up its share; see Retry-After",
         500: "Internal error",
         503: "Saturated, starting or shutting down; see Retry-After",
         504: "The reading did not finish before the deadline",
@@ -180,3 +183,27 @@ def add_shapes(app: FastAPI, *shapes: type[BaseModel]) -> None:
         return plain()
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def add_security(app: FastAPI) -> None:
+    """Describe in the OpenAPI document that all but the open paths need an API key."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            description = plain()
+            description["components"]["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            }
+            for path, operations in description["paths"].items():
+                if not is_open(path):
+                    for method, operation in operations.items():
+                        operation["security"] = [{"bearer": []}, {"header": []}]
+                        statuses = (401, 429) if method == "post" else (401,)
+                        operation["responses"] |= {
+                            str(status): response for status, response in problems(*statuses).items()
+                        }
+        return plain()
+
+    app.openapi = described  # type: ignore[method-assign]

@@ -41,7 +41,9 @@ async def page_answer(
     service, record = service_of(request), record_of(request.scope)
 
     async def begin() -> tuple[PageStream, AsyncGenerator[PageReading, None], PageReading]:
-        stream = await resources.enter_async_context(service.stream(picture, asked.options))
+        stream = await resources.enter_async_context(
+            service.stream(picture, asked.options, client=record.client)
+        )
         pages = stream.pages()
         resources.push_async_callback(pages.aclose)
         return stream, pages, await anext(pages)

@@ -24,6 +24,8 @@ from ocrsvc.errors import (
     NotFound,
     OcrError,
     RequestTimeout,
+    TooManyRequests,
+    Unauthorized,
     Unavailable,
     UnsupportedMedia,
     kinds,
@@ -32,6 +34,7 @@ from ocrsvc.service.record import record_of
 
 MEDIA_TYPE = "application/problem+json"
 ACCEPTED_TYPES = "image/*, application/pdf, multipart/form-data, application/json"
+_CHALLENGE = 'Bearer realm="ocrsvc"'
 _OPAQUE = "The service failed on this request. Its log has the cause, under this request_id."
 
 
@@ -98,8 +101,10 @@ def catalogue() -> dict[str, type[OcrError]]:
 
 
 def _headers(error: OcrError) -> dict[str, str]:
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         return {"Retry-After": str(max(1, error.retry_after_seconds))}
+    if isinstance(error, Unauthorized):  # RFC 6750, section 3: a request without a key gets no error code
+        return {"WWW-Authenticate": _CHALLENGE + (', error="invalid_token"' if error.offered else "")}
     if isinstance(error, JobUnfinished):
         return {"Retry-After": "1"}
     if isinstance(error, UnsupportedMedia):

@@ -11,15 +11,22 @@ from typing import cast
 from starlette.types import Scope
 
 from ocrsvc.results import Document
+from ocrsvc.service import trace_context
+from ocrsvc.service.trace_context import TraceContext
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(slots=True)
 class RequestRecord:
-    """Figures of one request, set by the route and logged by the middleware; never image bytes or text."""
+    """Figures of one request, set by the route and logged by the middleware; never image bytes or text.
+
+    ``client``: who shares the service fairly with others: the name of the API key, or the address without keys.
+    """
 
     request_id: str
+    client: str = ""
+    trace: TraceContext | None = None
     body_bytes: int = 0
     pixels: int = 0
     lines: int = 0
@@ -51,7 +58,10 @@ class RequestRecord:
 def open_record(headers: Mapping[str, str]) -> RequestRecord:
     """Return a new record; it keeps the client's ``X-Request-ID`` if that is safe in a log and a header."""
     offered = headers.get("x-request-id", "")
-    return RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+    record = RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+    if traceparent := headers.get("traceparent"):
+        record.trace = trace_context.parse(traceparent)
+    return record
 
 
 def record_of(scope: Scope) -> RequestRecord:

@@ -39,6 +39,7 @@ class Direct(APIRoute):
 
 router = APIRouter()
 reading = APIRouter(route_class=Direct)
+exposition = APIRouter()  # left out where the metrics have a port of their own
 
 _SMALL_LINES = 64  # most lines rendered on the event loop, in well under a millisecond
 
@@ -71,7 +72,7 @@ async def read(request: Request) -> Response:
         )
         if asked.streamed:
             return await page_answer(request, pictures[0], asked, resources)
-        work = service.read(pictures[0], asked.options)
+        work = service.read(pictures[0], asked.options, client=record.client)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
         rendering = Rendering(request_id=record.request_id, granularity=asked.granularity)
@@ -104,14 +105,15 @@ async def read_many(request: Request) -> Response:
     curl -N -F images=@a.jpg -F images=@b.png http://localhost:8000/api/ocr/batch
     ```
     """
-    service = service_of(request)
+    service, client = service_of(request), record_of(request.scope).client
     async with AsyncExitStack() as resources:
         pictures, asked = await resources.enter_async_context(
             incoming(request, names=uploads.MANY, limits=service.many_files)
         )
 
         async def read_one(picture: Picture) -> Document:
-            return await unless_given_up(service.read(picture, asked.options), service.giving_up)
+            work = service.read(picture, asked.options, client=client)
+            return await unless_given_up(work, service.giving_up)
 
         reading = BatchReading(
             read=read_one,
@@ -190,7 +192,22 @@ async def ready(request: Request) -> Any:
     return {"status": "ready", "jobs": "ok" if service.jobs.usable else "unavailable"}
 
 
-@router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
+@router.head("/startupz", include_in_schema=False)
+@router.get(
+    "/startupz",
+    tags=["probes"],
+    operation_id="started",
+    response_model=schemas.HealthShape,
+    response_model_exclude_none=True,
+    responses=openapi.problems(503),
+)
+async def started(request: Request) -> Any:
+    """Return 200 from when the models have been loaded once, also during a shutdown."""
+    service_of(request).health.check_started()
+    return {"status": "started"}
+
+
+@exposition.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
 async def prometheus(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
     return Response(service_of(request).metrics.render(), media_type=metrics.CONTENT_TYPE)

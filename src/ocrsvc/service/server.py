@@ -16,10 +16,12 @@ from types import FrameType
 
 import uvicorn
 
-from ocrsvc.errors import Unavailable
+from ocrsvc.errors import EngineFailure, Unavailable
+from ocrsvc.machine.processes import SAME_SIGNAL_SECONDS, STUCK_STATUS
 from ocrsvc.service import native_messages
 from ocrsvc.service.app import create_app
 from ocrsvc.service.logs import configuration
+from ocrsvc.service.metrics_server import MetricsServer
 from ocrsvc.service.protocol import BoundedProtocol
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
@@ -39,8 +41,8 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
     ``sockets`` are bound already, and perhaps shared with other processes. If given, the service listens on them, not
     on the port of its settings, and only once the models are ready.
 
-    Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened. A second SIGINT ends
-    the service at once.
+    Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened or the recogniser stops
+    working. A second signal ends the process at once.
     """
     app = create_app(settings, load_first=bool(sockets))
     service: Service = app.state.service
@@ -50,7 +52,7 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
             host=settings.host,
             port=settings.port,
             http=BoundedProtocol,
-            log_config=configuration(),
+            log_config=configuration(settings.log_level, settings.log_format),
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -61,6 +63,9 @@ def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
     )
     with native_messages.logged():
         server.run(list(sockets) or None)
+    if service.health.failure is not None and service.health.started:
+        logger.critical("the recogniser has stopped working: leaving")
+        raise SystemExit(STUCK_STATUS)
     if service.health.failure is not None:
         raise Unavailable(f"The models could not be loaded: {service.health.failure}")
     _leave_threads_behind()
@@ -73,10 +78,35 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_at: float | None = None
+        self._metrics: MetricsServer | None = None
+        self._metrics_task: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, and the second server if the metrics have a port of their own."""
+        await super().startup(sockets)
+        port = self._service.settings.metrics_port
+        if self._service.watchdog is not None:
+            self._service.watchdog.start()
+        if port is not None and self.started:
+            self._metrics = MetricsServer(self._service.metrics, host=self.config.host, port=port)
+            self._metrics_task = asyncio.create_task(self._metrics.serve())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down as uvicorn does; the metrics can be read until then."""
+        await super().shutdown(sockets)
+        if self._service.watchdog is not None:
+            self._service.watchdog.stop()
+        if self._metrics is not None and self._metrics_task is not None:
+            self._metrics.should_exit = True
+            await self._metrics_task
 
     async def on_tick(self, counter: int) -> bool:
         # A process without models is useless: exit, so that its supervisor sees the failure and its cause.
-        if self._service.health.phase == "failed":
+        health = self._service.health
+        if health.phase == "ready" and not self._service.engine_alive:
+            health.failed(EngineFailure("The scheduler has stopped."))
+        if health.phase == "failed":
             self.should_exit = True
         return await super().on_tick(counter)
 
@@ -97,8 +127,17 @@ class _Server(uvicorn.Server):
                 signal.signal(each, signal.SIG_IGN if told else handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.should_exit and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._service.drain)
+        """Begin to drain; end the process at a second signal, without a word, because logging may be interrupted here.
+
+        A supervisor may send SIGTERM to a process and to its parent, which passes it on: that is one signal.
+        """
+        now = time.monotonic()
+        if self._told_at is None:
+            self._told_at = now
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._service.drain)
+        elif sig == signal.SIGINT or now - self._told_at > SAME_SIGNAL_SECONDS:
+            os._exit(128 + sig)
         super().handle_exit(sig, frame)
 
 

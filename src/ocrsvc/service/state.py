@@ -22,12 +22,15 @@ from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
+from ocrsvc.service.api_keys import ApiKeys
 from ocrsvc.service.health import Health
 from ocrsvc.service.isolated_rendering import IsolatedRendering
 from ocrsvc.service.job_desk import JobDesk
+from ocrsvc.service.key_limits import KeyLimits
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.request_limit import RequestLimit
+from ocrsvc.service.watchdog import Watchdog
 from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc.service")
@@ -35,7 +38,9 @@ logger = logging.getLogger("ocrsvc.service")
 ReaderFactory = Callable[[Settings, Observer], Reader]
 
 _LAG_SAMPLE_SECONDS = 0.5
-_STUCK_SECONDS = 120.0  # a batch should take 40 ms; even a throttled container is not that slow
+_STUCK_SECONDS = (
+    120.0  # for /livez; a batch should take 40 ms, and even a throttled container is not that slow
+)
 _UPLOAD_SECONDS = 5.0  # longest wait for the rest of a body after a shutdown begins
 _GIVE_UP_SHARE = 0.9  # share of the drain time for work; the rest is for sending the answers
 
@@ -52,12 +57,27 @@ class Service:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
+        listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
+        self.keys = ApiKeys(listed, settings.api_keys_file)
+        self.key_limits = KeyLimits(
+            per_minute=settings.key_requests_per_minute,
+            at_once=settings.key_requests_at_once,
+            eta_seconds=self.eta_seconds,
+        )
         self._cpus = cpu.inspect(cores=settings.workers).effective
         fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
-        self.request_limit = RequestLimit(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
+        self.request_limit = RequestLimit(
+            max_requests=settings.max_requests,
+            max_bytes=fits.body_bytes,
+            largest_body_bytes=max(
+                settings.max_body_bytes, settings.max_batch_bytes, settings.jobs_max_body_bytes
+            ),
+            eta_seconds=self.eta_seconds,
+        )
         self.metrics.requests_inside.set_function(lambda: self.request_limit.requests)
         self.metrics.body_bytes_held.set_function(lambda: self.request_limit.held_bytes)
         self.metrics.ready.set_function(lambda: float(self.health.phase == "ready" and self.engine_alive))
+        self.watchdog = Watchdog(settings.watchdog_seconds) if settings.watchdog_seconds else None
         self.pool = ThreadPoolExecutor(2, thread_name_prefix="ocrsvc-service")
         self.isolated = IsolatedRendering()
         self.jobs = JobDesk(settings, self.metrics.jobs)
@@ -70,6 +90,10 @@ class Service:
     def engine_alive(self) -> bool:
         """Return whether the reader's scheduler is running."""
         return self._reader is not None and self._reader.alive
+
+    def eta_seconds(self) -> float:
+        """Return the estimated time until all accepted work is done; 0 before the models are loaded."""
+        return self._reader.batcher.eta_seconds if self._reader is not None else 0.0
 
     @property
     def reader(self) -> Reader:
@@ -115,32 +139,34 @@ class Service:
 
     def check_alive(self) -> None:
         """Raise Unavailable if only a restart helps: no models, a dead scheduler, or a run that hangs."""
-        self.health.check_alive(engine_alive=self.engine_alive and not self._stuck())
+        self.health.check_alive(engine_alive=self.engine_alive and self.stuck_seconds <= _STUCK_SECONDS)
 
-    def _stuck(self) -> bool:
+    @property
+    def stuck_seconds(self) -> float:
+        """Return for how long the oldest run of a model or decoding has been going on."""
         reader = self._reader
-        return (
-            reader is not None
-            and max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds)
-            > _STUCK_SECONDS
-        )
+        if reader is None:
+            return 0.0
+        return max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds)
 
     def check_ready(self) -> None:
         """Raise Unavailable if a new request would not be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
 
-    async def read(self, picture: Picture, options: ReadOptions) -> Document:
-        """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
+    async def read(self, picture: Picture, options: ReadOptions, *, client: str = "") -> Document:
+        """Return the text of one file of a client; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        document = await self.reader.read(data, options)
+        document = await self.reader.read(data, options, client=client)
         self.metrics.document_read(document.timing_ms)
         return document
 
     @asynccontextmanager
-    async def stream(self, picture: Picture, options: ReadOptions) -> AsyncIterator[PageStream]:
+    async def stream(
+        self, picture: Picture, options: ReadOptions, *, client: str = ""
+    ) -> AsyncIterator[PageStream]:
         """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        async with self.reader.stream(data, options) as stream:
+        async with self.reader.stream(data, options, client=client) as stream:
             yield stream
 
     async def start(self, *, wait: bool = False) -> None:
@@ -218,6 +244,17 @@ class Service:
             due = loop.time() + _LAG_SAMPLE_SECONDS
             await asyncio.sleep(_LAG_SAMPLE_SECONDS)
             self.metrics.loop_lagged(max(0.0, loop.time() - due))
+            self._end_long_runs()
+            if self.watchdog is not None:
+                # Loading models may take minutes, and counts as a decoding because it is done by the same threads.
+                self.watchdog.beat(self.stuck_seconds if self.health.started else 0.0)
+
+    def _end_long_runs(self) -> None:
+        """End runs of models that hang; while the models are loaded, all runs are slow."""
+        if self._reader is None or not self.health.started:
+            return
+        if ended := self._reader.end_runs(older_than_seconds=self.settings.run_seconds):
+            logger.error("runs of a model took too long and are ended", extra={"runs": ended})
 
 
 def service_of(request: Request) -> Service:

@@ -57,6 +57,12 @@ class OcrPage:
 
     def open(self) -> OcrPage:
         """Go to the page and wait until it has asked the service for its options."""
+        self.watch().goto(self.url)
+        expect(self.page.locator("#option-model")).to_be_attached()
+        return self
+
+    def watch(self) -> Page:
+        """Listen to complaints and requests from now on; return the tab."""
         self.page.add_init_script(_WATCH_POLICY)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
@@ -64,9 +70,7 @@ class OcrPage:
         # From now on and not only when a test expects one: Playwright does not wait until Chromium has
         # understood that it is to hand choosers over, and a key is quicker.
         self.page.on("filechooser", lambda chooser: None)
-        self.page.goto(self.url)
-        expect(self.page.locator("#option-model")).to_be_attached()
-        return self
+        return self.page
 
     def check(self) -> None:
         """Fail if the browser had anything to complain about."""
