@@ -6,17 +6,21 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ocrsvc.client.async_client import AsyncClient
+    from ocrsvc.client.client import Client
     from ocrsvc.engine.async_ocr import AsyncOCR
     from ocrsvc.engine.ocr import OCR
     from ocrsvc.engine.result import Result
     from ocrsvc.errors import OcrError
 
 __version__ = "0.1.0"
-__all__ = ["OCR", "AsyncOCR", "OcrError", "Result", "__version__"]
+__all__ = ["OCR", "AsyncClient", "AsyncOCR", "Client", "OcrError", "Result", "__version__"]
 
 _HOMES = {
     "OCR": "ocrsvc.engine.ocr",
     "AsyncOCR": "ocrsvc.engine.async_ocr",
+    "Client": "ocrsvc.client.client",
+    "AsyncClient": "ocrsvc.client.async_client",
     "Result": "ocrsvc.engine.result",
     "OcrError": "ocrsvc.errors",
 }
@@ -32,7 +36,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'ocrsvc' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name != "httpx":
+            raise
+        raise ImportError(f"{name} needs httpx: pip install 'ocrsvc[client]'") from error
 
 
 def __dir__() -> list[str]:

@@ -124,7 +124,15 @@ def test_a_forked_process_loads_its_own_reader(ocr: OCR) -> None:
 def test_the_names_of_the_package_are_loaded_late() -> None:
     code = "import sys, ocrsvc; assert not {'numpy', 'cv2', 'onnxruntime', 'pydantic'} & set(sys.modules); ocrsvc.OCR"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
-    assert set(dir(ocrsvc)) == {"OCR", "AsyncOCR", "OcrError", "Result", "__version__"}
+    assert set(dir(ocrsvc)) == {
+        "OCR",
+        "AsyncOCR",
+        "Client",
+        "AsyncClient",
+        "OcrError",
+        "Result",
+        "__version__",
+    }
     assert ocrsvc.OcrError is OcrError
     with pytest.raises(AttributeError, match="OCRR"):
         ocrsvc.OCRR  # noqa: B018

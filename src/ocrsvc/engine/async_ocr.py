@@ -53,7 +53,7 @@ class AsyncOCR:
         thread = await asyncio.to_thread(self._handle.thread)
         running: deque[asyncio.Task[Result]] = deque()
         try:
-            async for source in _each(sources):
+            async for source in each_of(sources):
                 running.append(asyncio.create_task(self._read(thread, source, colours, wanted)))
                 if len(running) == in_flight(thread):
                     yield await running.popleft()
@@ -100,7 +100,8 @@ class AsyncOCR:
         await self.close()
 
 
-async def _each(sources: Iterable[Source] | AsyncIterable[Source]) -> AsyncIterator[Source]:
+async def each_of(sources: Iterable[Source] | AsyncIterable[Source]) -> AsyncIterator[Source]:
+    """Yield each source of an iterable of either kind."""
     if isinstance(sources, AsyncIterable):
         async for source in sources:
             yield source
