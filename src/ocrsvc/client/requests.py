@@ -30,10 +30,8 @@ class ServiceOptions(Options, total=False):
     model: str | None
 
 
-class InvalidAnswer(OcrError):
+class InvalidAnswer(Exception):
     """What answered is no ocrsvc, or not one of this version."""
-
-    status, slug, title = 502, "invalid-answer", "Invalid answer"
 
 
 def arguments_of(
