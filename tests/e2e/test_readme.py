@@ -19,7 +19,10 @@ from available import missing, model_name
 from drawings import DrawnPage, Picture
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / name for name in ("api.md", "structure.md", "fields.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / name for name in ("api.md", "structure.md", "fields.md", "python.md")),
+]
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(
     r"<!-- test: expect (?P<word>[^\n]+) -->\n```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL

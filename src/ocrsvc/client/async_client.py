@@ -1,0 +1,139 @@
+"""``AsyncClient``: the same as ``Client`` for programs with an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from types import TracebackType
+from typing import Any, Self, Unpack
+
+import httpx
+
+from ocrsvc.client.client import RETRIES, TIMEOUT_SECONDS
+from ocrsvc.client.requests import PATH, ServiceOptions, arguments_of, check, page_of, result_of
+from ocrsvc.client.retrying import Retries
+from ocrsvc.engine.async_ocr import each_of
+from ocrsvc.engine.inputs import ColourOrder, Source, load
+from ocrsvc.engine.result import Result
+
+_AT_ONCE = 8  # requests of read_many
+
+
+class AsyncClient:
+    """Reads pictures and PDFs with the service at ``base_url``; the arguments are those of ``Client``."""
+
+    def __init__(
+        self,
+        base_url: str = "http://localhost:8000",
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        **options: Any,
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=base_url, timeout=timeout_seconds, **options)
+        if api_key is not None:
+            self._http.headers["Authorization"] = f"Bearer {api_key}"
+        self._retries = retries
+
+    async def __call__(
+        self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[ServiceOptions]
+    ) -> Result:
+        """Return the text of one source, as ``Client.read`` does."""
+        return await self.read(source, colours=colours, **options)
+
+    async def read(
+        self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[ServiceOptions]
+    ) -> Result:
+        """Return the text of one source, as ``Client.read`` does."""
+        given = await asyncio.to_thread(load, source, colours)
+        answer = await self._post(arguments_of(given, "json", "char", options))
+        return result_of(answer.json(), given, options)
+
+    async def render(
+        self,
+        source: Source,
+        format_name: str,
+        *,
+        granularity: str = "line",
+        colours: ColourOrder = "BGR",
+        **options: Unpack[ServiceOptions],
+    ) -> bytes:
+        """Return what the service makes of a source in one of its formats, such as ``pdf`` or ``xlsx``."""
+        given = await asyncio.to_thread(load, source, colours)
+        return (await self._post(arguments_of(given, format_name, granularity, options))).content
+
+    async def read_many(
+        self,
+        sources: Iterable[Source] | AsyncIterable[Source],
+        *,
+        colours: ColourOrder = "BGR",
+        **options: Unpack[ServiceOptions],
+    ) -> AsyncGenerator[Result, None]:
+        """Yield the Result of each source, in order, as ``Client.read_many`` does."""
+        running: deque[asyncio.Task[Result]] = deque()
+        try:
+            async for source in each_of(sources):
+                running.append(asyncio.create_task(self.read(source, colours=colours, **options)))
+                if len(running) == _AT_ONCE:
+                    yield await running.popleft()
+            while running:
+                yield await running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def pages(
+        self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[ServiceOptions]
+    ) -> AsyncGenerator[Result, None]:
+        """Yield a Result for each page of a document as soon as it is read, as ``Client.pages`` does."""
+        given = await asyncio.to_thread(load, source, colours)
+        arguments = arguments_of(given, "jsonl", "char", options)
+        retries = Retries(self._retries)
+        while True:
+            try:
+                async with self._http.stream("POST", PATH, **arguments) as answer:
+                    if (wait := retries.wait_seconds(answer)) is None:
+                        if not answer.is_success:
+                            await answer.aread()
+                            check(answer)
+                        async for record in answer.aiter_lines():
+                            if (page := page_of(record, given, options)) is not None:
+                                yield page
+                        return
+            except httpx.ConnectError:
+                if (wait := retries.wait_seconds(None)) is None:
+                    raise
+            await asyncio.sleep(wait)
+
+    async def _post(self, arguments: dict[str, Any]) -> httpx.Response:
+        retries = Retries(self._retries)
+        while True:
+            answer = None
+            try:
+                answer = await self._http.post(PATH, **arguments)
+            except (httpx.ConnectError, httpx.RemoteProtocolError):
+                if (wait := retries.wait_seconds(None)) is None:
+                    raise
+            else:
+                if (wait := retries.wait_seconds(answer)) is None:
+                    check(answer)
+                    return answer
+            await asyncio.sleep(wait)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
