@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Calibration:
     least_doubt: float
     review_threshold: float
     mixed: float = 0.0
-    folded: bool = False
+    folded: bool = field(default=False, kw_only=True)
 
     def character(self, peak: float) -> float:
         """Return the probability that a character with this peak is right."""
@@ -106,7 +106,7 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
         entry["review_threshold"],
         line.get("mixed", 0.0),
     )
-    found = Calibration(*(float(number) for number in numbers), folded=line.get("folded", False) is True)
+    found = Calibration(*(float(number) for number in numbers), folded=bool(line.get("folded", False)))
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"the calibration of {precision} has a number that is not finite")
     if min(found.slope, found.doubt, found.least_doubt) <= 0:
