@@ -66,6 +66,17 @@ def test_a_short_line_alone_must_be_clearer() -> None:
     assert are_text(texts(("---", 0.99))) == [False]
 
 
+def test_one_clear_character_among_unclear_lines_is_chance() -> None:
+    assert are_text(texts(("中", 0.96), ("❿", 0.62), ("章", 0.66))) == [False] * 3
+    assert are_text(texts(("8", 0.97), ("3", 0.95), ("~", 0.6))) == [True] * 3
+    assert are_text(texts(("一", 0.95))) == [False]
+
+
+def test_a_row_of_one_shape_is_an_ornament() -> None:
+    assert not any(are_text(texts(("8", 0.99), ("0" * 30 + ",", 0.86), ("0o" * 12, 0.91))))
+    assert are_text(texts(("10000000", 0.95))) == [True]
+
+
 def test_what_a_charset_leaves_out_counts_too() -> None:
     bound = LineText("0", 0.3, free=LineText("出口", 0.97))
     assert are_text([bound]) == [True]
