@@ -33,7 +33,8 @@ class Character:
 
     ``start`` and ``end`` are fractions (0 to 1) of the line's width along its reading direction. ``confidence`` is the
     probability that it is right (``ocrsvc.models.calibration``) or, without a calibration, its CTC peak.
-    ``alternatives``: what it may be, itself first; empty unless a reading asked for them (``n_best``).
+    ``alternatives``: what it may be, itself first; empty unless a reading asked for them (``n_best``). ``folded_peak``:
+    the probability of all forms of the character (``ocrsvc.recognition.folding``), until the line is calibrated.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Character:
     start: float
     end: float
     alternatives: tuple[Alternative, ...] = ()
+    folded_peak: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

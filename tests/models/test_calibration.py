@@ -15,7 +15,7 @@ from ocrsvc.errors import CorruptModel
 from ocrsvc.models.calibration import Calibration, calibration_error, parse
 from ocrsvc.models.manifest import load
 from ocrsvc.recognition.ctc import line_of
-from ocrsvc.results import Character
+from ocrsvc.results import Character, LineText
 
 MAPS = Calibration(0.86, 0.46, -1.18, 1.26, 0.61, 0.02, 0.9)
 ENTRY: dict[str, Any] = {
@@ -63,6 +63,17 @@ def test_a_line_keeps_its_text_and_places() -> None:
     assert [(c.start, c.end) for c in rated.characters] == [(0.0, 0.5), (0.5, 1.0)]
     assert [c.confidence for c in rated.characters] == [MAPS.character(0.9), MAPS.character(0.5)]
     assert rated.confidence == MAPS.line([0.9, 0.5], "ab")
+
+
+def test_only_a_folded_calibration_takes_the_folded_peaks() -> None:
+    line = LineText("aO", 0.75, (Character("a", 1.0, 0, 0.5), Character("O", 0.5, 0.5, 1, folded_peak=0.99)))
+    folding = replace(MAPS, folded=True)
+    assert MAPS.apply(line).confidence == MAPS.line([1.0, 0.5], "aO")
+    assert folding.apply(line).confidence == MAPS.line([1.0, 0.99], "aO")
+    assert folding.apply(line).characters == MAPS.apply(line).characters  # each of them in its own form
+    assert all(c.folded_peak is None for c in folding.apply(line).characters)
+    entry = {**ENTRY, "line": {**ENTRY["line"], "folded": True}}
+    assert parse({"precision": {"int8": entry}}, {"int8": "ab"}) == {"int8": folding}
 
 
 def test_the_error_is_nought_for_what_is_calibrated_and_the_gap_for_what_is_not() -> None:

@@ -40,7 +40,8 @@ labelled.
 MEAN is over sources. A picture that cannot be decoded counts as wrong.
 
 --strata shows for each source, script, length and height of lines whether their confidence is right: excess is the
-mean confidence minus the share of exact lines. In strata of less than some 100 lines, excess and ece are mostly chance.
+mean confidence minus the share of exact lines, flagged the share of the right lines that need review, caught that of
+the wrong ones. In strata of less than some 100 lines, excess and ece are mostly chance.
 
 examples:
   ocrsvc evaluate data/lines --limit 300
@@ -157,10 +158,19 @@ def _rated(found: Sequence[Sample], outcome: Run) -> list[RatedLine]:
     for sample in found:
         document = outcome.documents.get(sample.key)
         if document is not None:
-            confidence = document.lines[0].confidence if document.lines else 0.0
+            line = document.lines[0] if document.lines else None
             right = rate_line(sample, document.text)["exact"] == 1
             height = document.pages[0].height
-            rated.append(RatedLine(sample.source, document.text, height, confidence, right))
+            rated.append(
+                RatedLine(
+                    sample.source,
+                    document.text,
+                    height,
+                    line.confidence if line else 0.0,
+                    right,
+                    flagged=bool(line and line.needs_review),
+                )
+            )
     return rated
 
 
@@ -184,8 +194,14 @@ def _summary(
     *sources, mean = scores
     by_kind: dict[str, dict[str, Any]] = {}
     for each in kinds:
-        figures = {"lines": each.lines, "exact": each.exact, "confidence": each.confidence, "ece": each.ece}
-        by_kind.setdefault(each.kind, {})[each.name] = figures
+        by_kind.setdefault(each.kind, {})[each.name] = {
+            "lines": each.lines,
+            "exact": each.exact,
+            "confidence": each.confidence,
+            "ece": each.ece,
+            "flagged": each.flagged,
+            "caught": each.caught,
+        }
     return {
         "kind": kind,
         "model": settings.model,

@@ -14,24 +14,31 @@ from ocrsvc.text import script_of, without_spaces
 
 KINDS = ("source", "script", "characters", "height")
 # Lower bounds of the strata, in characters without white space and in pixels.
-_LENGTHS = ((41, ">40"), (11, "11-40"), (3, "3-10"), (1, "1-2"))
+_LENGTHS = ((41, ">40"), (26, "26-40"), (11, "11-25"), (3, "3-10"), (1, "1-2"))
 _HEIGHTS = ((33, ">32"), (16, "16-32"), (0, "<16"))
 
 
 @dataclass(frozen=True, slots=True)
 class RatedLine:
-    """One labelled line: the ``text`` that was read, its confidence, and whether it is right."""
+    """One labelled line: the ``text`` that was read, its confidence, whether it is right, and whether it is flagged.
+
+    ``flagged``: it needs review.
+    """
 
     source: str
     text: str
     height_pixels: int
     confidence: float
     right: bool
+    flagged: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """Lines of one kind: share of right ones (``exact``), mean confidence and expected calibration error (``ece``)."""
+    """Lines of one kind: share of right ones (``exact``), mean confidence and expected calibration error (``ece``).
+
+    ``flagged``: share of the right lines that need review; ``caught``: that of the wrong ones; None without such lines.
+    """
 
     kind: str
     name: str
@@ -39,6 +46,8 @@ class Stratum:
     exact: float
     confidence: float
     ece: float
+    flagged: float | None
+    caught: float | None
 
     @property
     def excess(self) -> float:
@@ -61,17 +70,24 @@ def strata(lines: Sequence[RatedLine]) -> list[Stratum]:
 def table(rows: Sequence[Stratum]) -> str:
     """Return strata as lines of text, under a head."""
     width = max([20, *(len(row.name) + 11 for row in rows)])
-    head = f"{'stratum':{width}} {'lines':>6} {'exact':>8} {'confidence':>11} {'excess':>8} {'ece':>8}"
+    names = ("excess", "ece", "flagged", "caught")
+    head = f"{'stratum':{width}} {'lines':>6} {'exact':>8} {'confidence':>11} " + " ".join(
+        f"{n:>8}" for n in names
+    )
     return "\n".join(
         [
             head,
             *(
                 f"{row.kind + ' ' + row.name:{width}} {row.lines:6} {row.exact:8.4f} {row.confidence:11.4f} "
-                f"{row.excess:+8.4f} {row.ece:8.4f}"
+                f"{row.excess:+8.4f} {row.ece:8.4f} {_share(row.flagged):>8} {_share(row.caught):>8}"
                 for row in rows
             ),
         ]
     )
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _keys(line: RatedLine) -> Iterator[tuple[str, str]]:
@@ -103,4 +119,10 @@ def _stratum(kind: str, name: str, lines: Sequence[RatedLine]) -> Stratum:
         sum(right) / len(lines),
         sum(confidences) / len(lines),
         calibration_error(confidences, right),
+        flagged=_flagged([line for line in lines if line.right]),
+        caught=_flagged([line for line in lines if not line.right]),
     )
+
+
+def _flagged(lines: Sequence[RatedLine]) -> float | None:
+    return sum(line.flagged for line in lines) / len(lines) if lines else None

@@ -6,8 +6,9 @@ logistic maps, fitted on labelled lines by ``ocrsvc train calibrate`` and stored
 
 - character: ``sigmoid(slope * logit(peak) + offset)``;
 - line: ``sigmoid(offset - doubt * log(d) + length * log(n) + mixed * m)`` with ``d = least_doubt - sum(log(peak))``,
-  roughly the expected number of wrong characters, and n, the number of characters. m is 1 if the text has both Chinese
-  characters and Latin letters, else 0: such a text is more often a misread one than its peaks say.
+  roughly the expected number of wrong characters, and n, the number of characters. The peaks are folded ones
+  (``ocrsvc.recognition.folding``): a doubt between o and O does not count, a missed character does. m is 1 if the text
+  has both Chinese characters and Latin letters, else 0: such a text is more often a misread one than its peaks say.
 
 Both maps rise with every peak. ``least_doubt`` is the doubt that remains when all peaks are 1, because networks are
 overconfident. A line is right if it equals its label in the normal form of ``evaluation``.
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,8 @@ class Calibration:
     """Maps of one precision of one model, and the confidence below which a line needs review.
 
     ``slope`` and ``doubt`` are above 0, so that both maps are monotone; ``least_doubt`` is above 0 for its logarithm.
-    ``mixed`` is 0 for calibrations from before this value.
+    ``mixed`` is 0 and ``folded`` False for calibrations from before these values. ``folded``: whether the map of lines
+    takes folded peaks.
     """
 
     slope: float
@@ -50,13 +52,17 @@ class Calibration:
     least_doubt: float
     review_threshold: float
     mixed: float = 0.0
+    folded: bool = field(default=False, kw_only=True)
 
     def character(self, peak: float) -> float:
         """Return the probability that a character with this peak is right."""
         return _sigmoid(self.slope * _logit(peak) + self.character_offset)
 
     def line(self, peaks: Sequence[float], text: str) -> float:
-        """Return the probability that a text with these peaks is right as a whole; 0 without characters."""
+        """Return the probability that a text with these peaks is right as a whole; 0 without characters.
+
+        The peaks are folded if the calibration is.
+        """
         if not peaks:
             return 0.0
         odds = self.line_offset - self.doubt * math.log(self.least_doubt + nats(peaks))
@@ -66,7 +72,7 @@ class Calibration:
 
     def apply(self, line: LineText) -> LineText:
         """Return a decoded line with probabilities instead of peaks as confidences."""
-        peaks = [character.confidence for character in line.characters]
+        peaks = folded_peaks(line) if self.folded else [c.confidence for c in line.characters]
         characters = tuple(
             Character(c.text, self.character(c.confidence), c.start, c.end) for c in line.characters
         )
@@ -100,7 +106,7 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
         entry["review_threshold"],
         line.get("mixed", 0.0),
     )
-    found = Calibration(*(float(number) for number in numbers))
+    found = Calibration(*(float(number) for number in numbers), folded=bool(line.get("folded", False)))
     if not all(math.isfinite(number) for number in numbers):
         raise ValueError(f"the calibration of {precision} has a number that is not finite")
     if min(found.slope, found.doubt, found.least_doubt) <= 0:
@@ -108,6 +114,11 @@ def _parse_one(precision: str, entry: Mapping[str, Any], sha256: Mapping[str, st
     if not 0 <= found.review_threshold <= 1:
         raise ValueError(f"review_threshold of the calibration of {precision} must be from 0 to 1")
     return found
+
+
+def folded_peaks(line: LineText) -> list[float]:
+    """Return the folded peak of each character, or its peak where there is none, as for the space at a seam."""
+    return [c.confidence if c.folded_peak is None else c.folded_peak for c in line.characters]
 
 
 def nats(peaks: Iterable[float]) -> float:

@@ -12,6 +12,13 @@ from ocrsvc.recognition.alternatives import ranked
 from ocrsvc.results import Character, Line, LineText, Polygon
 
 _MIN_CONFIDENCE = 0.5  # detected lines with a lower confidence are mostly not text
+# Least confidence of a line that is clearly text, and of one with less than _FEW characters: specks are read as 0 or 1
+# with up to 0.88. 98 % of the right lines of words in photographs are as clear.
+_CLEAR, _CLEAR_IF_SHORT, _FEW = 0.8, 0.9, 3
+_STROKE = "一"  # also what a fold of the paper or a ruled line is read as
+_REPEATS = (
+    8  # a line whose characters occur that often on average is an ornament: a row of rings is read as 0000
+)
 
 
 def rated(
@@ -51,9 +58,28 @@ def _with_alternatives(characters: Sequence[Character], text: LineText, count: i
     )
 
 
+def are_text(texts: Sequence[LineText]) -> list[bool]:
+    """Return for each detected line of a page whether it is text; ``texts`` are not calibrated yet.
+
+    A page without a line that is clearly text has none at all: noise, ornaments and photographs have lines that are
+    read as characters, but hardly as clear ones. Lines of one character must outnumber those that are not clear.
+    """
+    clear = [text for text in texts if any(_is_clear(each) for each in (text, text.free) if each)]
+    has_text = 2 * len(clear) > len(texts) or any(text.length > 1 for text in clear)
+    return [has_text and is_text(text) for text in texts]
+
+
 def is_text(text: LineText) -> bool:
     """Return whether a detected line is text: it, or its free text, is read with enough confidence.
 
     ``text`` is not calibrated yet.
     """
     return any(each.text and each.confidence >= _MIN_CONFIDENCE for each in (text, text.free) if each)
+
+
+def _is_clear(text: LineText) -> bool:
+    """Return whether a line is clearly text: it has a letter or digit, and a high confidence."""
+    least = _CLEAR if text.length >= _FEW else _CLEAR_IF_SHORT
+    if text.confidence < least or text.text == _STROKE:
+        return False
+    return any(c.isalnum() for c in text.text) and text.length < _REPEATS * len(set(text.text))

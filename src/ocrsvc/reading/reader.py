@@ -9,6 +9,7 @@ oversubscribe the cores whenever both have work.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -35,7 +36,7 @@ from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
-from ocrsvc.reading.rating import is_text, rated
+from ocrsvc.reading.rating import are_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
 from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.tasks import all_or_none
@@ -285,11 +286,8 @@ class Reader:
             decoded = without_ignored(decoded, reading.options.ignore)
         async with Timer(reading, "recognise"):
             lines, texts = await self._upright(decoded.lines, reading)
-            found = [
-                (text, line)
-                for text, line in zip(texts, lines, strict=True)
-                if decoded.alone or is_text(text)
-            ]
+            kept = [True] * len(texts) if decoded.alone else are_text(texts)
+            found = list(itertools.compress(zip(texts, lines, strict=True), kept))
             texts = await self._with_alternatives([text for text, _ in found], reading)
         read = [
             rated(text, line.polygon, decoded.page.number, reading, self.settings.review_threshold)

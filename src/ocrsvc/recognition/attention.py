@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ocrsvc.models.manifest import Manifest, ModelFile
 from ocrsvc.recognition import speculative
 from ocrsvc.recognition.alignment import align
-from ocrsvc.recognition.ctc import BLANK, Runs
+from ocrsvc.recognition.ctc import BLANK, Runs, neighbours
 from ocrsvc.recognition.speculative import END, Classes, Decoder, Peaks, Text
 
 FILE = "decoder"  # key of the decoder's graph in a manifest's files
@@ -121,21 +121,10 @@ def in_doubt(
     doubted = np.zeros(lines, dtype=bool)
     doubted[runs.rows[runs.peaks < below]] = True
     best, second = indices[:, :, 0], indices[:, :, 1]
-    # The nearest characters on both sides of each step, by the numbers of the runs.
-    before = np.zeros((lines, steps), dtype=np.int32)
-    after = np.zeros((lines, steps), dtype=np.int32)
-    before[runs.rows, runs.ends - 1] = runs.classes
-    after[runs.rows, runs.starts] = runs.classes
-    before, after = _carried(before), _carried(after[:, ::-1])[:, ::-1]
+    before, after = neighbours(runs, lines, steps)
     missed = (best == BLANK) & (probabilities[:, :, 1] > 1 - below) & (second != before) & (second != after)
     found: NDArray[np.bool_] = doubted | missed.any(axis=1)
     return found
-
-
-def _carried(values: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return each value ``[N,T]``, or the last one before it that is not 0."""
-    at = np.maximum.accumulate(np.where(values != 0, np.arange(values.shape[1]), 0), axis=1)
-    return np.take_along_axis(values, at, axis=1)
 
 
 def _replaced(

@@ -50,7 +50,7 @@ def collapse(best: NDArray[np.int32], probability: NDArray[np.float32]) -> Runs:
     changes[:, 1:-1] = best[:, 1:] != best[:, :-1]
     rows, starts = np.nonzero(changes[:, :-1] & (best != BLANK))
     change_rows, change_steps = np.nonzero(changes)
-    order = np.searchsorted(_key(change_rows, change_steps), _key(rows, starts), side="right")
+    order = np.searchsorted(key(change_rows, change_steps), key(rows, starts), side="right")
     ends = change_steps[order]
     return Runs(rows, starts, ends, best[rows, starts], _peaks(probability, rows, starts, ends))
 
@@ -62,20 +62,26 @@ def lines(
     alphabet: str,
     stride: int,
     reach_pixels: int,
+    folded: NDArray[np.float32] | None = None,
     doubts: Sequence[tuple[Alternative, ...]] | None = None,
 ) -> list[LineText]:
     """Return the text of each line of a batch.
 
     ``widths`` are the lines' own widths in pixels, without padding; ``alphabet[i - 1]`` is class i; ``stride`` is the
     width of a time step in pixels. A character spans its time steps, widened half-way to its neighbours but by no
-    more than ``reach_pixels``; its place is given as fractions of the line's own width. ``doubts``: the alternatives of
-    each character, if they are wanted.
+    more than ``reach_pixels``; its place is given as fractions of the line's own width. ``folded``: the folded peak of
+    each character; ``doubts``: its alternatives, if they are wanted.
     """
     lefts, rights = _spans(runs.rows, runs.starts * stride, runs.ends * stride, reach_pixels)
     own = np.asarray(widths, dtype=np.float64)[runs.rows]
     lefts, rights = np.clip(lefts / own, 0, 1), np.clip(rights / own, 0, 1)
-    columns = zip(runs.classes.tolist(), runs.peaks.tolist(), lefts.tolist(), rights.tolist(), strict=True)
-    characters = [Character(alphabet[c - 1], p, left, right) for c, p, left, right in columns]
+    seen = [None] * len(runs.rows) if folded is None else folded.tolist()
+    columns = zip(
+        runs.classes.tolist(), runs.peaks.tolist(), lefts.tolist(), rights.tolist(), seen, strict=True
+    )
+    characters = [
+        Character(alphabet[c - 1], p, left, right, folded_peak=every) for c, p, left, right, every in columns
+    ]
     if doubts is not None:
         characters = [replace(c, alternatives=own) for c, own in zip(characters, doubts, strict=True)]
     bounds = np.searchsorted(runs.rows, np.arange(len(widths) + 1)).tolist()
@@ -104,7 +110,25 @@ def peak_steps(best: NDArray[np.float32], runs: Runs, at: NDArray[np.intp]) -> N
     return steps
 
 
-def _key(rows: NDArray[np.intp], steps: NDArray[np.intp]) -> NDArray[np.int64]:
+def neighbours(runs: Runs, lines: int, steps: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return for each time step ``[N,T]`` the classes of the nearest characters before and after it, 0 for none.
+
+    A step inside a character has that character on both sides.
+    """
+    before = np.zeros((lines, steps), dtype=np.int32)
+    after = np.zeros((lines, steps), dtype=np.int32)
+    before[runs.rows, runs.ends - 1] = runs.classes
+    after[runs.rows, runs.starts] = runs.classes
+    return _carried(before), _carried(after[:, ::-1])[:, ::-1]
+
+
+def _carried(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return each value ``[N,T]``, or the last one before it that is not 0."""
+    at = np.maximum.accumulate(np.where(values != 0, np.arange(values.shape[1]), 0), axis=1)
+    return np.take_along_axis(values, at, axis=1)
+
+
+def key(rows: NDArray[np.intp], steps: NDArray[np.intp]) -> NDArray[np.int64]:
     """Return one ascending number for each (row, time step)."""
     return rows.astype(np.int64) * (1 << 32) + steps
 

@@ -26,6 +26,7 @@ from ocrsvc.recognition.attention import Attention
 from ocrsvc.recognition.bigrams import Bigrams
 from ocrsvc.recognition.charsets import Charset, resolve
 from ocrsvc.recognition.contractions import Contractions
+from ocrsvc.recognition.folding import Folding
 from ocrsvc.recognition.lexicon import Lexicon
 from ocrsvc.recognition.plates import Plates
 from ocrsvc.results import LineText, ModelId
@@ -78,6 +79,7 @@ class Recogniser:
         self.calibration = spec.calibrations().get(self.precision)
         # Weights that were trained separately have their own head.
         self._head_file = spec.files.get(f"head_{self.precision}", spec.files.get("head"))
+        self._folding = Folding(spec.charset)
         self._lock = threading.Lock()
         self._head: tuple[NDArray[np.float16], NDArray[np.float32]] | None = None
         self._charsets: dict[str, Charset] = {}
@@ -157,6 +159,7 @@ class Recogniser:
             alphabet=self.spec.charset,
             stride=stride,
             reach_pixels=self.spec.input.height // 2,
+            folded=self._folding.peaks(indices, probabilities, runs) if charset is None else None,
             doubts=alternatives.of_characters(indices, probabilities, runs, self.spec.charset)
             if steps
             else None,

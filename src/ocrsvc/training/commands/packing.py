@@ -108,6 +108,9 @@ def add_parsers(steps: Steps) -> None:
         "--variations", type=int, default=1, help="varied copies of each line (default: 1)"
     )
     calibrate.add_argument("--drawn", type=int, default=0, help="number of freshly drawn lines to add")
+    calibrate.add_argument(
+        "--strata", type=int, default=0, metavar="N", help="add N drawn lines of each stratum of a dev set"
+    )
     calibrate.add_argument("--seed", type=int, default=77)
     calibrate.add_argument(
         "--error-budget",
@@ -252,6 +255,11 @@ def _calibrate(options: argparse.Namespace) -> None:
             charset.load(), options.drawn, seed=options.seed, fonts=options.fonts, prose=options.prose
         )
     try:
+        if options.strata:
+            from ocrsvc.training.data import devset
+
+            for _, drawn in devset.each(options.strata, options.seed, options.fonts, options.prose):
+                samples += drawn
         reports = calibrate(options.model, samples, options.error_budget)
     except ValueError as error:
         raise SystemExit(f"ocrsvc train: {error}") from error

@@ -32,6 +32,14 @@ def write(
     ``folders``: more typefaces. ValueError names an unknown stratum; ``Undrawable`` one without faces; FileExistsError
     a folder that is not empty.
     """
+    for name, drawn in each(lines, seed, folders, prose, strata):
+        yield examples.write(drawn, out / name / "manifest.jsonl")
+
+
+def each(
+    lines: int, seed: int, folders: Sequence[Path], prose: Sequence[Path], strata: Sequence[str] = STRATA
+) -> Iterator[tuple[str, Iterator[Sample]]]:
+    """Yield each stratum's name with its lines, which are drawn as they are taken; raises as ``write`` does."""
     if unknown := sorted(set(strata) - set(STRATA)):
         raise ValueError(f"no stratum {', '.join(unknown)}; there are {', '.join(STRATA)}")
     held = fonts.held_out(folders)
@@ -43,8 +51,7 @@ def write(
     usual, unseen = libraries(folders)
     characters = charset.load()
     for name in strata:
-        stratum = Stratum(name, characters, usual, unseen, prose, seed)
-        yield examples.write(_samples(stratum, lines), out / name / "manifest.jsonl")
+        yield name, _samples(Stratum(name, characters, usual, unseen, prose, seed), lines)
 
 
 def _samples(stratum: Stratum, lines: int) -> Iterator[Sample]:

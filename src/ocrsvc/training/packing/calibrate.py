@@ -101,7 +101,14 @@ def fit(readings: Sequence[Reading], error_budget: float) -> Report:
         strata=tuple(
             strata(
                 [
-                    RatedLine(reading.source, reading.text, reading.height_pixels, sure, reading.right)
+                    RatedLine(
+                        reading.source,
+                        reading.text,
+                        reading.height_pixels,
+                        sure,
+                        reading.right,
+                        flagged=sure < whole.review_threshold,
+                    )
                     for reading, sure in zip(readings, unseen.tolist(), strict=True)
                 ]
             )
@@ -141,6 +148,7 @@ def entry(report: Report, spec: Manifest, precision: str, error_budget: float) -
             "length": found.length,
             "least_doubt": found.least_doubt,
             "mixed": found.mixed,
+            "folded": found.folded,
         },
         "review_threshold": found.review_threshold,
         "error_budget": error_budget,

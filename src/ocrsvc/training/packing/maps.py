@@ -59,6 +59,7 @@ def fit_maps(readings: Sequence[Reading]) -> Calibration:
         least_doubt=least,
         review_threshold=0.0,
         mixed=round(float(line[3]), 4),
+        folded=True,
     )
 
 

@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 
 from ocrsvc.machine import cpu
+from ocrsvc.models.calibration import folded_peaks
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.reading.lines import LineImage, prepare
 from ocrsvc.recognition import segments
@@ -25,7 +26,7 @@ _BATCH = 16
 class Reading:
     """One labelled line as a model reads it; ``marks`` are pairs of each character's peak and whether it is right.
 
-    ``text``: what was read; ``height_pixels``: that of the picture.
+    ``text``: what was read; ``height_pixels``: that of the picture; ``peaks``: the folded peak of each character.
     """
 
     source: str
@@ -78,7 +79,7 @@ def _judge(sample: Sample, line: LineText) -> Reading:
         source=sample.source,
         text=line.text,
         height_pixels=sample.image.shape[0],
-        peaks=tuple(c.confidence for c in line.characters),
+        peaks=tuple(folded_peaks(line)),
         mean=line.confidence,
         right=fold(line.text) == label,
         marks=tuple((peak, mark) for (_, peak), mark in zip(spelt, marks, strict=True)),
