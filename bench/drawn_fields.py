@@ -133,7 +133,7 @@ def _amount(value: str, rng: random.Random) -> str:
     if rng.random() < 0.15:
         return ("负" if sign else "") + _capitals(number_)
     figures = f"{float(number_):,.2f}" if rng.random() < 0.6 else number_
-    before = rng.choice(("", "", "¥", "¥ ", "￥", "RMB "))
+    before = rng.choice(("", "", "¥", "¥ ", "￥", "" if sign else "RMB "))
     return f"{sign}{before}{figures}{rng.choice(('', '', '元')) if not before else ''}"
 
 

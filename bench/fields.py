@@ -2,8 +2,8 @@
 
     python bench/fields.py --lines 300 --seed 1 --json out.json
 
-Identity cards, credit codes and bank cards (or ``--kinds``) are drawn in turn and degraded so that plain reading gets many of them
-wrong (``drawn_fields``; extra ``train``). "plain right": the text holds the number. "value right": so does the best
+Identity cards, credit codes and bank cards (or ``--kinds``) are drawn in turn and degraded so that plain reading gets
+many of them wrong (``drawn_fields``; extra ``train``). "plain right": the text holds the number. "value right": so does the best
 value of the type. "recovered": it is right where plain reading was not, "wrong": it is not. "wrong, valid" should be 0.
 """
 
@@ -83,7 +83,10 @@ def judged(lines: Sequence[FieldLine], texts: Sequence[LineText]) -> list[Result
 
 def summary(results: Sequence[Result]) -> dict[str, Any]:
     """Return the counts by type, and by the margin from which a value is valid."""
-    kinds = {kind: [each for each in results if each[0].kind == kind] for kind in dict.fromkeys(each[0].kind for each in results)}
+    kinds = {
+        kind: [each for each in results if each[0].kind == kind]
+        for kind in dict.fromkeys(each[0].kind for each in results)
+    }
     return {
         "types": {kind: counts(own) for kind, own in {**kinds, "all": results}.items()},
         "margins": {str(margin): accepted(results, margin) for margin in _MARGINS},

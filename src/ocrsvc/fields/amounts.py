@@ -157,7 +157,7 @@ AMOUNT = FieldType(
     "Amount of money: ¥ 1,234.50, -12.00, (1,234.50) for a negative one, 壹仟贰佰元整.",
     Within(
         Automaton(choice(_FIGURES, _capital())),
-        _JOINED | frozenset("-(" + _CAPITALS + "拾佰仟万亿负"),
+        _JOINED | frozenset("-(¥$€£" + _CAPITALS + "拾佰仟万亿负"),
         _JOINED | frozenset("%)" + _CAPITALS + "整正"),
         fold=_folded,
     ),
