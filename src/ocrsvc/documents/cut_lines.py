@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ocrsvc.documents.frame import Frame, Straight
+from ocrsvc.formats.words import part
 from ocrsvc.pages.layout import Box
-from ocrsvc.results import Line, Point, Polygon
+from ocrsvc.results import Line
 
 _INNER = 0.4  # least distance of the rule from the ends of the line, in heights of the line
 _MISSING = 0.15  # of the height of a line a rule may leave out at its upper and lower edge
@@ -69,19 +70,9 @@ def _parts(line: Line, shares: Sequence[float]) -> list[Line]:
             replace(
                 line,
                 text=text,
-                polygon=_between(line.polygon, start, end),
+                polygon=part(line.polygon, start, end),
                 characters=moved,
                 alternatives=(),
             )
         )
     return parts if len(parts) > 1 else [line]
-
-
-def _between(polygon: Polygon, start: float, end: float) -> Polygon:
-    """Return the part of a polygon between two shares of its width."""
-
-    def at(first: Point, last: Point, share: float) -> Point:
-        return first[0] + share * (last[0] - first[0]), first[1] + share * (last[1] - first[1])
-
-    a, b, c, d = polygon
-    return at(a, b, start), at(a, b, end), at(d, c, end), at(d, c, start)
