@@ -3,8 +3,9 @@
     python bench/fields.py --lines 300 --seed 1 --json out.json
 
 Identity cards, credit codes and bank cards (or ``--kinds``) are drawn in turn and degraded so that plain reading gets
-many of them wrong (``drawn_fields``; extra ``train``). "plain right": the text holds the number. "value right": so does the
-best value of the type. "recovered": it is right where plain reading was not, "wrong": it is not. "wrong, valid" should be 0.
+many of them wrong (``drawn_fields``; extra ``train``). "plain right": the text holds the number. "value right": so does
+the best value of the type. "recovered": it is right where plain reading was not, "wrong": it is not. "wrong, valid"
+should be 0.
 """
 
 from __future__ import annotations
