@@ -16,8 +16,8 @@ class FieldType:
     """One type of fields.
 
     ``grammar`` finds values in lines; ``normalised`` returns a value in its normal form, or None if a check (digit,
-    calendar) refuses it. ``about`` describes it in a sentence. ``is_whole``: whether a value is not the rest of a longer
-    one in a text, of which a character was misread; types with a check digit or a fixed length need none.
+    calendar) refuses it. ``about`` describes it in a sentence. ``is_whole``: whether a value is not the rest of a
+    longer one in a text, of which a character was misread; types with a check digit or a fixed length need none.
     """
 
     name: str
