@@ -27,8 +27,10 @@ _LABELS = {
     "id_card": ("公民身份号码", "身份证号:", "身份证号码："),
     "credit_code": ("统一社会信用代码", "统一社会信用代码：", "纳税人识别号:"),
     "bank_card": ("卡号", "账号:", "银行账号："),
+    "amount": ("合计", "金额：", "应付金额:", "Total", "价税合计（大写）"),
+    "date": ("日期", "开票日期：", "Date:", "有效期至"),
 }
-KINDS = tuple(_LABELS)
+KINDS = ("id_card", "credit_code", "bank_card")  # in turn, if no others are asked for
 _CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _ISSUERS = ("6217", "6222", "6228", "6225", "6214", "4563", "5187", "3568", "9558")
 _LABELLED = 0.35  # share of the lines that have a label before the number
@@ -45,8 +47,10 @@ class FieldLine:
     picture: Picture
 
 
-def draw(count: int, seed: int, fonts: Sequence[Path] = ()) -> Iterator[FieldLine]:
-    """Yield drawn lines, the types in turn, always the same for a seed."""
+def draw(
+    count: int, seed: int, fonts: Sequence[Path] = (), kinds: Sequence[str] = KINDS
+) -> Iterator[FieldLine]:
+    """Yield drawn lines, the types in turn, always the same for a seed and these kinds."""
     from ocrsvc.training.drawing import fonts as faces
     from ocrsvc.training.drawing.synth import Synthesiser
 
@@ -54,7 +58,7 @@ def draw(count: int, seed: int, fonts: Sequence[Path] = ()) -> Iterator[FieldLin
     rng, noise = random.Random(seed), np.random.default_rng(seed)
     made = 0
     while made < count:
-        kind = KINDS[made % len(KINDS)]
+        kind = kinds[made % len(kinds)]
         value = number(kind, rng)
         picture = synthesiser.draw(written(kind, value, rng))
         if picture is not None:
@@ -83,7 +87,11 @@ def degraded(picture: Picture, rng: random.Random, noise: np.random.Generator) -
 
 
 def number(kind: str, rng: random.Random) -> str:
-    """Return a random valid number of a type."""
+    """Return a random valid value of a type in normal form."""
+    if kind == "amount":
+        return f"{'-' if rng.random() < 0.05 else ''}{10 ** rng.uniform(0, 6.5):.2f}"
+    if kind == "date":
+        return f"{datetime.date(1950, 1, 1) + datetime.timedelta(days=rng.randrange(30_000))}"
     if kind == "bank_card":
         issuer = rng.choice(_ISSUERS)
         length = rng.choice((16, 19, 19)) if issuer[0] in "69" else 16
@@ -107,10 +115,53 @@ def number(kind: str, rng: random.Random) -> str:
 
 
 def written(kind: str, value: str, rng: random.Random) -> str:
-    """Return the text of a line with this number: bank cards often in groups, some lines with a label."""
+    """Return the text of a line with this value as it is printed, some with a label; bank cards often in groups."""
+    if kind == "amount":
+        value = _amount(value, rng)
+    if kind == "date":
+        year, month, day = value.split("-")
+        pattern = rng.choice(("{}-{}-{}", "{}-{}-{}", "{}/{}/{}", "{}.{}.{}", "{}年{}月{}日", "{}{}{}"))
+        value = pattern.format(year, month, day)
     if kind == "bank_card" and rng.random() < 0.5:
         value = " ".join(value[i : i + 4] for i in range(0, len(value), 4))
     return f"{rng.choice(_LABELS[kind])} {value}" if rng.random() < _LABELLED else value
+
+
+def _amount(value: str, rng: random.Random) -> str:
+    """Return an amount as invoices print it: figures with or without commas and a sign, or capital numerals."""
+    sign, number_ = ("-", value[1:]) if value[0] == "-" else ("", value)
+    if rng.random() < 0.15:
+        return ("负" if sign else "") + _capitals(number_)
+    figures = f"{float(number_):,.2f}" if rng.random() < 0.6 else number_
+    before = rng.choice(("", "", "¥", "¥ ", "￥", "" if sign else "RMB "))
+    return f"{sign}{before}{figures}{rng.choice(('', '', '元')) if not before else ''}"
+
+
+def _capitals(number_: str) -> str:
+    """Return an amount below 10 000 000 in capital numerals."""
+    digits = "零壹贰叁肆伍陆柒捌玖"
+    whole, _, rest = number_.partition(".")
+
+    def group(value: int) -> str:
+        text = ""
+        for unit, name in ((1000, "仟"), (100, "佰"), (10, "拾"), (1, "")):
+            digit = value // unit % 10
+            if digit:
+                text += digits[digit] + name
+            elif text and not text.endswith("零") and value % unit:
+                text += "零"
+        return text
+
+    ten_thousands, ones = divmod(int(whole), 10_000)
+    text = group(ten_thousands) + "万" if ten_thousands else ""
+    if ten_thousands and ones and ones < 1000:
+        text += "零"
+    text += group(ones) + "元"
+    jiao, fen = int(rest[0]), int(rest[1])
+    if not jiao and not fen:
+        return text + "整"
+    text += digits[jiao] + "角" if jiao else "零" if fen else ""
+    return text + (digits[fen] + "分" if fen else "整")
 
 
 def read(recogniser: Recogniser, lines: Sequence[FieldLine]) -> list[LineText]:

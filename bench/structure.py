@@ -3,13 +3,15 @@
     python bench/structure.py --model crnn --seed 2 --count 50
 
 ``place``: share of cells found at their row and column with their spans and about their text; ``text``: with exactly
-their text (``ocrsvc.text.fold``); ``tables``: share of tables with all cells in place. ``order``: share of neighbouring
+their text (``ocrsvc.text.fold``); ``tables``: share of tables with all cells in place; ``xlsx``: share of cells that
+have their text and their merged range in the workbook, opened again with openpyxl. ``order``: share of neighbouring
 lines of a page that are read one after the other. Times are of the structure alone, on a thread of this process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 import statistics
 import time
 from collections import defaultdict
@@ -22,8 +24,11 @@ import cv2
 import drawn_tables
 import harness
 from drawn_tables import DrawnOrder, DrawnTable, TruthCell
+from openpyxl import load_workbook
+from openpyxl.worksheet.worksheet import Worksheet
 
 from ocrsvc.documents import page_structure, rules
+from ocrsvc.formats import render
 from ocrsvc.formats.reflow import cell_text
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
@@ -58,7 +63,8 @@ async def measure(model: str, seed: int, count: int, font: str) -> dict[str, Any
             harness.tell(f"{kind} {i + 1}")
             drawn = drawn_tables.table(kind, seed * 10_000 + i, font)
             read = await _read(reader, drawn)
-            tables[kind].append(rate_table(drawn.cells, read))
+            rates = rate_table(drawn.cells, read)
+            tables[kind].append(rates | {"xlsx": rate_workbook(drawn.cells, render("xlsx", read))})
     for page_kind in drawn_tables.PAGE_KINDS:
         for i in range(max(1, count // 10)):
             harness.tell(f"{page_kind} {i + 1}")
@@ -73,7 +79,7 @@ async def measure(model: str, seed: int, count: int, font: str) -> dict[str, Any
                 "cells": sum(round(each["cells"]) for each in found),
                 **{
                     name: round(sum(e[name] * e["cells"] for e in found) / sum(e["cells"] for e in found), 4)
-                    for name in ("place", "text")
+                    for name in ("place", "text", "xlsx")
                 },
                 "tables": round(sum(each["place"] == 1 for each in found) / len(found), 4),
             }
@@ -106,6 +112,31 @@ def rate_table(truth: Sequence[TruthCell], read: Document) -> dict[str, float]:
     return best
 
 
+def rate_workbook(truth: Sequence[TruthCell], data: bytes) -> float:
+    """Return the share of cells that the best sheet of a workbook has at their place, merged as they span."""
+    book = load_workbook(io.BytesIO(data))
+    return max(_placed(truth, sheet) for sheet in book.worksheets) / len(truth)
+
+
+def _placed(truth: Sequence[TruthCell], sheet: Worksheet) -> int:
+    merged = {(each.min_row, each.min_col): each for each in sheet.merged_cells.ranges}
+    right = 0
+    for cell in truth:
+        area = merged.get((cell.row + 1, cell.column + 1))
+        span = (area.size["rows"], area.size["columns"]) if area else (1, 1)
+        said = _shown(sheet.cell(cell.row + 1, cell.column + 1))
+        right += span == (cell.row_span, cell.column_span) and fold(said) == fold(cell.text)
+    return right
+
+
+def _shown(cell: Any) -> str:
+    """Return what a spreadsheet shows in a cell, for the formats of numbers that ``xlsx`` has."""
+    if not isinstance(cell.value, int | float):
+        return str(cell.value or "")
+    whole, _, decimals = cell.number_format.partition(".")
+    return f"{cell.value:{',' if ',' in whole else ''}.{len(decimals)}f}"
+
+
 def rate_order(truth: Sequence[str], read: Document) -> float:
     """Return the share of neighbouring lines of the truth that are read one right after the other."""
     said = [fold(line.text) for line in read.lines]
@@ -134,9 +165,16 @@ def cost_ms(drawn: DrawnOrder, read: Document) -> float:
 
 def parts(figures: dict[str, Any]) -> list[harness.Part]:
     """Return the tables: cells by kind of table, order by kind of page, and the cost."""
-    cells = [["tables", "cells", "in place", "text right", "whole tables"]]
+    cells = [["tables", "cells", "in place", "text right", "right in XLSX", "whole tables"]]
     cells += [
-        [kind, str(e["cells"]), f"{e['place']:.4f}", f"{e['text']:.4f}", f"{e['tables']:.4f}"]
+        [
+            kind,
+            str(e["cells"]),
+            f"{e['place']:.4f}",
+            f"{e['text']:.4f}",
+            f"{e['xlsx']:.4f}",
+            f"{e['tables']:.4f}",
+        ]
         for kind, e in figures["tables"].items()
     ]
     order = [["pages", "order"]] + [[kind, f"{value:.4f}"] for kind, value in figures["order"].items()]

@@ -213,3 +213,23 @@ def test_a_credit_code_needs_a_known_city(region: str, known: bool) -> None:
 
 def test_a_person_may_be_older_than_their_district() -> None:
     assert value_of("id_card", with_check_digit("44030619450307793")) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "whole"),
+    [
+        ("合计 ￥1,234.50", "1234.50", True),
+        ("2024-01-31 合计 37.20 元", "37.20", True),
+        ("第3项12.00元", "12.00", True),
+        ("金额：捌仟零伍元叁角柒分", "8005.37", True),
+        ("金额：捌仟零捌論伍元叁角柒分", "5.37", False),
+        ("2:420.$34.05", "34.05", False),
+        ("￥34,6:8.91", "8.91", False),
+        ("￥8.91:6", "8.91", False),
+        ("合计 12.00", "13.00", False),
+    ],
+)
+def test_an_amount_that_is_the_rest_of_a_longer_one_is_not_whole(text: str, value: str, whole: bool) -> None:
+    is_whole = TYPES["amount"].is_whole
+    assert is_whole is not None
+    assert is_whole(text, value) == whole

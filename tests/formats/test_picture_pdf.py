@@ -209,6 +209,25 @@ def test_a_picture_becomes_pdf_a(tmp_path: Path) -> None:
         assert not made.open_metadata().pdfa_status
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_a_picture_becomes_nothing_that_pdf_a_forbids(kind: str) -> None:
+    with pikepdf.Pdf.open(io.BytesIO(searchable(file_of(picture(), kind)))) as made:
+        assert not made.is_encrypted
+        assert not {"/OpenAction", "/AA", "/AcroForm", "/Names", "/Perms"} & set(made.Root.keys())
+        assert "/Filter" not in made.Root.Metadata  # searched for by programs that read no PDF
+        for page in made.pages:
+            assert not {"/AA", "/Annots", "/PresSteps"} & set(page.obj.keys())
+        for each in made.objects:
+            if not isinstance(each, pikepdf.Dictionary | pikepdf.Stream):
+                continue
+            assert each.get("/S") not in ("/JavaScript", "/Launch", "/Movie", "/Sound")
+            assert each.get("/Filter") not in ("/LZWDecode", "/Crypt")
+            assert not {"/F", "/FFilter", "/Alternates", "/OPI", "/PS"} & set(each.keys())
+            assert not each.get("/Interpolate", False)
+            if each.get("/Type") == "/Font":
+                assert "/ToUnicode" in each or "/CIDSystemInfo" in each
+
+
 def test_a_profile_of_other_colours_is_left_out() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = embedded(searchable(file_of(picture("L"), "JPEG", icc_profile=srgb)))

@@ -1,4 +1,4 @@
-"""hOCR and ALTO: what their readers rely on, on upright, turned and vertical lines, with and without blocks."""
+"""hOCR, ALTO and PAGE XML: what their readers rely on, on lines of all directions, with and without blocks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from dataclasses import replace
 import pytest
 from lxml import etree, html
 
-from ocrsvc.formats import alto_format, render
-from ocrsvc.results import Block, Character, Document, Line, ModelId, Page, Polygon
+from ocrsvc.errors import InvalidParameter
+from ocrsvc.formats import alto_format, pagexml_format, render
+from ocrsvc.results import Block, Cell, Character, Document, Line, ModelId, Page, Polygon, Table
 
 ALTO = {"a": alto_format.NAMESPACE}
+PAGE = {"p": pagexml_format.NAMESPACE}
 SCHEMA = os.environ.get("ALTO_XSD")  # the schema of loc.gov, which is not ours to distribute
+PAGE_SCHEMA = os.environ.get("PAGE_XSD")  # that of PRImA, pagecontent/2019-07-15
 
 UPRIGHT: Polygon = ((10.0, 10.0), (110.0, 10.0), (110.0, 30.0), (10.0, 30.0))
 SLANTED: Polygon = ((10.0, 50.0), (110.0, 60.0), (110.0, 80.0), (10.0, 70.0))
@@ -44,6 +47,13 @@ def alto(read: Document, **options: str) -> etree._Element:
     root = etree.fromstring(render("alto", read, **options))  # type: ignore[arg-type]
     if SCHEMA:
         etree.XMLSchema(etree.parse(SCHEMA)).assertValid(root)
+    return root
+
+
+def pagexml(read: Document, **options: str) -> etree._Element:
+    root = etree.fromstring(render("pagexml", read, **options))  # type: ignore[arg-type]
+    if PAGE_SCHEMA:
+        etree.XMLSchema(etree.parse(PAGE_SCHEMA)).assertValid(root)
     return root
 
 
@@ -166,3 +176,55 @@ def test_pages_without_text_are_pages(lines: tuple[Line, ...]) -> None:
     assert not hocr(document(*lines)).find_class("ocrx_word")
     assert len(alto(document(*lines)).findall(".//a:Page", ALTO)) == 1
     assert alto(document(*lines)).find(".//a:TextBlock", ALTO) is None
+
+
+def test_page_xml_has_regions_in_reading_order_with_lines_and_words() -> None:
+    head, body = line("Head", UPRIGHT), line("发票 No", SLANTED)
+    blocks = (Block("heading", 1, UPRIGHT, ((head,),)), Block("paragraph", 1, SLANTED, ((body,),)))
+    root = pagexml(replace(document(head, body, line("c", DOWNWARDS)), blocks=blocks), file='"票.png')
+    assert one_of_page(root, "p:Page").get("imageFilename") == '"票.png'
+    references = [each.get("regionRef") for each in root.iterfind(".//p:RegionRefIndexed", PAGE)]
+    regions = root.findall(".//p:TextRegion", PAGE)
+    assert references == [each.get("id") for each in regions] == ["region_1", "region_2"]
+    assert [each.get("type") for each in regions] == ["heading", "paragraph"]
+    words = [
+        each.findtext("p:TextEquiv/p:Unicode", namespaces=PAGE) for each in root.iterfind(".//p:Word", PAGE)
+    ]
+    assert words == ["Head", "发票", "No"]
+    assert one_of_page(regions[1], "p:TextLine/p:Coords").get("points") == "10,50 110,60 110,80 10,70"
+    assert one_of_page(regions[1], "p:TextLine/p:Baseline").get("points") == "10,70 110,80"
+    assert root.find(".//p:Glyph", PAGE) is None
+
+
+def test_page_xml_has_the_places_of_cells_and_characters() -> None:
+    lines = line("a", UPRIGHT), line("b", SLANTED)
+    cells = Cell(0, 0, 1, 2, ((lines[0],),)), Cell(1, 1, 1, 1, ((lines[1],),)), Cell(1, 0)
+    block = Block("table", 1, UPRIGHT, ((lines[0],), (lines[1],)), Table(2, 2, cells))
+    root = pagexml(replace(document(*lines), blocks=(block,)), granularity="char")
+    region = one_of_page(root, ".//p:TableRegion")
+    assert [region.get(name) for name in ("id", "rows", "columns")] == ["region_1", "2", "2"]
+    roles = [each.attrib for each in root.iterfind(".//p:TableCellRole", PAGE)]
+    assert [(each["rowIndex"], each["columnIndex"], each["colSpan"]) for each in roles] == [
+        ("0", "0", "2"),
+        ("1", "1", "1"),
+    ]
+    assert len(root.findall(".//p:Glyph", PAGE)) == 2
+
+
+def test_page_xml_tells_direction_and_turn_and_holds_one_page() -> None:
+    read = document(line("b", DOWNWARDS), line("c", UPWARDS))
+    root = pagexml(replace(read, pages=(Page(1, 200, 150, orientation=270),)))
+    assert one_of_page(root, "p:Page").get("orientation") == "-90"
+    assert [each.get("readingDirection") for each in root.iterfind(".//p:TextLine", PAGE)] == [
+        "top-to-bottom",
+        "bottom-to-top",
+    ]
+    assert pagexml(document()).find(".//p:TextRegion", PAGE) is None
+    with pytest.raises(InvalidParameter, match="one page"):
+        pagexml(document(pages=2))
+
+
+def one_of_page(root: etree._Element, path: str) -> etree._Element:
+    found = root.find(path, PAGE)
+    assert found is not None
+    return found

@@ -307,6 +307,7 @@ async def test_work_that_outlasts_the_drain_time_is_answered() -> None:
         ("tsv", "text/tab-separated-values; charset=utf-8"),
         ("hocr", "text/vnd.hocr+html; charset=utf-8"),
         ("alto", "application/alto+xml"),
+        ("pagexml", "application/vnd.prima.page+xml"),
     ],
 )
 async def test_every_format(bench: Bench, format_: str, media_type: str) -> None:
@@ -711,6 +712,7 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
         "xlsx",
         "hocr",
         "alto",
+        "pagexml",
         "pdf",
     ]
     assert "digits" in [each.name for each in offered.charsets]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocrsvc.documents import aligned, columns, paragraphs, ruled
+from ocrsvc.documents import aligned, columns, cut_lines, paragraphs, ruled
 from ocrsvc.documents.frame import Frame, frame_of
 from ocrsvc.documents.places import Grid, lines_of
 from ocrsvc.documents.rules import Rule
@@ -19,12 +19,15 @@ Boxes = list[Box]
 def blocks_of(page: Page, lines: Sequence[Line], rules: Sequence[Rule] = ()) -> tuple[Block, ...]:
     """Return the blocks of a page in reading order; each of its ``lines`` is in exactly one of them.
 
+    A line that reaches over a vertical rule of a table is there in parts.
     ``rules`` are in pixels of the upright page (``rules.find``). Headers and footers are found later, when all pages
     are there (``repeats``).
     """
     if not lines:
         return ()
     frame = frame_of(page, lines, rules)
+    if (parts := cut_lines.cut(lines, frame)) is not None:
+        lines, frame = parts, frame_of(page, parts, rules)
     blocks: list[Block] = []
     waiting: list[Boxes] = []
     for item in _ordered(frame, ruled.find(frame)):

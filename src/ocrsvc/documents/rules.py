@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.documents import hidden_rules
+from ocrsvc.documents.rule_segments import THICKNESS, Ink, Segments, along
 from ocrsvc.pages.layout import straightened
 from ocrsvc.pages.source import Pixels
 from ocrsvc.results import Point, Polygon
@@ -21,18 +23,12 @@ from ocrsvc.results import Point, Polygon
 _TEXT_HEIGHT = 24.0  # pixels; a page with larger text is looked at at a smaller size
 _LEAST_CONTRAST = 14  # grey levels of a rule against the paper, once the page is at that size
 _NOISE_FACTOR = 4.0  # the same, in means of what noise and paper give
-_THICKNESS = 0.4  # most thickness of a rule, in text heights: a dark bar behind text is none
-_GAP = 0.4  # widest gap that is closed at once, in text heights
 _LEAST_LENGTHS = (2.0, 1.6)  # of horizontal and vertical rules, in text heights
-_JOINED_GAP = 0.6  # widest gap between two parts of one rule, in text heights
-_TEXT_SHARE = (
-    0.5  # a vertical rule that lies in text boxes by more may be the strokes of text below each other,
-)
-_INK_SHARE = 0.92  # unless so much of it is ink
+_LEAST_SHORT = 1.0  # of vertical rules from one horizontal rule to the next
 _INSET = 0.16  # part of the height of a text box, at its edges, in which there may be a rule
-_MOST_RULES = 2000  # of each direction; a page with more is a pattern, not tables
-
-Segments = NDArray[np.float64]  # [N,4]: x and y of both ends, the lower coordinate first
+_MOST_CONFIRMED = (
+    400  # rules that confirm each other; a page with more has no need, and it would take seconds
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +56,7 @@ def find(pixels: Pixels, polygons: Sequence[Polygon], page_scale: float = 1.0) -
     small = _warped(pixels, matrix, scale)
     ink = _ink(small, height)
     straight = np.asarray(cv2.transform(points, matrix), dtype=np.float64)
-    text = _text_mask(ink.shape, straight)
-    across = _segments(ink, height, vertical=False, text=text)
-    down = _segments(ink, height, vertical=True, text=text)
+    across, down = _segments(Ink(ink, height, *_bounds(straight)))
     back = cv2.invertAffineTransform(matrix)
     ends = np.concatenate([across, down]).reshape(-1, 2, 2)
     if not len(ends):
@@ -99,79 +93,38 @@ def _warped(pixels: Pixels, matrix: NDArray[np.float64], scale: float) -> NDArra
 
 def _ink(gray: NDArray[np.uint8], height: float) -> NDArray[np.uint8]:
     """Return what is thin and dark as 255, uint8 [h,w]."""
-    side = 2 * max(1, round(_THICKNESS * height / 2)) + 1
+    side = 2 * max(1, round(THICKNESS * height / 2)) + 1
     thin = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side)))
     least = max(_LEAST_CONTRAST, _NOISE_FACTOR * float(np.median(thin)))
     return np.asarray(cv2.threshold(thin, least, 255, cv2.THRESH_BINARY)[1], dtype=np.uint8)
 
 
-def _text_mask(shape: tuple[int, ...], points: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return uint8 [h,w] that is 255 in the middle of each line of text, where no horizontal rule is."""
-    mask = np.zeros(shape, np.uint8)
-    lows, highs = points.min(axis=1), points.max(axis=1)
-    inset = _INSET * (highs - lows).min(axis=1)[:, None]
-    for (left, top), (right, bottom) in zip(
-        np.maximum(0, lows + inset).astype(int).tolist(), (highs - inset).astype(int).tolist(), strict=True
-    ):
-        mask[top : bottom + 1, left : right + 1] = 255
-    return mask
+def _bounds(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the upper left and the lower right corner of each line of text."""
+    return points.min(axis=1), points.max(axis=1)
 
 
-def _segments(ink: NDArray[np.uint8], height: float, *, vertical: bool, text: NDArray[np.uint8]) -> Segments:
-    """Return the rules of one direction; those of the other are found on the transposed picture."""
-    if vertical:
-        found = _along(ink.T.copy(), height, _LEAST_LENGTHS[1], text.T.copy(), through_text=True)
-        return found[:, [1, 0, 3, 2]]
-    outside = np.asarray(cv2.bitwise_and(ink, cv2.bitwise_not(text)), dtype=np.uint8)
-    return _along(outside, height, _LEAST_LENGTHS[0], text)
+def _segments(page: Ink) -> tuple[Segments, Segments]:
+    """Return the horizontal and the vertical rules.
+
+    Horizontal ones are looked for outside of text first, because baselines look like them. Those that vertical ones
+    confirm follow, and then vertical ones as high as a row of text, which the horizontal ones confirm.
+    """
+    middle = page.text(_INSET)
+    outside = np.where(middle, np.uint8(0), page.ink)
+    clear = along(outside, page.height, _LEAST_LENGTHS[0])
+    steep = _down(page, middle, _LEAST_LENGTHS[1])
+    if not len(steep) or len(clear) + len(steep) > _MOST_CONFIRMED:
+        return clear, steep
+    steep = hidden_rules.without_strokes(page, steep, clear)
+    across = hidden_rules.through_text(page, clear, steep, _LEAST_LENGTHS[0])
+    if not len(across):
+        return across, steep
+    short = hidden_rules.without_strokes(page, _down(page, middle, _LEAST_SHORT), across)
+    return across, hidden_rules.with_short(page, steep, short, across)
 
 
-def _along(
-    ink: NDArray[np.uint8],
-    height: float,
-    least_length: float,
-    text: NDArray[np.uint8],
-    *,
-    through_text: bool = False,
-) -> Segments:
-    gap, length = max(3, round(_GAP * height)), max(5, round(least_length * height))
-    closed = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))
-    # Rules may be bent or still lean a little, so each pixel counts for its neighbours above and below as well.
-    thick = cv2.dilate(closed, np.ones((3, 1), np.uint8))
-    long = cv2.bitwise_and(cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length), np.uint8)), thick)
-    count, _, boxes, _ = cv2.connectedComponentsWithStats(long, connectivity=8)
-    found = []
-    for left, top, width, tall, area in boxes[1:].tolist():
-        thickness = area / width - 2
-        if thickness > _THICKNESS * height or tall > 3 + _THICKNESS * height + 0.02 * width:
-            continue
-        if through_text and _is_strokes(ink, text, left, top, width, tall):
-            continue
-        middle = top + tall / 2
-        found.append((float(left), middle, float(left + width), middle))
-    if not found or count > _MOST_RULES:
-        return np.empty((0, 4))
-    return np.asarray(_joined(found, height), dtype=np.float64)
-
-
-def _is_strokes(
-    ink: NDArray[np.uint8], text: NDArray[np.uint8], left: int, top: int, width: int, tall: int
-) -> bool:
-    """Return whether these pixels are strokes of characters in neighbouring lines, with gaps between the lines."""
-    place = slice(top, top + tall), slice(left, left + width)
-    if float(text[place].max(axis=0).mean()) <= _TEXT_SHARE * 255:
-        return False
-    return float(ink[place].max(axis=0).mean()) < _INK_SHARE * 255
-
-
-def _joined(found: list[tuple[float, float, float, float]], height: float) -> list[list[float]]:
-    """Return segments (left, y, right, y) with the parts of one rule joined."""
-    joined: list[list[float]] = []
-    for left, y, right, _ in sorted(found):
-        for each in reversed(joined[-60:]):
-            if abs(each[3] - y) <= 0.25 * height and left - each[2] <= _JOINED_GAP * height:
-                each[2], each[3] = max(each[2], right), y
-                break
-        else:
-            joined.append([left, y, right, y])
-    return joined
+def _down(page: Ink, middle: NDArray[np.uint8], least_length: float) -> Segments:
+    """Return the vertical rules, which are found on the transposed picture; ``middle``: of the lines of text."""
+    found = along(page.ink.T.copy(), page.height, least_length, through=middle.T.copy())
+    return found[:, [1, 0, 3, 2]]

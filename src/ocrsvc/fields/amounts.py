@@ -151,15 +151,50 @@ def _folded(character: str) -> str:
     return folded(character.translate(_VARIANTS)).replace("￥", "¥").translate(_VARIANTS)
 
 
+def _is_whole(text: str, value: str) -> bool:
+    """Return whether a value is in a text, with no figures or numerals beside it that a misread character cut off.
+
+    Of 捌仟零捌論伍元 the numerals after the misread one are an amount, too, and the recogniser is sure of them.
+    """
+    forms = [_folded(character) for character in text]
+    places = [
+        (end - start, start, end)
+        for start in range(len(forms))
+        for end in range(start + 1, min(len(forms), start + _MOST_CHARACTERS) + 1)
+        if _says("".join(forms[start:end]), value)
+    ]
+    if not places:
+        return False
+    _, start, end = max(places)
+    before, after = "".join(forms[:start]), "".join(forms[end:])
+    if any(character in _NUMERALS for character in "".join(forms[start:end])):
+        return not any(character in _NUMERALS for character in before + after)
+    return not (_LAST_RUN.search(before) or _FIRST_RUN.match(after))
+
+
+def _says(text: str, value: str) -> bool:
+    text = "".join(text.split())
+    return _AUTOMATON.matches(text) and _decimal(text) == value
+
+
+_NUMERALS = _CAPITALS + "拾佰仟"
+_MOST_CHARACTERS = 48  # of an amount as it is written, with spaces
+_HAN = r"\u4e00-\u9fff"
+_LAST_RUN = re.compile(
+    rf"\d[^\s{_HAN}]*$"
+)  # figures, and what follows without a space or a Chinese character
+_FIRST_RUN = re.compile(rf"[^\s{_HAN}]*\d")
+_AUTOMATON = Automaton(choice(_FIGURES, _capital()))
 _JOINED = frozenset(_DIGITS + ".,")
 AMOUNT = FieldType(
     "amount",
     "Amount of money: ¥ 1,234.50, -12.00, (1,234.50) for a negative one, 壹仟贰佰元整.",
     Within(
-        Automaton(choice(_FIGURES, _capital())),
-        _JOINED | frozenset("-(" + _CAPITALS + "拾佰仟万亿负"),
+        _AUTOMATON,
+        _JOINED | frozenset("-(¥$€£" + _CAPITALS + "拾佰仟万亿负"),
         _JOINED | frozenset("%)" + _CAPITALS + "整正"),
         fold=_folded,
     ),
     _decimal,
+    _is_whole,
 )

@@ -56,7 +56,8 @@ def decode(line: LineText, field_type: FieldType) -> Decoded:
     others = [other for each, other in found.items() if each != value]
     margin = nats - max([_UNSEEN_NATS, *others])
     least = LEAST_MARGIN if plain else LEAST_MARGIN_CHANGED
-    return Decoded(value, margin >= least, not plain, margin)
+    is_whole = field_type.is_whole is None or field_type.is_whole(line.text, value)
+    return Decoded(value, margin >= least and is_whole, not plain, margin)
 
 
 def decode_lines(lines: Sequence[LineText], field_type: FieldType) -> Decoded:

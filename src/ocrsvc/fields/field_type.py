@@ -16,10 +16,12 @@ class FieldType:
     """One type of fields.
 
     ``grammar`` finds values in lines; ``normalised`` returns a value in its normal form, or None if a check (digit,
-    calendar) refuses it. ``about`` describes it in a sentence.
+    calendar) refuses it. ``about`` describes it in a sentence. ``is_whole``: whether a value is not the rest of a
+    longer one in a text, of which a character was misread; types with a check digit or a fixed length need none.
     """
 
     name: str
     about: str
     grammar: Within
     normalised: Callable[[str], str | None]
+    is_whole: Callable[[str, str], bool] | None = None

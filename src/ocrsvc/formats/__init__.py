@@ -15,6 +15,7 @@ from ocrsvc.formats import (
     json_format,
     jsonl_format,
     markdown_format,
+    pagexml_format,
     pdf_format,
     text_format,
     tsv_format,
@@ -36,6 +37,7 @@ FORMATS = MappingProxyType(
             xlsx_format.FORMAT,
             hocr_format.FORMAT,
             alto_format.FORMAT,
+            pagexml_format.FORMAT,
             pdf_format.FORMAT,
         )
     }

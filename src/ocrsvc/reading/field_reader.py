@@ -1,7 +1,7 @@
 """Reads the regions of a page: the lines in them, or else the region itself as a line, and values of their types.
 
-Regions are places on the upright page; fields have polygons on the page as given, as lines do. A line belongs to the
-region in which its centre lies.
+Regions are places on the upright page; fields have polygons on the page as given, as lines do. A region has the parts
+of lines whose characters lie in it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from ocrsvc.fields.types import TYPES
 from ocrsvc.pages.decoder import Decoder
 from ocrsvc.pages.source import Pixels
 from ocrsvc.pages.turns import Turn, advanced, returned, turned
+from ocrsvc.reading.line_parts import LinePart, part_in
 from ocrsvc.reading.lines import LineImage, prepare
 from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading
+from ocrsvc.recognition.automaton import Within
 from ocrsvc.results import Field, FieldError, Line, LineText, Page, Polygon
 
 Recognise = Callable[[Sequence[LineImage], Reading], Awaitable[list[LineText]]]
@@ -116,31 +118,35 @@ class FieldReader:
             except UnknownCharset as error:
                 return replace(nothing, error=FieldError("bad-charset", error.detail))
             reading = replace(reading, charset=charset)
-        mine = [each for each in lines if contains(place.polygon, centre(each.line.polygon))]
         if region.charset is not None:
-            mine = await self._again(mine, reading, page)
+            lines = [each for each in lines if part_in(place.polygon, each.line, each.text)]
+            lines = await self._again(lines, reading, page)
+        mine = [part for each in lines if (part := part_in(place.polygon, each.line, each.text))]
+        if region.type and any(part.text is None for part in mine):
+            mine = []  # no value is taken for certain
         if not mine:
-            mine = await self._cut_out(place, decoded, reading)
+            mine = [LinePart(each.line, each.text) for each in await self._cut_out(place, decoded, reading)]
         if not mine:
             return replace(nothing, error=FieldError("no-text", "There is no text in the region."))
         return await self._valued(nothing, region, mine)
 
-    async def _valued(self, nothing: Field, region: Region, lines: Sequence[ReadLine]) -> Field:
+    async def _valued(self, nothing: Field, region: Region, lines: Sequence[LinePart]) -> Field:
         text = "\n".join(each.line.text for each in lines)
         field = replace(
             nothing, text=text, value=text, confidence=min(each.line.confidence for each in lines)
         )
         if region.type is None:
             return field
-        texts = [each.text for each in lines]
-        decoded = await self._decoder.run(decode_lines, texts, TYPES[region.type])
+        field_type = TYPES[region.type]
+        texts = [each.text for each in lines if each.text is not None]
+        decoded = await self._decoder.run(decode_lines, texts, field_type)
         if decoded.value is None:
             error = FieldError("no-value", f"Nothing in the region is a valid {region.type}.")
             return replace(field, value=None, error=error)
         return replace(
             field,
             value=decoded.value,
-            valid=decoded.valid,
+            valid=decoded.valid and not any(_goes_on(each, field_type.grammar) for each in lines),
             changed_from=text if decoded.changed else None,
             margin=decoded.margin,
         )
@@ -177,6 +183,12 @@ class FieldReader:
 
     def _read(self, text: LineText, image: LineImage, reading: Reading, page: Page) -> ReadLine:
         return ReadLine(rated(text, image.polygon, page.number, reading, self._threshold), text, image)
+
+
+def _goes_on(part: LinePart, grammar: Within) -> bool:
+    """Return whether what stands beside a part of a line may belong to a value in it."""
+    before, after = (grammar.fold(each) if each else "" for each in (part.before, part.after))
+    return before in grammar.before or after in grammar.after
 
 
 def upright_size(page: Page) -> tuple[int, int]:

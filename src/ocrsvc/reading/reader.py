@@ -317,12 +317,13 @@ class Reader:
         self, decoded: DecodedPage, read: list[Line], fields: Sequence[Field], reading: Reading
     ) -> ReadPage:
         """Return a page with its lines in the order that the layout asks for, and its blocks if it needs them."""
-        if reading.options.layout == "raw":
-            read = by_upper_edge(read)
+        is_raw = reading.options.layout == "raw"
         if not reading.options.with_blocks:
-            return ReadPage(decoded.page, read, fields=fields)
+            return ReadPage(decoded.page, by_upper_edge(read) if is_raw else read, fields=fields)
         blocks = await self.decoder.run(blocks_of, decoded.page, read, decoded.rules)
-        lines = read if reading.options.layout == "raw" else list(in_order(blocks))
+        lines = list(in_order(blocks))
+        if is_raw:
+            lines = by_upper_edge(lines)
         return ReadPage(decoded.page, lines, blocks, fields)
 
     async def _upright(

@@ -1,0 +1,78 @@
+"""Cuts lines that reach over a vertical rule: the detector took the texts of two cells for one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from ocrsvc.documents.frame import Frame, Straight
+from ocrsvc.formats.words import part
+from ocrsvc.pages.layout import Box
+from ocrsvc.results import Line
+
+_INNER = 0.4  # least distance of the rule from the ends of the line, in heights of the line
+_MISSING = 0.15  # of the height of a line a rule may leave out at its upper and lower edge
+
+
+def cut(lines: Sequence[Line], frame: Frame) -> list[Line] | None:
+    """Return all lines, those that a vertical rule crosses in parts; None if there are none."""
+    result: list[Line] = []
+    for box in frame.boxes:
+        line = lines[box.index]
+        result += _parts(line, sorted(_shares(line, box, frame.down)))
+    return result if len(result) > len(lines) else None
+
+
+def _shares(line: Line, box: Box, down: Sequence[Straight]) -> list[float]:
+    """Return where rules cross a line, as shares of its width; none if it is not read from left to right."""
+    (left, _), (right, _), *_ = line.polygon
+    inner, missing = _INNER * box.height, _MISSING * box.height
+    if box.right - box.left <= 2 * inner or left >= right or line.free_text is not None:
+        return []
+    return [
+        (rule.at - box.left) / (box.right - box.left)
+        for rule in down
+        if box.left + inner < rule.at < box.right - inner
+        and rule.start <= box.top + missing
+        and rule.end >= box.bottom - missing
+    ]
+
+
+def _parts(line: Line, shares: Sequence[float]) -> list[Line]:
+    """Return the parts of a line with a text; characters belong to the part in which their middle lies."""
+    if not shares or "".join(each.text for each in line.characters) != line.text:
+        return [line]
+    parts = []
+    for start, end in pairwise((0.0, *shares, 1.0)):
+        own = [
+            each
+            for each in line.characters
+            if start <= (each.start + each.end) / 2 < end or (end == 1.0 and each.end + each.start >= 2)
+        ]
+        while own and own[-1].text.isspace():
+            own.pop()
+        while own and own[0].text.isspace():
+            own.pop(0)
+        if not own:
+            continue
+        width = end - start
+        moved = tuple(
+            replace(
+                each,
+                start=min(1.0, max(0.0, (each.start - start) / width)),
+                end=min(1.0, max(0.0, (each.end - start) / width)),
+            )
+            for each in own
+        )
+        text = "".join(each.text for each in own)
+        parts.append(
+            replace(
+                line,
+                text=text,
+                polygon=part(line.polygon, start, end),
+                characters=moved,
+                alternatives=(),
+            )
+        )
+    return parts if len(parts) > 1 else [line]
