@@ -13,6 +13,7 @@ from ocrsvc.service import assets, job_schemas, problems, schemas
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_shapes
+from ocrsvc.service.process_group import ProcessGroup
 from ocrsvc.service.routes import reading, router
 from ocrsvc.service.state import ReaderFactory, Service
 from ocrsvc.settings import Settings
@@ -24,13 +25,17 @@ DESCRIPTION = (
 
 
 def create_app(
-    settings: Settings, reader_factory: ReaderFactory = Reader, *, load_first: bool = False
+    settings: Settings,
+    reader_factory: ReaderFactory = Reader,
+    *,
+    load_first: bool = False,
+    group: ProcessGroup | None = None,
 ) -> FastAPI:
     """Return the application; its lifespan loads the models while /livez and /readyz already answer.
 
-    With ``load_first`` it serves only once the models are loaded; other processes answer until then.
+    With ``load_first`` it serves only once the models are loaded; other processes of its ``group`` answer until then.
     """
-    service = Service(settings, reader_factory)
+    service = Service(settings, reader_factory, group)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ class RequestRecord:
 
     request_id: str
     body_bytes: int = 0
+    pages: int = 0
     pixels: int = 0
     lines: int = 0
     files: int = 0
@@ -33,6 +34,7 @@ class RequestRecord:
         """Count one document that was read."""
         self.files += 1
         self.lines += len(document.lines)
+        self.pages += len(document.pages)
         self.pixels += sum(page.width * page.height for page in document.pages)
         for stage, spent_ms in document.timing_ms.items():
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent_ms

@@ -192,5 +192,6 @@ async def ready(request: Request) -> Any:
 
 @router.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
 async def prometheus(request: Request) -> Response:
-    """Return all metrics in Prometheus' text format."""
-    return Response(service_of(request).metrics.render(), media_type=metrics.CONTENT_TYPE)
+    """Return all metrics in Prometheus' text format, of all processes if several share this port."""
+    _, port = request.scope.get("server") or (None, None)
+    return Response(await service_of(request).exposition(port), media_type=metrics.CONTENT_TYPE)

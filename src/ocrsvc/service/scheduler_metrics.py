@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -29,13 +30,19 @@ class SchedulerMetrics:
             registry=registry,
         )
         self._releases = self._counter(
-            "ocrsvc_batch_release_total",
+            "ocrsvc_batch_releases_total",
             "Why a batch was not larger: full, t_max, spread, empty, short.",
             "reason",
+            of=get_args(Release),
         )
-        self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
+        self._outcomes = self._counter(
+            "ocrsvc_lines_total", "How lines ended.", "outcome", of=get_args(Outcome)
+        )
         self._refusals = self._counter(
-            "ocrsvc_submissions_refused_total", "Lines of a page that the queue limit refused.", "reason"
+            "ocrsvc_submissions_refused_total",
+            "Lines of a page that the queue limit refused.",
+            "reason",
+            of=get_args(Refusal),
         )
         self._failed = self._counter("ocrsvc_batch_failures_total", "Batches that failed.", "model")
         self._splits = self._counter(
@@ -60,8 +67,11 @@ class SchedulerMetrics:
         self._units.inc(report.width * report.rows)
         self._padding.inc(max(0, report.width * report.rows - report.used_pixels))
         self._busy.inc(report.seconds)
+        failures = self._failed.labels(
+            report.model
+        )  # there at 0 before the first failure, which rates then see
         if report.failed:
-            self._failed.labels(report.model).inc()
+            failures.inc()
 
     def split(self, rows: int) -> None:
         self._splits.inc()
@@ -72,8 +82,11 @@ class SchedulerMetrics:
     def refused(self, reason: Refusal) -> None:
         self._refusals.labels(reason).inc()
 
-    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
-        return Counter(name, help_text, labels, registry=self._registry)
+    def _counter(self, name: str, help_text: str, *labels: str, of: tuple[str, ...] = ()) -> Counter:
+        counter = Counter(name, help_text, labels, registry=self._registry)
+        for value in of:  # a series that begins at 1 has no increase
+            counter.labels(value)
+        return counter
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, help_text, ("model", "bucket"), buckets=buckets, registry=self._registry)

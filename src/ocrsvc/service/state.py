@@ -27,6 +27,7 @@ from ocrsvc.service.isolated_rendering import IsolatedRendering
 from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
+from ocrsvc.service.process_group import ProcessGroup, SharedMetrics
 from ocrsvc.service.request_limit import RequestLimit
 from ocrsvc.settings import Settings
 
@@ -48,10 +49,14 @@ class Service:
 
     giving_up: asyncio.Future[None]
 
-    def __init__(self, settings: Settings, reader_factory: ReaderFactory) -> None:
+    def __init__(
+        self, settings: Settings, reader_factory: ReaderFactory, group: ProcessGroup | None = None
+    ) -> None:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
+        self._shared_port = group.port if group else None
+        self._shared_metrics = SharedMetrics(group, self.metrics.render) if group else None
         self._cpus = cpu.inspect(cores=settings.workers).effective
         fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
         self.request_limit = RequestLimit(max_requests=settings.max_requests, max_bytes=fits.body_bytes)
@@ -129,6 +134,12 @@ class Service:
         """Raise Unavailable if a new request would not be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
 
+    async def exposition(self, port: int | None) -> bytes:
+        """Return the metrics, of all processes if ``port`` is the one that they share."""
+        if self._shared_metrics and port == self._shared_port:
+            return await self._shared_metrics.collect()
+        return self.metrics.render()
+
     async def read(self, picture: Picture, options: ReadOptions) -> Document:
         """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
@@ -148,6 +159,8 @@ class Service:
         self.giving_up = asyncio.get_running_loop().create_future()
         loading = self._keep(self._load())
         self._keep(self._sample_lag())
+        if self._shared_metrics:
+            await self._shared_metrics.start()
         if wait:
             await loading
 
@@ -158,6 +171,8 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.jobs.close()
+        if self._shared_metrics:
+            self._shared_metrics.close()
         if self._reader is not None:
             await self._reader.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
