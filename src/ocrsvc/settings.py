@@ -12,6 +12,8 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Precision = Literal["auto", "int8", "fp32"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "text"]
 
 
 class Settings(BaseSettings):
@@ -23,6 +25,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+
+    log_level: LogLevel = Field("info", description="Least level of the log: debug, info, warning, error.")
+    log_format: LogFormat = Field(
+        "auto", description="Format of the log: json, text, or auto (text on a terminal, else json)."
+    )
 
     model: str = Field("crnn", description="Name of the default recogniser, or a path to a model folder.")
     models_dir: Path | None = Field(

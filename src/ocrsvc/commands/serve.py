@@ -92,7 +92,7 @@ def _serve(
     from ocrsvc.service.logs import configuration as logging_configuration
     from ocrsvc.service.server import serve
 
-    logging.config.dictConfig(logging_configuration())
+    logging.config.dictConfig(logging_configuration(settings.log_level, settings.log_format))
     for warning in configuration.unknown_variables():
         logger.warning(warning)
     serve(settings, sockets, group)
@@ -115,7 +115,7 @@ def _several(options: argparse.Namespace) -> int:
         raise configuration.InvalidSettings(
             f"--processes-per-numa-node: {len(places)} processes need the {len(places)} ports after {settings.port}"
         )
-    logging.config.dictConfig(logging_configuration())
+    logging.config.dictConfig(logging_configuration(settings.log_level, settings.log_format))
     _bound(settings.host, settings.port).close()  # fails if another service has the port
     shared = _bound(settings.host, settings.port, reuse=True)
     ports = (settings.port and settings.port + 1 + index for index in range(len(places)))

@@ -1,4 +1,4 @@
-"""Logging as JSON, one object a line, to standard output, without image bytes, recognised text or file names.
+"""Logging to standard output, one line an event, as JSON or as text; without image bytes, recognised text, file names.
 
 Logging never blocks: a thread writes the lines, and lines that do not fit into a full queue are dropped and counted.
 """
@@ -14,6 +14,8 @@ import threading
 import time
 from typing import Any
 
+from ocrsvc.settings import LogFormat, LogLevel
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -28,10 +30,35 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line |= _extra(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(logging.Formatter):
+    """Formats a record for people: local time, level, event, extra fields, and a traceback on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.datetime.fromtimestamp(record.created).astimezone()
+        parts = [f"{moment:%H:%M:%S}", f"{record.levelname.lower():7}", _printable(record.getMessage())]
+        parts += [f"{key}={_shown(value)}" for key, value in _extra(record).items()]
+        line = " ".join(parts)
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` on one line: what a client sent must not begin a line, nor move the cursor of a terminal."""
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 class PatientHandler(logging.Handler):
@@ -90,17 +117,24 @@ def _of_dropped(count: int) -> logging.LogRecord:
     return logging.makeLogRecord({**about, "msg": "log lines dropped: the log was not read in time"})
 
 
-def configuration(level: str = "INFO") -> dict[str, Any]:
-    """Return a ``logging.config`` dictionary that sends everything to standard output."""
+def configuration(
+    level: LogLevel = "info", style: LogFormat = "auto", *, terminal: bool | None = None
+) -> dict[str, Any]:
+    """Return a ``logging.config`` dictionary that sends everything to standard output.
+
+    The style ``auto`` is text on a terminal and JSON elsewhere; ``terminal`` is for tests.
+    """
+    if style == "auto":
+        style = "text" if (os.isatty(1) if terminal is None else terminal) else "json"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": JsonFormatter}},
-        "handlers": {"stdout": {"()": PatientHandler, "formatter": "json"}},
-        "root": {"handlers": ["stdout"], "level": "WARNING"},
+        "formatters": {"json": {"()": JsonFormatter}, "text": {"()": TextFormatter}},
+        "handlers": {"stdout": {"()": PatientHandler, "formatter": style}},
+        "root": {"handlers": ["stdout"], "level": "ERROR" if level == "error" else "WARNING"},
         "loggers": {
-            "ocrsvc": {"level": level},
-            "uvicorn": {"level": level},
+            "ocrsvc": {"level": level.upper()},
+            "uvicorn": {"level": level.upper()},
             "uvicorn.access": {"level": "CRITICAL"},
         },
     }

@@ -91,6 +91,8 @@ class _Exchange:
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.record.request_id
+        if self.record.trace is not None:
+            headers["traceparent"] = self.record.trace.header
         for name, value in _PERMANENT_HEADERS.items():
             headers.setdefault(name, value)
         stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}
@@ -121,6 +123,8 @@ def _fields(
         "ms": round(spent_seconds * 1000, 1),
         "bytes": record.body_bytes,
     }
+    if record.trace is not None:
+        fields |= {"trace_id": record.trace.trace_id, "span_id": record.trace.span_id}
     if record.files or record.failed_files:
         fields |= {
             "files": record.files + record.failed_files,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from ocrsvc.results import Document
+from ocrsvc.service import trace_context
+from ocrsvc.service.trace_context import TraceContext
 
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -20,6 +22,7 @@ class RequestRecord:
     """Figures of one request, set by the route and logged by the middleware; never image bytes or text."""
 
     request_id: str
+    trace: TraceContext | None = None
     body_bytes: int = 0
     pages: int = 0
     pixels: int = 0
@@ -50,15 +53,16 @@ class RequestRecord:
         self.problem, self.cause = slug, cause
 
 
-def open_record(headers: Mapping[str, str]) -> RequestRecord:
+def open_record(headers: Headers) -> RequestRecord:
     """Return a new record; it keeps the client's ``X-Request-ID`` if that is safe in a log and a header."""
     offered = headers.get("x-request-id", "")
-    return RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
+    request_id = offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8)
+    return RequestRecord(request_id, trace_context.parse(headers.getlist("traceparent")))
 
 
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of the request in ``scope``, created if no middleware has done so."""
     state = scope.setdefault("state", {})
     if "record" not in state:
-        state["record"] = open_record({})
+        state["record"] = open_record(Headers())
     return cast(RequestRecord, state["record"])

@@ -53,7 +53,7 @@ def serve(
             host=settings.host,
             port=settings.port,
             http=BoundedProtocol,
-            log_config=configuration(),
+            log_config=configuration(settings.log_level, settings.log_format),
             access_log=False,
             server_header=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
