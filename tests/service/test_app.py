@@ -24,6 +24,7 @@ from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.reading import Reading, ReadOptions, ReadPage
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -73,6 +74,7 @@ class FaultyReader:
         self.start_error: Exception | None = None
         self.batcher = IdleBatcher()
         self.pixel_limit = PixelLimit(1)
+        self.cache = None
         self.decoder = IdleDecoder()
         self.alive = True
         self.ready = False
@@ -95,7 +97,7 @@ class FaultyReader:
         weights = {"int8": ModelFile("ab" * 32, 7)}
         return [Manifest("crnn", "recogniser", "BiLSTM", InputSpec(), weights, charset="ab")]
 
-    async def read(self, data: bytes, options: ReadOptions) -> Document:
+    async def read(self, data: bytes, options: ReadOptions, *, log: StageLog | None = None) -> Document:
         self.options.append(options)
         self.reading += 1
         self.started.set()
@@ -108,7 +110,9 @@ class FaultyReader:
             self.reading -= 1
 
     @contextlib.asynccontextmanager
-    async def stream(self, data: bytes, options: ReadOptions) -> AsyncIterator[PageStream]:
+    async def stream(
+        self, data: bytes, options: ReadOptions, *, log: StageLog | None = None
+    ) -> AsyncIterator[PageStream]:
         """Open a document, whose pages are the parts of ``data`` between slashes; no model reads them."""
         self.options.append(options)
         parts = data.split(b"/")

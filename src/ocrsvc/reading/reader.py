@@ -37,7 +37,9 @@ from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStre
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import is_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
+from ocrsvc.reading.run_cache import RunCache
 from ocrsvc.reading.sessions import Answer, Sessions
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
@@ -84,7 +86,8 @@ class Reader:
             observer=observer,
             measure=self.sessions.used_pixels,
         )
-        self._runs = ModelRuns(self.batcher)
+        self.cache = self._cache()
+        self._runs = ModelRuns(self.batcher, self.decoder, self.cache)
         self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
         steps = enhance.parse(settings.enhance)
         self._layers = layers.LayerCheck(self.decoder, self._recognise, steps)
@@ -123,10 +126,12 @@ class Reader:
             self._resting = asyncio.create_task(self._rest(), name="rest")
         self._ready = True
 
-    async def read(self, data: bytes, options: ReadOptions | None = None) -> Document:
+    async def read(
+        self, data: bytes, options: ReadOptions | None = None, *, log: StageLog | None = None
+    ) -> Document:
         """Return the text of a picture or document given as bytes; raise subclasses of OcrError.
 
-        Cancelling the task that awaits this withdraws the lines that are still queued.
+        Cancelling the task that awaits this withdraws the lines that are still queued. ``log`` records the stages.
         """
         options = options or ReadOptions()
         self._check_open()
@@ -134,7 +139,7 @@ class Reader:
         seconds = self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds)
+                reading = await self._reading(options, seconds, log)
                 results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -152,7 +157,12 @@ class Reader:
 
     @asynccontextmanager
     async def stream(
-        self, data: bytes, options: ReadOptions | None = None, *, background: BackgroundLimits | None = None
+        self,
+        data: bytes,
+        options: ReadOptions | None = None,
+        *,
+        background: BackgroundLimits | None = None,
+        log: StageLog | None = None,
     ) -> AsyncIterator[PageStream]:
         """Open an input, whose pages are then read as they are taken; the block's end releases it.
 
@@ -164,7 +174,7 @@ class Reader:
         seconds = None if background else self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds or inf)
+                reading = await self._reading(options, seconds or inf, log)
                 if background:
                     reading.flow = Flow(background=True)
                 source = await self._open(data, reading, background.max_pages if background else None)
@@ -356,6 +366,16 @@ class Reader:
             texts.append(text)
         return texts
 
+    def _cache(self) -> RunCache | None:
+        """Return the cache of runs, if the settings want one."""
+        if not self.settings.run_cache_bytes:
+            return None
+        return RunCache(
+            max_bytes=self.settings.run_cache_bytes,
+            max_entries=self.settings.run_cache_entries,
+            identity=self.sessions.identity,
+        )
+
     def _check_open(self) -> None:
         if self._closed:
             raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
@@ -365,11 +385,12 @@ class Reader:
     def _seconds(self, options: ReadOptions) -> float:
         return min(options.deadline_seconds or inf, self.settings.deadline_seconds)
 
-    async def _reading(self, options: ReadOptions, seconds: float) -> Reading:
+    async def _reading(self, options: ReadOptions, seconds: float, log: StageLog | None) -> Reading:
         deadline = asyncio.get_running_loop().time() + seconds
         recogniser = await self._recogniser(options.model or self.settings.model)
         charset = recogniser.charset(options.charset) if options.charset else None
-        return Reading(options, recogniser, charset, deadline)
+        flow = Flow(waits=log.waits if log else None)
+        return Reading(options, recogniser, charset, deadline, flow=flow, log=log)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """Return the recogniser of this name or path, opened at its first use."""

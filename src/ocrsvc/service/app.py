@@ -68,5 +68,5 @@ def create_app(
         job_schemas.PageRecordShape,
         job_schemas.LastRecordShape,
     )
-    app.add_middleware(RequestContext, metrics=service.metrics)
+    app.add_middleware(RequestContext, metrics=service.metrics, tracing=service.tracing)
     return app

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from ocrsvc.service import parameters, uploads
 from ocrsvc.service.parameters import Parameters
 from ocrsvc.service.pictures import Picture, UploadLimits
+from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
 
 
@@ -33,9 +34,10 @@ async def incoming(
     service = service_of(request)
     service.check_ready()
     with service.request_limit.enter() as received:
-        upload = await uploads.receive(
-            request, names=names, limits=limits, received=received, pool=service.pool
-        )
+        with record_of(request.scope).stage("receive"):
+            upload = await uploads.receive(
+                request, names=names, limits=limits, received=received, pool=service.pool
+            )
         try:
             received.begin()
             checked = parameters.parse(

@@ -41,7 +41,7 @@ async def page_answer(
     service, record = service_of(request), record_of(request.scope)
 
     async def begin() -> tuple[PageStream, AsyncGenerator[PageReading, None], PageReading]:
-        stream = await resources.enter_async_context(service.stream(picture, asked.options))
+        stream = await resources.enter_async_context(service.stream(picture, asked.options, record.stage_log))
         pages = stream.pages()
         resources.push_async_callback(pages.aclose)
         return stream, pages, await anext(pages)
@@ -127,12 +127,13 @@ class PageAnswer:
             return jsonl_format.error_record(problem, page.number, self.page_count)
         document = page.document
         self.record.add_page(document)
-        if len(document.lines) <= _SMALL_LINES:
-            return jsonl_format.page_record(document, page.number, self.page_count, self.rendering)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self.pool, jsonl_format.page_record, document, page.number, self.page_count, self.rendering
-        )
+        with self.record.stage("format"):
+            if len(document.lines) <= _SMALL_LINES:
+                return jsonl_format.page_record(document, page.number, self.page_count, self.rendering)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self.pool, jsonl_format.page_record, document, page.number, self.page_count, self.rendering
+            )
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         """Return the problem document, and log what is the service's own fault: the answer's status is 200."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Document
 from ocrsvc.service import trace_context
 from ocrsvc.service.trace_context import TraceContext
@@ -23,6 +25,7 @@ class RequestRecord:
 
     request_id: str
     trace: TraceContext | None = None
+    stage_log: StageLog | None = None  # if the request is traced
     body_bytes: int = 0
     pages: int = 0
     pixels: int = 0
@@ -47,6 +50,10 @@ class RequestRecord:
         files = self.files
         self.add(document)
         self.files = max(1, files)
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Return a context manager that records its block in the trace, if there is one."""
+        return self.stage_log.stage(name) if self.stage_log else nullcontext()
 
     def fail(self, slug: str, cause: Exception) -> None:
         """Record why the request, or its last bad file, was refused."""

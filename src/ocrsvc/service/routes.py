@@ -71,9 +71,10 @@ async def read(request: Request) -> Response:
         )
         if asked.streamed:
             return await page_answer(request, pictures[0], asked, resources)
-        work = service.read(pictures[0], asked.options)
+        work = service.read(pictures[0], asked.options, record.stage_log)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
+        resources.enter_context(record.stage("format"))
         rendering = Rendering(request_id=record.request_id, granularity=asked.granularity)
         if asked.format.needs_source:
             source = await pictures[0].load(service.pool, limit_bytes=service.settings.max_body_bytes)
@@ -104,20 +105,21 @@ async def read_many(request: Request) -> Response:
     curl -N -F images=@a.jpg -F images=@b.png http://localhost:8000/api/ocr/batch
     ```
     """
-    service = service_of(request)
+    service, record = service_of(request), record_of(request.scope)
     async with AsyncExitStack() as resources:
         pictures, asked = await resources.enter_async_context(
             incoming(request, names=uploads.MANY, limits=service.many_files)
         )
 
         async def read_one(picture: Picture) -> Document:
-            return await unless_given_up(service.read(picture, asked.options), service.giving_up)
+            work = service.read(picture, asked.options, record.stage_log)
+            return await unless_given_up(work, service.giving_up)
 
         reading = BatchReading(
             read=read_one,
             pictures=pictures,
             rendering=Rendering(granularity=asked.granularity),
-            record=record_of(request.scope),
+            record=record,
             instance=request.url.path,
             concurrency=service.batch_concurrency,
             patience_seconds=service.settings.deadline_seconds,

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ocrsvc.reading.run_cache import CacheUsage
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.observer import BatchReport, Outcome, Refusal, Release
 
@@ -55,6 +56,10 @@ class SchedulerMetrics:
     def watch(self, load: Callable[[], Load]) -> None:
         """Call ``load`` at each scrape and publish the result."""
         self._registry.register(_LoadCollector(load))
+
+    def watch_cache(self, usage: Callable[[], CacheUsage]) -> None:
+        """Call ``usage`` at each scrape and publish the result."""
+        self._registry.register(_CacheCollector(usage))
 
     def released(self, release: Release, rows: int, queue_seconds: float) -> None:
         self._releases.labels(release).inc()
@@ -123,3 +128,20 @@ class _LoadCollector(Collector):
         )
         yield GaugeMetricFamily("ocrsvc_workers_busy", "Workers in a model.", load.busy)
         yield GaugeMetricFamily("ocrsvc_workers", "Threads that run models.", load.workers)
+
+
+class _CacheCollector(Collector):
+    """Collector that reads the counts of the cache of runs at each scrape."""
+
+    def __init__(self, usage: Callable[[], CacheUsage]) -> None:
+        self._usage = usage
+
+    def collect(self) -> Iterator[Metric]:
+        usage = self._usage()
+        yield CounterMetricFamily("ocrsvc_run_cache_hits", "Inputs whose answer was known.", usage.hits)
+        yield CounterMetricFamily("ocrsvc_run_cache_misses", "Inputs that a model had to read.", usage.misses)
+        yield CounterMetricFamily(
+            "ocrsvc_run_cache_evictions", "Answers that made room for others.", usage.evictions
+        )
+        yield GaugeMetricFamily("ocrsvc_run_cache_entries", "Answers that are kept.", usage.entries)
+        yield GaugeMetricFamily("ocrsvc_run_cache_bytes", "Bytes of answers that are kept.", usage.held_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.health import Health
@@ -29,6 +31,7 @@ from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
 from ocrsvc.service.process_group import ProcessGroup, SharedMetrics
 from ocrsvc.service.request_limit import RequestLimit
+from ocrsvc.service.tracing import open_tracing
 from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc.service")
@@ -38,6 +41,7 @@ ReaderFactory = Callable[[Settings, Observer], Reader]
 _LAG_SAMPLE_SECONDS = 0.5
 _STUCK_SECONDS = 120.0  # a batch should take 40 ms; even a throttled container is not that slow
 _UPLOAD_SECONDS = 5.0  # longest wait for the rest of a body after a shutdown begins
+_EXPORT_SECONDS = 3.0  # longest wait at the end for the last traces to be taken
 _GIVE_UP_SHARE = 0.9  # share of the drain time for work; the rest is for sending the answers
 
 
@@ -55,6 +59,7 @@ class Service:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
+        self.tracing = open_tracing(os.environ)
         self._shared_port = group.port if group else None
         self._shared_metrics = SharedMetrics(group, self.metrics.render) if group else None
         self._cpus = cpu.inspect(cores=settings.workers).effective
@@ -140,18 +145,20 @@ class Service:
             return await self._shared_metrics.collect()
         return self.metrics.render()
 
-    async def read(self, picture: Picture, options: ReadOptions) -> Document:
+    async def read(self, picture: Picture, options: ReadOptions, log: StageLog | None = None) -> Document:
         """Return the text of one file; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        document = await self.reader.read(data, options)
+        document = await self.reader.read(data, options, log=log)
         self.metrics.document_read(document.timing_ms)
         return document
 
     @asynccontextmanager
-    async def stream(self, picture: Picture, options: ReadOptions) -> AsyncIterator[PageStream]:
+    async def stream(
+        self, picture: Picture, options: ReadOptions, log: StageLog | None = None
+    ) -> AsyncIterator[PageStream]:
         """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        async with self.reader.stream(data, options) as stream:
+        async with self.reader.stream(data, options, log=log) as stream:
             yield stream
 
     async def start(self, *, wait: bool = False) -> None:
@@ -175,6 +182,9 @@ class Service:
             self._shared_metrics.close()
         if self._reader is not None:
             await self._reader.close()
+        if self.tracing is not None:
+            loop = asyncio.get_running_loop()
+            await asyncio.wait({loop.run_in_executor(self.pool, self.tracing.close)}, timeout=_EXPORT_SECONDS)
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
@@ -210,6 +220,8 @@ class Service:
             self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)
+            if reader.cache is not None:
+                self.metrics.scheduler.watch_cache(reader.cache.usage)
             self.metrics.pixels_inside.set_function(lambda: reader.pixel_limit.inside)
             self.metrics.pixels_waiting.set_function(lambda: reader.pixel_limit.waiting)
         except OcrError as error:
