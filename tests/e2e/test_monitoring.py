@@ -113,11 +113,15 @@ def test_the_rules_are_valid_and_fire_when_they_should(promtool: Callable[..., s
     promtool("test", "rules", "alerts_test.yaml")
 
 
-def test_each_alert_is_tested() -> None:
+def test_each_alert_is_tested_and_in_the_runbook() -> None:
     alerts = re.findall(r"alert: (\w+)", (PROMETHEUS / "alerts.yaml").read_text("utf-8"))
     tested = re.findall(r'alertname="(\w+)"', (PROMETHEUS / "alerts_test.yaml").read_text("utf-8"))
     assert len(alerts) > 10
     assert set(alerts) == set(tested)
+    runbook = (DEPLOY.parent / "docs" / "operations.md").read_text("utf-8").partition("\n## Runbook\n")[2]
+    assert re.findall(r"^### (\w+)$", runbook, re.MULTILINE) == alerts
+    anchors = re.findall(r"operations\.md#(\w+)", (PROMETHEUS / "alerts.yaml").read_text("utf-8"))
+    assert anchors == [alert.lower() for alert in alerts]
 
 
 def test_the_queries_of_the_dashboard_can_be_parsed(promtool: Callable[..., str], tmp_path: Path) -> None:

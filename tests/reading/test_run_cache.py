@@ -152,6 +152,23 @@ async def test_a_picture_that_comes_again_costs_no_run(
         await reader.close()
 
 
+async def test_a_page_that_comes_again_costs_no_run(
+    settings: Settings, draw_page: Callable[..., Any], png: Callable[..., bytes]
+) -> None:
+    reader = Reader(settings)
+    await reader.start(warm=False)
+    try:
+        page = png(draw_page().image)
+        first = await reader.read(page, ReadOptions(mode="page"))
+        batches = reader.batcher.counters.batches
+        again = await reader.read(page, ReadOptions(mode="page"))
+        assert reader.batcher.counters.batches == batches
+        assert (again.lines, again.pages) == (first.lines, first.pages)
+        assert len(first.lines) > 3
+    finally:
+        await reader.close()
+
+
 async def test_off_by_default(settings: Settings) -> None:
     assert Reader(settings.model_copy(update={"run_cache_bytes": 0})).cache is None
     assert Settings().run_cache_bytes == 0

@@ -193,7 +193,10 @@ def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:
     The kernel then spreads connections evenly over the listening sockets. (If two processes share one socket, the first
     to wake up accepts all waiting connections: one of them got 4 of 5.)
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, host) from error
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if reuse:

@@ -83,7 +83,7 @@ class Sessions:
             about = (
                 loaded.file.sha256,
                 sorted((name, each.sha256) for name, each in spec.files.items()),
-                (spec.charset, spec.input, spec.buckets, spec.top_k),
+                (spec.charset, spec.input, spec.top_k),
                 (spec.postprocess, spec.decoder, spec.bigram_weight, spec.lexicon_nats),
                 self._settings.context,
             )
