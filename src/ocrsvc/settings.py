@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     max_wait_ms: float = Field(
         0.0, ge=0, le=1_000, description="Longest wait of an idle worker for more lines, in ms."
     )
+    run_cache_bytes: int = Field(
+        0,
+        ge=0,
+        description="Most bytes of answers of the models that are kept for the same pixels; 0 keeps none.",
+    )
+    run_cache_entries: int = Field(100_000, ge=1, description="Most answers of the models that are kept.")
     max_queue_seconds: float = Field(60.0, gt=0, description="Most estimated work that may wait, in seconds.")
     deadline_seconds: float = Field(
         60.0, gt=0, le=3600, description="Longest time for one request, in seconds."

@@ -57,6 +57,13 @@ async def test_two_processes_answer_behind_one_port_and_finish_what_they_accepte
                 figures = (await client.get(f"{url}/metrics")).text
                 return float(re.findall(r"^ocrsvc_requests_inside (\S+)", figures, re.MULTILINE)[0])
 
+            both = (await client.get(f"{server.url}/metrics")).text
+            for number in range(2):
+                assert f'\nocrsvc_process_up{{process="{number}"}} 1.0\n' in both
+                assert f'\nocrsvc_ready{{process="{number}"}} 1.0\n' in both
+            assert both.count("# TYPE ocrsvc_ready gauge\n") == 1
+            assert "process=" not in (await client.get(f"{own[0]}/metrics")).text
+
             job = (await client.post(f"{own[0]}/api/jobs?mode=page", content=page)).json()["id"]
             assert (await client.get(f"{own[1]}/api/jobs/{job}")).status_code == 200
             running = [

@@ -24,6 +24,7 @@ from ocrsvc.pages.kinds import ACCEPTED, SUFFIXES
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.reading import Reading, ReadOptions, ReadPage
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Character, Document, Line, ModelId, Page
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.lanes import Lane
@@ -74,6 +75,7 @@ class FaultyReader:
         self.start_error: Exception | None = None
         self.batcher = IdleBatcher()
         self.pixel_limit = PixelLimit(1)
+        self.cache = None
         self.decoder = IdleDecoder()
         self.alive = True
         self.ready = False
@@ -99,7 +101,9 @@ class FaultyReader:
     def end_runs(self, *, older_than_seconds: float) -> int:
         return 0
 
-    async def read(self, data: bytes, options: ReadOptions, *, client: str = "") -> Document:
+    async def read(
+        self, data: bytes, options: ReadOptions, *, client: str = "", log: StageLog | None = None
+    ) -> Document:
         self.options.append(options)
         self.reading += 1
         self.started.set()
@@ -113,7 +117,7 @@ class FaultyReader:
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, data: bytes, options: ReadOptions, *, client: str = ""
+        self, data: bytes, options: ReadOptions, *, client: str = "", log: StageLog | None = None
     ) -> AsyncIterator[PageStream]:
         """Open a document, whose pages are the parts of ``data`` between slashes; no model reads them."""
         self.options.append(options)

@@ -25,7 +25,6 @@ from ocrsvc.service.logs import JsonFormatter, PatientHandler, TextFormatter, co
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.record import record_of
-from ocrsvc.settings import LogFormat
 
 BOX = ((0.0, 0.0), (9.0, 0.0), (9.0, 9.0), (0.0, 9.0))
 PRIVATE = "机密 text that was read"
@@ -96,6 +95,48 @@ async def test_any_other_is_replaced(client: httpx.AsyncClient, offered: Any) ->
 async def test_ids_differ(client: httpx.AsyncClient) -> None:
     ids = {(await client.get("/livez")).headers["x-request-id"] for _ in range(20)}
     assert len(ids) == 20
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+
+
+@pytest.mark.parametrize(
+    "offered", [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"cc-{TRACE}-{SPAN}-03-what-comes"]
+)
+async def test_a_trace_is_continued(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, offered: str
+) -> None:
+    caplog.set_level(logging.INFO, "ocrsvc")
+    headers = (await client.get("/read/a", headers={"traceparent": offered})).headers
+    version, trace, span, flags = headers["traceparent"].split("-")
+    assert (version, trace, int(flags)) == ("00", TRACE, int(offered.split("-")[3], 16) & 1)
+    assert re.fullmatch("[0-9a-f]{16}", span)
+    assert span != SPAN
+    logged = vars(caplog.records[0])
+    assert (logged["trace_id"], logged["span_id"]) == (TRACE, span)
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        "",
+        f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}-01-more",
+        f"01-{TRACE}-{SPAN}-01-{'x' * 65}",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-01\tx",
+    ],
+)
+async def test_any_other_trace_is_ignored(client: httpx.AsyncClient, offered: str) -> None:
+    assert "traceparent" not in (await client.get("/livez", headers={"traceparent": offered})).headers
+
+
+async def test_two_traces_are_none(client: httpx.AsyncClient) -> None:
+    several = [("traceparent", f"00-{TRACE}-{SPAN}-01")] * 2
+    assert "traceparent" not in (await client.get("/livez", headers=several)).headers
 
 
 async def test_headers_of_every_answer(client: httpx.AsyncClient) -> None:
@@ -212,49 +253,36 @@ def test_tracebacks_are_one_json_line() -> None:
     assert "bad\nthing" in json.loads(written)["traceback"]
 
 
-def test_lines_for_people_are_lines() -> None:
+def test_text_for_people_is_one_line_an_event() -> None:
     record = logging.makeLogRecord(
-        {"levelname": "WARNING", "msg": "a\nb", "created": 0.0, "route": "/x\n00:00 ERROR forged"}
+        {
+            "msg": "bad\nname \x1b[2J",
+            "levelname": "INFO",
+            "status": 200,
+            "place": "a b",
+            "stages_ms": {"a": 1.5},
+        }
     )
-    written = TextFormatter().format(record)
-    assert "\n" not in written
-    assert written.endswith("WARNING  a\\nb  route=/x\\n00:00 ERROR forged")
-
-
-@pytest.mark.parametrize(("format_", "as_json"), [("json", True), ("text", False), ("auto", True)])
-def test_the_format_is_chosen(format_: LogFormat, as_json: bool) -> None:
-    """Under pytest, standard output is no terminal."""
-    made = configuration("error", format_)
-    assert (made["formatters"]["line"]["()"] is JsonFormatter) is as_json
-    assert made["loggers"]["ocrsvc"]["level"] == "ERROR"
-
-
-TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
-async def test_a_trace_goes_on(client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    answer = await client.get("/nothing", headers={"traceparent": f"00-{TRACE}-{SPAN}-01"})
-    version, trace, span, flags = answer.headers["traceparent"].split("-")
-    assert (version, trace, flags) == ("00", TRACE, "01")
-    assert span != SPAN
-    line = next(vars(record) for record in caplog.records if record.name == "ocrsvc.access")
-    assert (line["trace_id"], line["span_id"]) == (TRACE, span)
+    line = TextFormatter().format(record)
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d info    bad\\nname \\u001b\[2J status=200 place=\"a b\" stages_ms=.*", line
+    )
+    record.exc_info = (ValueError, ValueError("why"), None)
+    assert TextFormatter().format(record).endswith("\nValueError: why")
 
 
 @pytest.mark.parametrize(
-    "header",
-    ["", "x", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"ff-{TRACE}-{SPAN}-01",
-     f"00-{TRACE}-{SPAN}-01-more", f"00-{TRACE.upper()}-{SPAN}-01"],
-)  # fmt: skip
-async def test_a_wrong_trace_is_ignored(client: httpx.AsyncClient, header: str) -> None:
-    assert "traceparent" not in (await client.get("/nothing", headers={"traceparent": header})).headers
+    ("style", "terminal", "chosen"),
+    [("auto", True, "text"), ("auto", False, "json"), ("json", True, "json"), ("text", False, "text")],
+)
+def test_the_format_of_the_log(style: Any, terminal: bool, chosen: str) -> None:
+    assert configuration("warning", style, terminal=terminal)["handlers"]["stdout"]["formatter"] == chosen
 
 
 def test_the_log_configuration_goes_to_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     before = logging.root.handlers[:]
     try:
-        logging.config.dictConfig(configuration())
+        logging.config.dictConfig(configuration(style="json"))
         logging.getLogger("ocrsvc.access").info("request", extra={"status": 200, "name_": "票"})
         logging.getLogger("another.library").info("noise")
         logging.getLogger("another.library").warning("matters")

@@ -18,6 +18,7 @@ from ocrsvc.diagnosis import configuration
 
 if TYPE_CHECKING:
     from ocrsvc.machine.processes import Place
+    from ocrsvc.service.process_group import ProcessGroup
     from ocrsvc.settings import Settings
 
 logger = logging.getLogger("ocrsvc")
@@ -72,7 +73,11 @@ def run(options: argparse.Namespace) -> int:
     return _serve(options)
 
 
-def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -> int:
+def _serve(
+    options: argparse.Namespace,
+    sockets: Sequence[socket.socket] = (),
+    group: ProcessGroup | None = None,
+) -> int:
     settings = configuration.load(
         host=options.host,
         port=options.port,
@@ -99,7 +104,7 @@ def _serve(options: argparse.Namespace, sockets: Sequence[socket.socket] = ()) -
             "anybody who reaches this port may use the service: there is no API key",
             extra={"host": settings.host},
         )
-    serve(settings, sockets)
+    serve(settings, sockets, group)
     return 0
 
 
@@ -147,14 +152,18 @@ def _several(options: argparse.Namespace) -> int:
     ports = (settings.port and settings.port + 1 + index for index in range(len(places)))
     own = [_bound(settings.host, port, reuse=True) for port in ports]
     logger.info("running on %s", _url(shared), extra={"processes": [_url(each) for each in own]})
-    with _shared_jobs(settings) as options.jobs_path:
+    from ocrsvc.service.process_group import ProcessGroup
+
+    port = shared.getsockname()[1]
+    with _shared_jobs(settings) as options.jobs_path, _shared_folder() as folder:
         works = []
         for number, (place, each) in enumerate(zip(places, own, strict=True)):
             chosen = argparse.Namespace(**vars(options))
             if settings.metrics_port:
                 chosen.metrics_port = settings.metrics_port + number
             addresses = [shared.getsockname()[:2], each.getsockname()[:2]]
-            works.append((place, partial(_serve_one, chosen, place, addresses)))
+            group = ProcessGroup(folder, number, len(places), port)
+            works.append((place, partial(_serve_one, chosen, place, addresses, group)))
         return processes.Processes(works, grace_seconds=settings.drain_seconds).run()
 
 
@@ -177,13 +186,31 @@ def _shared_jobs(settings: Settings) -> Iterator[Path]:
         yield Path(name, "jobs.sqlite")
 
 
-def _serve_one(options: argparse.Namespace, place: Place, addresses: Sequence[tuple[str, int]]) -> None:
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Yield a folder in which the processes hand each other their metrics."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="ocrsvc-", ignore_cleanup_errors=True)
+    except OSError as error:
+        logger.warning("no folder for the metrics of all processes", extra={"cause": error.strerror})
+        yield Path(os.devnull)  # each process then gives its own, and says that the others are not up
+        return
+    with folder as name:
+        yield Path(name)
+
+
+def _serve_one(
+    options: argparse.Namespace,
+    place: Place,
+    addresses: Sequence[tuple[str, int]],
+    group: ProcessGroup,
+) -> None:
     """Serve in one process on the CPUs of its place."""
     from ocrsvc.commands.exit_status import status_of
 
     options.workers = place.workers
     sockets = [_bound(host, port, reuse=True) for host, port in addresses]
-    raise SystemExit(status_of(lambda: _serve(options, sockets)))
+    raise SystemExit(status_of(lambda: _serve(options, sockets, group)))
 
 
 def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:
@@ -192,7 +219,10 @@ def _bound(host: str, port: int, *, reuse: bool = False) -> socket.socket:
     The kernel then spreads connections evenly over the listening sockets. (If two processes share one socket, the first
     to wake up accepts all waiting connections: one of them got 4 of 5.)
     """
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise OSError(error.errno, error.strerror, host) from error
     bound = socket.socket(family, kind, protocol)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if reuse:

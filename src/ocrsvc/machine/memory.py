@@ -1,8 +1,9 @@
-"""Settings of the C library for memory that pictures leave behind."""
+"""Memory of the machine, and settings of the C library for memory that pictures leave behind."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 
 # From <malloc.h> of glibc.
@@ -27,3 +28,8 @@ def give_back() -> bool:
     wishes = ((_M_ARENA_MAX, _ARENAS), (_M_MMAP_THRESHOLD, _LARGE_BYTES), (_M_TRIM_THRESHOLD, _LARGE_BYTES))
     taken = [mallopt(name, value) for name, value in wishes]
     return all(result == 1 for result in taken)
+
+
+def total_bytes() -> int:
+    """Return the memory of this machine, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -38,7 +38,9 @@ from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStre
 from ocrsvc.reading.pixel_limit import PixelLimit
 from ocrsvc.reading.rating import are_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
+from ocrsvc.reading.run_cache import RunCache
 from ocrsvc.reading.sessions import Answer, Sessions
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.reading.tasks import all_or_none
 from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
@@ -86,7 +88,8 @@ class Reader:
             observer=observer,
             measure=self.sessions.used_pixels,
         )
-        self._runs = ModelRuns(self.batcher)
+        self.cache = self._cache()
+        self._runs = ModelRuns(self.batcher, self.decoder, self.cache)
         self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
         steps = enhance.parse(settings.enhance)
         self._layers = layers.LayerCheck(self.decoder, self._recognise, steps)
@@ -125,11 +128,18 @@ class Reader:
             self._resting = asyncio.create_task(self._rest(), name="rest")
         self._ready = True
 
-    async def read(self, data: bytes, options: ReadOptions | None = None, *, client: str = "") -> Document:
+    async def read(
+        self,
+        data: bytes,
+        options: ReadOptions | None = None,
+        *,
+        client: str = "",
+        log: StageLog | None = None,
+    ) -> Document:
         """Return the text of a picture or document given as bytes; raise subclasses of OcrError.
 
         Clients share the workers equally. Cancelling the task that awaits this withdraws the lines that are still
-        queued.
+        queued. ``log`` records the stages.
         """
         options = options or ReadOptions()
         self._check_open()
@@ -137,7 +147,7 @@ class Reader:
         seconds = self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds, client)
+                reading = await self._reading(options, seconds, client, log)
                 results = await self._read_pages(data, reading)
         except TimeoutError as error:
             raise DeadlineExceeded(f"The reading took longer than {seconds:g} seconds.") from error
@@ -161,6 +171,7 @@ class Reader:
         *,
         background: BackgroundLimits | None = None,
         client: str = "",
+        log: StageLog | None = None,
     ) -> AsyncIterator[PageStream]:
         """Open an input, whose pages are then read as they are taken; the block's end releases it.
 
@@ -172,7 +183,7 @@ class Reader:
         seconds = None if background else self._seconds(options)
         try:
             async with asyncio.timeout(seconds):
-                reading = await self._reading(options, seconds or inf, client)
+                reading = await self._reading(options, seconds or inf, client, log)
                 if background:
                     reading.flow = Flow(background=True, client=_BACKGROUND)
                 source = await self._open(data, reading, background.max_pages if background else None)
@@ -368,6 +379,16 @@ class Reader:
             texts.append(text)
         return texts
 
+    def _cache(self) -> RunCache | None:
+        """Return the cache of runs, if the settings want one."""
+        if not self.settings.run_cache_bytes:
+            return None
+        return RunCache(
+            max_bytes=self.settings.run_cache_bytes,
+            max_entries=self.settings.run_cache_entries,
+            identity=self.sessions.identity,
+        )
+
     def _check_open(self) -> None:
         if self._closed:
             raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
@@ -377,11 +398,14 @@ class Reader:
     def _seconds(self, options: ReadOptions) -> float:
         return min(options.deadline_seconds or inf, self.settings.deadline_seconds)
 
-    async def _reading(self, options: ReadOptions, seconds: float, client: str) -> Reading:
+    async def _reading(
+        self, options: ReadOptions, seconds: float, client: str, log: StageLog | None
+    ) -> Reading:
         deadline = asyncio.get_running_loop().time() + seconds
         recogniser = await self._recogniser(options.model or self.settings.model)
         charset = recogniser.charset(options.charset) if options.charset else None
-        return Reading(options, recogniser, charset, deadline, flow=Flow(client=client))
+        flow = Flow(client=client, waits=log.waits if log else None)
+        return Reading(options, recogniser, charset, deadline, flow=flow, log=log)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """Return the recogniser of this name or path, opened at its first use."""

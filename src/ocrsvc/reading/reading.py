@@ -16,6 +16,7 @@ from ocrsvc.pages.source import DocumentOptions, Pixels
 from ocrsvc.pages.text_layer import PdfText, TextLayer
 from ocrsvc.pages.turns import Turn
 from ocrsvc.reading.lines import LineImage
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import Block, Field, Layout, Line, Page
@@ -118,7 +119,7 @@ class Reading:
 
     Its pages share it, or have one each, with a deadline and times of its own and the same ``tally``,
     ``fonts`` and ``flow``. ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time
-    (``comparing``). ``page_numbers``: of all pages that are asked for.
+    (``comparing``). ``page_numbers``: of all pages that are asked for. ``log``: of stages, if it is wanted.
     """
 
     options: ReadOptions
@@ -131,6 +132,7 @@ class Reading:
     fonts: dict[str, bool] = field(default_factory=dict)
     comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
     flow: Flow = field(default_factory=Flow)
+    log: StageLog | None = None
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
     )
@@ -154,10 +156,13 @@ class Timer(AbstractAsyncContextManager[None]):
     """Context manager that adds the wall time of its block to one stage of a reading."""
 
     def __init__(self, reading: Reading, stage: str) -> None:
-        self._spent, self._stage = reading.spent_ms, stage
+        self._reading, self._stage = reading, stage
 
     async def __aenter__(self) -> None:
         self._begun = time.perf_counter()
 
     async def __aexit__(self, *error: object) -> None:
-        self._spent[self._stage] += (time.perf_counter() - self._begun) * 1000
+        ended = time.perf_counter()
+        self._reading.spent_ms[self._stage] += (ended - self._begun) * 1000
+        if self._reading.log is not None:
+            self._reading.log.add(self._stage, self._begun, ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 
@@ -36,6 +37,7 @@ class Sessions:
         self._settings = settings
         self._cpu = cpu
         self._detector: Detector | None = None
+        self._identities: dict[str, str] = {}
 
     @property
     def detector(self) -> Detector:
@@ -74,6 +76,23 @@ class Sessions:
         recogniser = self.recognisers[spec.name]
         self.recognisers[name] = recogniser  # the name may be a path
         return recogniser
+
+    def identity(self, model: str) -> str:
+        """Return a digest of what the answers of a loaded model depend on, beside the lane."""
+        known = self._identities.get(model)
+        if known is None:
+            is_detector = self._detector is not None and model == self._detector.spec.name
+            loaded = self.detector if is_detector else self.recognisers[model]
+            spec = loaded.spec
+            about = (
+                loaded.file.sha256,
+                sorted((name, each.sha256) for name, each in spec.files.items()),
+                (spec.charset, spec.input, spec.top_k),
+                (spec.postprocess, spec.decoder, spec.bigram_weight, spec.lexicon_nats),
+                self._settings.context,
+            )
+            known = self._identities[model] = hashlib.sha256(repr(about).encode()).hexdigest()
+        return known
 
     def run(self, lane: Lane, payloads: Sequence[Pixels]) -> Sequence[Answer]:
         """Read lines of one width, or find the lines on tiles of pages; the batcher's workers call this."""

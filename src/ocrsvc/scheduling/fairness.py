@@ -33,13 +33,23 @@ _LEAST_WEIGHT = 1 / 3  # least weight relative to the other kind's: a quarter of
 _ALONE_RUNS = 10.0  # a long line is cut into pieces, each of which may take longer than ``t_max_ms``
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Time, in seconds of ``time.perf_counter``, until a batch of ``rows`` lines began; ``begun`` by its first line."""
+
+    model: str
+    rows: int
+    begun: float
+    ended: float
+
+
 @dataclass(slots=True, eq=False)
 class Flow:
     """One reading, as the scheduler sees it. ``seconds`` is the estimated cost of all work submitted so far.
 
     ``alone``: the picture is one line. ``background``: nobody waits for the reading. ``client``: who sent it. The
     current turn has the tag ``start``, room for ``left`` more seconds of work, and the end ``finish`` on the clock.
-    ``number`` is the flow's place in the order of arrival.
+    ``number`` is the flow's place in the order of arrival. ``waits``: where its waits are recorded, if they are wanted.
     """
 
     alone: bool = False
@@ -50,6 +60,7 @@ class Flow:
     finish: float = 0.0
     left: float = 0.0
     seconds: float = 0.0
+    waits: list[Wait] | None = None
 
     def is_short(self, more: float, run: float) -> bool:
         """Return whether the reading is short with ``more`` seconds of work; ``run``: longest time of a run."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Generic
 
+from ocrsvc.scheduling.fairness import Flow, Wait
 from ocrsvc.scheduling.lanes import Payload, Result
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.scheduling.runner import Runner
 from ocrsvc.scheduling.waiting import Batch
+
+_MOST_WAITS = 1000  # of one reading
 
 
 class Workers(Generic[Payload, Result]):
@@ -59,6 +63,7 @@ class Workers(Generic[Payload, Result]):
         now = asyncio.get_running_loop().time()
         waited = now - min(item.arrived for item in batch.items)
         self._observer.released(batch.release, len(batch.items), waited)
+        _record_waits(batch, now)
         task = asyncio.create_task(self._runner.execute(batch.lane, batch.items, free))
         self.running[task] = now
         task.add_done_callback(self._done)
@@ -75,3 +80,16 @@ class Workers(Generic[Payload, Result]):
     def _done(self, task: asyncio.Task[None]) -> None:
         del self.running[task]
         self._ended(None if task.cancelled() else task.exception())
+
+
+def _record_waits(batch: Batch[Payload, Result], now: float) -> None:
+    """Record for each reading of the batch how long its first line had waited; ``now`` in loop time."""
+    arrived: dict[Flow, float] = {}
+    for item in batch.items:
+        flow = item.submission.flow
+        if flow.waits is not None:
+            arrived[flow] = min(item.arrived, arrived.get(flow, now))
+    for flow, since in arrived.items():
+        if flow.waits is not None and len(flow.waits) < _MOST_WAITS:
+            ended = time.perf_counter()
+            flow.waits.append(Wait(batch.lane.model, len(batch.items), ended - (now - since), ended))

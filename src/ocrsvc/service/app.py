@@ -15,6 +15,7 @@ from ocrsvc.service.cross_origin import CrossOrigin
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_security, add_shapes
+from ocrsvc.service.process_group import ProcessGroup
 from ocrsvc.service.routes import exposition, reading, router
 from ocrsvc.service.state import ReaderFactory, Service
 from ocrsvc.settings import Settings
@@ -26,14 +27,18 @@ DESCRIPTION = (
 
 
 def create_app(
-    settings: Settings, reader_factory: ReaderFactory = Reader, *, load_first: bool = False
+    settings: Settings,
+    reader_factory: ReaderFactory = Reader,
+    *,
+    load_first: bool = False,
+    group: ProcessGroup | None = None,
 ) -> FastAPI:
     """Return the application; its lifespan loads the models while /livez and /readyz already answer.
 
-    With ``load_first`` it serves only once the models are loaded; other processes answer until then. Raises WrongKey or
-    OSError if the API keys cannot be read.
+    With ``load_first`` it serves only once the models are loaded; other processes of its ``group`` answer until then.
+    Raises WrongKey or OSError if the API keys cannot be read.
     """
-    service = Service(settings, reader_factory)
+    service = Service(settings, reader_factory, group)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,5 +79,5 @@ def create_app(
     app.add_middleware(Access, keys=service.keys, limits=service.key_limits)
     if settings.cors_origins:
         app.add_middleware(CrossOrigin, origins=settings.cors_origins)
-    app.add_middleware(RequestContext, metrics=service.metrics)
+    app.add_middleware(RequestContext, metrics=service.metrics, tracing=service.tracing)
     return app

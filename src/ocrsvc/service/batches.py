@@ -57,7 +57,8 @@ class BatchReading:
         head: dict[str, Any] = {"file": picture.name, "index": index}
         try:
             document = await self._patiently(picture)
-            line = json_format.encode(head | json_format.as_mapping(document, self.rendering))
+            with self.record.stage("format"):
+                line = json_format.encode(head | json_format.as_mapping(document, self.rendering))
         except Exception as error:
             problem = describe(error)
             if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:

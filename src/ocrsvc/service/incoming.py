@@ -33,10 +33,12 @@ async def incoming(
     """
     service = service_of(request)
     service.check_ready()
-    with service.request_limit.enter(record_of(request.scope).client) as received:
-        upload = await uploads.receive(
-            request, names=names, limits=limits, received=received, pool=service.pool
-        )
+    record = record_of(request.scope)
+    with service.request_limit.enter(record.client) as received:
+        with record.stage("receive"):
+            upload = await uploads.receive(
+                request, names=names, limits=limits, received=received, pool=service.pool
+            )
         try:
             received.begin()
             checked = parameters.parse(

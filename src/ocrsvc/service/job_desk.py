@@ -30,6 +30,7 @@ class JobDesk:
         max_bytes = settings.jobs_max_bytes or (_FILE_BYTES if settings.jobs_path else _MEMORY_BYTES)
         limits = Limits(max_bytes, settings.jobs_max_count, settings.jobs_keep_seconds)
         self.max_document_bytes = min(settings.jobs_max_body_bytes, int(max_bytes * ADMITTED_SHARE))
+        self._limits = limits
         self._store = StoreThread(settings.jobs_path, limits)
         self._runner: JobRunner | None = None
         self._listeners = 0
@@ -50,7 +51,9 @@ class JobDesk:
             watcher=self._metrics,
         )
         self._runner = runner
-        self._metrics.watch(lambda: runner.usage)
+        self._metrics.watch(
+            lambda: runner.usage, limit_bytes=self._limits.max_bytes, usable=lambda: self.usable
+        )
         runner.start()
 
     async def pause(self) -> None:

@@ -26,9 +26,14 @@ class JobMetrics:
             "ocrsvc_job_pages_total", "Pages of jobs, by outcome.", ("outcome",), registry=registry
         )
 
-    def watch(self, usage: Callable[[], Usage]) -> None:
-        """Call ``usage`` at each scrape and publish the result."""
-        self._registry.register(_UsageCollector(usage))
+        for outcome in ("done", "failed"):  # a series that begins at 1 has no increase
+            self._ended.labels(outcome)
+        for outcome in ("read", "failed"):
+            self._pages.labels(outcome)
+
+    def watch(self, usage: Callable[[], Usage], *, limit_bytes: int, usable: Callable[[], bool]) -> None:
+        """Call ``usage`` and ``usable`` at each scrape and publish the results; ``limit_bytes``: most for all jobs."""
+        self._registry.register(_StoreCollector(usage, limit_bytes, usable))
 
     def page_stored(self, *, failed: bool) -> None:
         self._pages.labels("failed" if failed else "read").inc()
@@ -37,9 +42,11 @@ class JobMetrics:
         self._ended.labels(outcome).inc()
 
 
-class _UsageCollector(Collector):
-    def __init__(self, usage: Callable[[], Usage]) -> None:
+class _StoreCollector(Collector):
+    def __init__(self, usage: Callable[[], Usage], limit_bytes: int, usable: Callable[[], bool]) -> None:
         self._usage = usage
+        self._limit_bytes = limit_bytes
+        self._usable = usable
 
     def describe(self) -> Iterator[Metric]:
         return iter(())
@@ -51,3 +58,9 @@ class _UsageCollector(Collector):
             jobs.add_metric((state,), count)
         yield jobs
         yield GaugeMetricFamily("ocrsvc_jobs_held_bytes", "Bytes of jobs in the store.", usage.held_bytes)
+        yield GaugeMetricFamily(
+            "ocrsvc_jobs_limit_bytes", "Most bytes of jobs in the store.", self._limit_bytes
+        )
+        yield GaugeMetricFamily(
+            "ocrsvc_job_store_usable", "1 if the store could be used at the last attempt.", self._usable()
+        )

@@ -1,4 +1,4 @@
-"""Logging to standard output, as JSON with one object a line or as text, without image bytes or recognised text.
+"""Logging to standard output, one line an event, as JSON or as text; without image bytes, recognised text, file names.
 
 Logging never blocks: a thread writes the lines, and lines that do not fit into a full queue are dropped and counted.
 """
@@ -30,22 +30,35 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line |= _extra(record)
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record for people: time, level, event, and the extra fields as name=value."""
+    """Formats a record for people: local time, level, event, extra fields, and a traceback on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.datetime.fromtimestamp(record.created).astimezone()
-        fields = [f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD]
-        head = f"{moment:%H:%M:%S} {record.levelname:<8} {record.getMessage()}"
-        line = "  ".join([head, " ".join(fields)]) if fields else head
-        line = line.replace("\n", "\\n")  # what a client sends must not look like another line
+        parts = [f"{moment:%H:%M:%S}", f"{record.levelname.lower():7}", _printable(record.getMessage())]
+        parts += [f"{key}={_shown(value)}" for key, value in _extra(record).items()]
+        line = " ".join(parts)
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    return {key: value for key, value in vars(record).items() if key not in _STANDARD}
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if text.isprintable() and " " not in text else json.dumps(text, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """Return ``text`` on one line: what a client sent must not begin a line, nor move the cursor of a terminal."""
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 class PatientHandler(logging.Handler):
@@ -104,22 +117,24 @@ def _of_dropped(count: int) -> logging.LogRecord:
     return logging.makeLogRecord({**about, "msg": "log lines dropped: the log was not read in time"})
 
 
-def configuration(level: LogLevel = "info", format_: LogFormat = "json") -> dict[str, Any]:
+def configuration(
+    level: LogLevel = "info", style: LogFormat = "auto", *, terminal: bool | None = None
+) -> dict[str, Any]:
     """Return a ``logging.config`` dictionary that sends everything to standard output.
 
-    ``auto`` is text on a terminal, else JSON.
+    The style ``auto`` is text on a terminal and JSON elsewhere; ``terminal`` is for tests.
     """
-    level_name = level.upper()
-    as_text = format_ == "text" or (format_ == "auto" and os.isatty(1))
+    if style == "auto":
+        style = "text" if (os.isatty(1) if terminal is None else terminal) else "json"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": TextFormatter if as_text else JsonFormatter}},
-        "handlers": {"stdout": {"()": PatientHandler, "formatter": "line"}},
-        "root": {"handlers": ["stdout"], "level": "WARNING"},
+        "formatters": {"json": {"()": JsonFormatter}, "text": {"()": TextFormatter}},
+        "handlers": {"stdout": {"()": PatientHandler, "formatter": style}},
+        "root": {"handlers": ["stdout"], "level": "ERROR" if level == "error" else "WARNING"},
         "loggers": {
-            "ocrsvc": {"level": level_name},
-            "uvicorn": {"level": level_name},
+            "ocrsvc": {"level": level.upper()},
+            "uvicorn": {"level": level.upper()},
             "uvicorn.access": {"level": "CRITICAL"},
         },
     }

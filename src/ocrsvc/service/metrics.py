@@ -9,9 +9,20 @@ import platform
 from collections.abc import Iterator, Mapping
 
 import onnxruntime
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from ocrsvc import __version__
+from ocrsvc.machine import cgroup, memory
 from ocrsvc.service.job_metrics import JobMetrics
 from ocrsvc.service.logs import dropped_lines
 from ocrsvc.service.record import RequestRecord
@@ -38,6 +49,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = _Registry()
+        ProcessCollector(registry=self.registry)
+        self.registry.register(_DroppedLines())
         self.scheduler = SchedulerMetrics(self.registry)
         self.jobs = JobMetrics(self.registry)
         self._requests = Counter(
@@ -64,6 +77,7 @@ class Metrics:
             "ocrsvc_rejected_total", "Requests refused, by problem.", ("reason",), registry=self.registry
         )
         self._lines = Counter("ocrsvc_document_lines_total", "Lines in the answers.", registry=self.registry)
+        self._pages = Counter("ocrsvc_document_pages_total", "Pages in the answers.", registry=self.registry)
         self._pixels = Counter(
             "ocrsvc_document_pixels_total", "Pixels of the pages read.", registry=self.registry
         )
@@ -90,12 +104,12 @@ class Metrics:
         self.pixels_waiting = Gauge(
             "ocrsvc_decode_pixels_waiting", "Pixels that wait to be decoded.", registry=self.registry
         )
-        dropped = Gauge(
-            "ocrsvc_log_lines_dropped",
-            "Log lines dropped because the log was not read in time.",
+        memory_limit = Gauge(
+            "ocrsvc_memory_limit_bytes",
+            "Memory that the process may use: the container's limit, or all of the machine's.",
             registry=self.registry,
         )
-        dropped.set_function(dropped_lines)
+        memory_limit.set(cgroup.memory_bytes() or memory.total_bytes())
         self.ready = Gauge("ocrsvc_ready", "1 while /readyz says yes.", registry=self.registry)
         self._build = Gauge(
             "ocrsvc_build_info",
@@ -119,6 +133,7 @@ class Metrics:
         if record.problem and status >= 400:
             self._rejected.labels(record.problem).inc()
         self._lines.inc(record.lines)
+        self._pages.inc(record.pages)
         self._pixels.inc(record.pixels)
         self._body_bytes.inc(record.body_bytes)
 
@@ -136,3 +151,14 @@ class Metrics:
     def render(self) -> bytes:
         """Return all metrics in the text exposition format."""
         return generate_latest(self.registry)
+
+
+class _DroppedLines(Collector):
+    """Counter of lines that the log has lost; the log counts them itself, because it knows of no metrics."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "ocrsvc_log_lines_dropped",
+            "Log lines dropped because the log was not read in time.",
+            dropped_lines(),
+        )

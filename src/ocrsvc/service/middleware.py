@@ -20,6 +20,7 @@ from ocrsvc.service import problems
 from ocrsvc.service.connection import CLIENT_GONE_STATUS, ClientGone
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.record import RequestRecord, open_record
+from ocrsvc.service.tracing import RequestTrace, Tracing
 
 logger = logging.getLogger("ocrsvc.access")
 
@@ -40,9 +41,10 @@ _PERMANENT = tuple((name.lower().encode(), value.encode()) for name, value in _P
 class RequestContext:
     """Gives each request its record, and logs and counts it when the request has ended, whatever the outcome."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, tracing: Tracing | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,6 +53,7 @@ class RequestContext:
         record = open_record(Headers(scope=scope))
         scope.setdefault("state", {})["record"] = record
         exchange = _Exchange(record, send)
+        trace = self._tracing.begin(scope, record) if self._tracing else None
         try:
             await self._app(scope, receive, exchange.send)
         except (ClientGone, ClientDisconnect):
@@ -68,13 +71,15 @@ class RequestContext:
         finally:
             if not exchange.complete:
                 exchange.status = CLIENT_GONE_STATUS
-            self._write_down(scope, exchange)
+            self._write_down(scope, exchange, trace)
 
-    def _write_down(self, scope: Scope, exchange: _Exchange) -> None:
+    def _write_down(self, scope: Scope, exchange: _Exchange, trace: RequestTrace | None) -> None:
         route = _route(scope)
         status = exchange.status or CLIENT_GONE_STATUS
         spent_seconds = time.perf_counter() - exchange.started
         self._metrics.request_ended(route, status, spent_seconds, exchange.record)
+        if trace is not None:
+            trace.end(route, status, exchange.record)
         if route in QUIET_ROUTES and status in (200, 503):
             return
         level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
@@ -102,7 +107,7 @@ class _Exchange:
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.record.request_id
         if self.record.trace is not None:
-            headers["Traceparent"] = self.record.trace.header
+            headers["traceparent"] = self.record.trace.header
         present = {name for name, _ in headers.raw}
         headers.raw.extend(each for each in _PERMANENT if each[0] not in present)
         stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}

@@ -42,7 +42,7 @@ async def page_answer(
 
     async def begin() -> tuple[PageStream, AsyncGenerator[PageReading, None], PageReading]:
         stream = await resources.enter_async_context(
-            service.stream(picture, asked.options, client=record.client)
+            service.stream(picture, asked.options, client=record.client, log=record.stage_log)
         )
         pages = stream.pages()
         resources.push_async_callback(pages.aclose)
@@ -129,12 +129,13 @@ class PageAnswer:
             return jsonl_format.error_record(problem, page.number, self.page_count)
         document = page.document
         self.record.add_page(document)
-        if len(document.lines) <= _SMALL_LINES:
-            return jsonl_format.page_record(document, page.number, self.page_count, self.rendering)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self.pool, jsonl_format.page_record, document, page.number, self.page_count, self.rendering
-        )
+        with self.record.stage("format"):
+            if len(document.lines) <= _SMALL_LINES:
+                return jsonl_format.page_record(document, page.number, self.page_count, self.rendering)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(
+                self.pool, jsonl_format.page_record, document, page.number, self.page_count, self.rendering
+            )
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         """Return the problem document, and log what is the service's own fault: the answer's status is 200."""

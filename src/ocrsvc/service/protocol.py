@@ -11,6 +11,7 @@ import json
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ocrsvc.errors import HeadersTooLarge, OcrError, RequestTimeout
@@ -107,7 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _answer(error: OcrError) -> bytes:
     problem = problems.describe(error)
-    body: dict[str, Any] = problem.body(instance="", request_id=open_record({}).request_id)
+    body: dict[str, Any] = problem.body(instance="", request_id=open_record(Headers()).request_id)
     content = json.dumps(body, ensure_ascii=False).encode()
     head = (
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"

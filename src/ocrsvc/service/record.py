@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import cast
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Document
 from ocrsvc.service import trace_context
 from ocrsvc.service.trace_context import TraceContext
@@ -27,7 +29,9 @@ class RequestRecord:
     request_id: str
     client: str = ""
     trace: TraceContext | None = None
+    stage_log: StageLog | None = None  # if the request is traced
     body_bytes: int = 0
+    pages: int = 0
     pixels: int = 0
     lines: int = 0
     files: int = 0
@@ -40,6 +44,7 @@ class RequestRecord:
         """Count one document that was read."""
         self.files += 1
         self.lines += len(document.lines)
+        self.pages += len(document.pages)
         self.pixels += sum(page.width * page.height for page in document.pages)
         for stage, spent_ms in document.timing_ms.items():
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent_ms
@@ -50,23 +55,25 @@ class RequestRecord:
         self.add(document)
         self.files = max(1, files)
 
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Return a context manager that records its block in the trace, if there is one."""
+        return self.stage_log.stage(name) if self.stage_log else nullcontext()
+
     def fail(self, slug: str, cause: Exception) -> None:
         """Record why the request, or its last bad file, was refused."""
         self.problem, self.cause = slug, cause
 
 
-def open_record(headers: Mapping[str, str]) -> RequestRecord:
+def open_record(headers: Headers) -> RequestRecord:
     """Return a new record; it keeps the client's ``X-Request-ID`` if that is safe in a log and a header."""
     offered = headers.get("x-request-id", "")
-    record = RequestRecord(offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8))
-    if traceparent := headers.get("traceparent"):
-        record.trace = trace_context.parse(traceparent)
-    return record
+    request_id = offered if _ACCEPTABLE_ID.fullmatch(offered) else secrets.token_hex(8)
+    return RequestRecord(request_id, trace=trace_context.parse(headers.getlist("traceparent")))
 
 
 def record_of(scope: Scope) -> RequestRecord:
     """Return the record of the request in ``scope``, created if no middleware has done so."""
     state = scope.setdefault("state", {})
     if "record" not in state:
-        state["record"] = open_record({})
+        state["record"] = open_record(Headers())
     return cast(RequestRecord, state["record"])

@@ -72,9 +72,10 @@ async def read(request: Request) -> Response:
         )
         if asked.streamed:
             return await page_answer(request, pictures[0], asked, resources)
-        work = service.read(pictures[0], asked.options, client=record.client)
+        work = service.read(pictures[0], asked.options, client=record.client, log=record.stage_log)
         document = await unless_gone(work, request.receive, service.giving_up)
         record.add(document)
+        resources.enter_context(record.stage("format"))
         rendering = Rendering(request_id=record.request_id, granularity=asked.granularity)
         if asked.format.needs_source:
             source = await pictures[0].load(service.pool, limit_bytes=service.settings.max_body_bytes)
@@ -105,21 +106,21 @@ async def read_many(request: Request) -> Response:
     curl -N -F images=@a.jpg -F images=@b.png http://localhost:8000/api/ocr/batch
     ```
     """
-    service, client = service_of(request), record_of(request.scope).client
+    service, record = service_of(request), record_of(request.scope)
     async with AsyncExitStack() as resources:
         pictures, asked = await resources.enter_async_context(
             incoming(request, names=uploads.MANY, limits=service.many_files)
         )
 
         async def read_one(picture: Picture) -> Document:
-            work = service.read(picture, asked.options, client=client)
+            work = service.read(picture, asked.options, client=record.client, log=record.stage_log)
             return await unless_given_up(work, service.giving_up)
 
         reading = BatchReading(
             read=read_one,
             pictures=pictures,
             rendering=Rendering(granularity=asked.granularity),
-            record=record_of(request.scope),
+            record=record,
             instance=request.url.path,
             concurrency=service.batch_concurrency,
             patience_seconds=service.settings.deadline_seconds,
@@ -209,5 +210,6 @@ async def started(request: Request) -> Any:
 
 @exposition.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
 async def prometheus(request: Request) -> Response:
-    """Return all metrics in Prometheus' text format."""
-    return Response(service_of(request).metrics.render(), media_type=metrics.CONTENT_TYPE)
+    """Return all metrics in Prometheus' text format, of all processes if several share this port."""
+    _, port = request.scope.get("server") or (None, None)
+    return Response(await service_of(request).exposition(port), media_type=metrics.CONTENT_TYPE)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ocrsvc.reading.run_cache import CacheUsage
 from ocrsvc.scheduling.batcher import Load
 from ocrsvc.scheduling.observer import BatchReport, Outcome, Refusal, Release
 
@@ -29,13 +31,19 @@ class SchedulerMetrics:
             registry=registry,
         )
         self._releases = self._counter(
-            "ocrsvc_batch_release_total",
+            "ocrsvc_batch_releases_total",
             "Why a batch was not larger: full, t_max, spread, empty, short.",
             "reason",
+            of=get_args(Release),
         )
-        self._outcomes = self._counter("ocrsvc_lines_total", "How lines ended.", "outcome")
+        self._outcomes = self._counter(
+            "ocrsvc_lines_total", "How lines ended.", "outcome", of=get_args(Outcome)
+        )
         self._refusals = self._counter(
-            "ocrsvc_submissions_refused_total", "Lines of a page that the queue limit refused.", "reason"
+            "ocrsvc_submissions_refused_total",
+            "Lines of a page that the queue limit refused.",
+            "reason",
+            of=get_args(Refusal),
         )
         self._failed = self._counter("ocrsvc_batch_failures_total", "Batches that failed.", "model")
         self._splits = self._counter(
@@ -49,6 +57,10 @@ class SchedulerMetrics:
         """Call ``load`` at each scrape and publish the result."""
         self._registry.register(_LoadCollector(load))
 
+    def watch_cache(self, usage: Callable[[], CacheUsage]) -> None:
+        """Call ``usage`` at each scrape and publish the result."""
+        self._registry.register(_CacheCollector(usage))
+
     def released(self, release: Release, rows: int, queue_seconds: float) -> None:
         self._releases.labels(release).inc()
         self._waited.observe(queue_seconds)
@@ -60,8 +72,11 @@ class SchedulerMetrics:
         self._units.inc(report.width * report.rows)
         self._padding.inc(max(0, report.width * report.rows - report.used_pixels))
         self._busy.inc(report.seconds)
+        failures = self._failed.labels(
+            report.model
+        )  # there at 0 before the first failure, which rates then see
         if report.failed:
-            self._failed.labels(report.model).inc()
+            failures.inc()
 
     def split(self, rows: int) -> None:
         self._splits.inc()
@@ -72,8 +87,11 @@ class SchedulerMetrics:
     def refused(self, reason: Refusal) -> None:
         self._refusals.labels(reason).inc()
 
-    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
-        return Counter(name, help_text, labels, registry=self._registry)
+    def _counter(self, name: str, help_text: str, *labels: str, of: tuple[str, ...] = ()) -> Counter:
+        counter = Counter(name, help_text, labels, registry=self._registry)
+        for value in of:  # a series that begins at 1 has no increase
+            counter.labels(value)
+        return counter
 
     def _histogram(self, name: str, help_text: str, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(name, help_text, ("model", "bucket"), buckets=buckets, registry=self._registry)
@@ -110,3 +128,20 @@ class _LoadCollector(Collector):
         )
         yield GaugeMetricFamily("ocrsvc_workers_busy", "Workers in a model.", load.busy)
         yield GaugeMetricFamily("ocrsvc_workers", "Threads that run models.", load.workers)
+
+
+class _CacheCollector(Collector):
+    """Collector that reads the counts of the cache of runs at each scrape."""
+
+    def __init__(self, usage: Callable[[], CacheUsage]) -> None:
+        self._usage = usage
+
+    def collect(self) -> Iterator[Metric]:
+        usage = self._usage()
+        yield CounterMetricFamily("ocrsvc_run_cache_hits", "Inputs whose answer was known.", usage.hits)
+        yield CounterMetricFamily("ocrsvc_run_cache_misses", "Inputs that a model had to read.", usage.misses)
+        yield CounterMetricFamily(
+            "ocrsvc_run_cache_evictions", "Answers that made room for others.", usage.evictions
+        )
+        yield GaugeMetricFamily("ocrsvc_run_cache_entries", "Answers that are kept.", usage.entries)
+        yield GaugeMetricFamily("ocrsvc_run_cache_bytes", "Bytes of answers that are kept.", usage.held_bytes)

@@ -22,6 +22,7 @@ from ocrsvc.service import native_messages
 from ocrsvc.service.app import create_app
 from ocrsvc.service.logs import configuration
 from ocrsvc.service.metrics_server import MetricsServer
+from ocrsvc.service.process_group import ProcessGroup
 from ocrsvc.service.protocol import BoundedProtocol
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
@@ -35,16 +36,18 @@ _JOIN_SECONDS = 1.0  # longest wait for remaining threads once all requests are 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(settings: Settings, sockets: Sequence[socket.socket] = ()) -> None:
+def serve(
+    settings: Settings, sockets: Sequence[socket.socket] = (), group: ProcessGroup | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, finish accepted requests, and return.
 
     ``sockets`` are bound already, and perhaps shared with other processes. If given, the service listens on them, not
-    on the port of its settings, and only once the models are ready.
+    on the port of its settings, and only once the models are ready. ``group``: the other processes.
 
     Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened or the recogniser stops
     working. A second signal ends the process at once.
     """
-    app = create_app(settings, load_first=bool(sockets))
+    app = create_app(settings, load_first=bool(sockets), group=group)
     service: Service = app.state.service
     server = _Server(
         uvicorn.Config(

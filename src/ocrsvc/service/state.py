@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from ocrsvc.reading.capacity import capacity
 from ocrsvc.reading.page_stream import PageStream
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.results import Document
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.service.api_keys import ApiKeys
@@ -29,7 +31,9 @@ from ocrsvc.service.job_desk import JobDesk
 from ocrsvc.service.key_limits import KeyLimits
 from ocrsvc.service.metrics import Metrics
 from ocrsvc.service.pictures import Picture, UploadLimits
+from ocrsvc.service.process_group import ProcessGroup, SharedMetrics
 from ocrsvc.service.request_limit import RequestLimit
+from ocrsvc.service.tracing import open_tracing
 from ocrsvc.service.watchdog import Watchdog
 from ocrsvc.settings import Settings
 
@@ -42,6 +46,7 @@ _STUCK_SECONDS = (
     120.0  # for /livez; a batch should take 40 ms, and even a throttled container is not that slow
 )
 _UPLOAD_SECONDS = 5.0  # longest wait for the rest of a body after a shutdown begins
+_EXPORT_SECONDS = 3.0  # longest wait at the end for the last traces to be taken
 _GIVE_UP_SHARE = 0.9  # share of the drain time for work; the rest is for sending the answers
 
 
@@ -53,7 +58,9 @@ class Service:
 
     giving_up: asyncio.Future[None]
 
-    def __init__(self, settings: Settings, reader_factory: ReaderFactory) -> None:
+    def __init__(
+        self, settings: Settings, reader_factory: ReaderFactory, group: ProcessGroup | None = None
+    ) -> None:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
@@ -64,6 +71,9 @@ class Service:
             at_once=settings.key_requests_at_once,
             eta_seconds=self.eta_seconds,
         )
+        self.tracing = open_tracing(os.environ)
+        self._shared_port = group.port if group else None
+        self._shared_metrics = SharedMetrics(group, self.metrics.render) if group else None
         self._cpus = cpu.inspect(cores=settings.workers).effective
         fits = capacity(settings, workers=self._cpus, memory_bytes=cgroup.memory_bytes())
         self.request_limit = RequestLimit(
@@ -153,20 +163,28 @@ class Service:
         """Raise Unavailable if a new request would not be answered."""
         self.health.check_ready(engine_alive=self.engine_alive)
 
-    async def read(self, picture: Picture, options: ReadOptions, *, client: str = "") -> Document:
+    async def exposition(self, port: int | None) -> bytes:
+        """Return the metrics, of all processes if ``port`` is the one that they share."""
+        if self._shared_metrics and port == self._shared_port:
+            return await self._shared_metrics.collect()
+        return self.metrics.render()
+
+    async def read(
+        self, picture: Picture, options: ReadOptions, *, client: str = "", log: StageLog | None = None
+    ) -> Document:
         """Return the text of one file of a client; raise OcrError. Call only after ``check_ready`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        document = await self.reader.read(data, options, client=client)
+        document = await self.reader.read(data, options, client=client, log=log)
         self.metrics.document_read(document.timing_ms)
         return document
 
     @asynccontextmanager
     async def stream(
-        self, picture: Picture, options: ReadOptions, *, client: str = ""
+        self, picture: Picture, options: ReadOptions, *, client: str = "", log: StageLog | None = None
     ) -> AsyncIterator[PageStream]:
         """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
-        async with self.reader.stream(data, options, client=client) as stream:
+        async with self.reader.stream(data, options, client=client, log=log) as stream:
             yield stream
 
     async def start(self, *, wait: bool = False) -> None:
@@ -174,6 +192,8 @@ class Service:
         self.giving_up = asyncio.get_running_loop().create_future()
         loading = self._keep(self._load())
         self._keep(self._sample_lag())
+        if self._shared_metrics:
+            await self._shared_metrics.start()
         if wait:
             await loading
 
@@ -184,8 +204,13 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.jobs.close()
+        if self._shared_metrics:
+            self._shared_metrics.close()
         if self._reader is not None:
             await self._reader.close()
+        if self.tracing is not None:
+            loop = asyncio.get_running_loop()
+            await asyncio.wait({loop.run_in_executor(self.pool, self.tracing.close)}, timeout=_EXPORT_SECONDS)
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
@@ -221,6 +246,8 @@ class Service:
             self._manifests = tuple(await loop.run_in_executor(self.pool, reader.models))
             await reader.start()
             self.metrics.scheduler.watch(reader.batcher.load)
+            if reader.cache is not None:
+                self.metrics.scheduler.watch_cache(reader.cache.usage)
             self.metrics.pixels_inside.set_function(lambda: reader.pixel_limit.inside)
             self.metrics.pixels_waiting.set_function(lambda: reader.pixel_limit.waiting)
         except OcrError as error:

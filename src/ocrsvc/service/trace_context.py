@@ -1,40 +1,42 @@
-"""W3C Trace Context: a request's place in a trace, taken from ``traceparent`` and given back with our own span.
+"""W3C Trace Context: the ``traceparent`` header, which joins the log lines and spans of one request across services.
 
-https://www.w3.org/TR/trace-context/. The service records no spans: its log and the answer have the ids, by which a
-tracing system finds them.
+https://www.w3.org/TR/trace-context/
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+# Later versions may add fields behind these four. 64 more characters are enough for them.
+_HEADER = re.compile(
+    r"(?!ff)(?P<version>[0-9a-f]{2})-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<span>[0-9a-f]{16})"
+    r"-(?P<flags>[0-9a-f]{2})(?P<rest>-[ -~]{0,64})?"
+)
+_SAMPLED = 1
 
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """The trace, the span of the caller, and the span of this request."""
+    """Place of a request in a trace; ``span_id`` is this service's part, ``parent_id`` the caller's, ids in hex."""
 
     trace_id: str
-    parent_id: str
     span_id: str
-    flags: str
+    parent_id: str
+    sampled: bool
 
     @property
     def header(self) -> str:
-        """Return the ``traceparent`` of the answer."""
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
+        """Return the ``traceparent`` of what belongs to this service's part."""
+        return f"00-{self.trace_id}-{self.span_id}-{int(self.sampled):02x}"
 
 
-def parse(header: str) -> TraceContext | None:
-    """Return the context of a request; None if the header is missing or wrong, which must not matter."""
-    found = _TRACEPARENT.fullmatch(header.strip())
-    if found is None:
+def parse(headers: Sequence[str]) -> TraceContext | None:
+    """Return the context that a request continues, with a new ``span_id``; None without one valid header."""
+    found = _HEADER.fullmatch(headers[0]) if len(headers) == 1 else None
+    if found is None or (found["version"] == "00" and found["rest"]):
         return None
-    version, trace_id, parent_id, flags, more = found.groups()
-    if version == "ff" or (version == "00" and more) or trace_id == _NO_TRACE or parent_id == _NO_SPAN:
-        return None
-    return TraceContext(trace_id, parent_id, secrets.token_hex(8), flags)
+    sampled = bool(int(found["flags"], 16) & _SAMPLED)
+    return TraceContext(found["trace"], secrets.token_hex(8), found["span"], sampled)
