@@ -484,7 +484,7 @@ def test_evaluate_scores_what_it_reads(
     assert [line.split()[:3] for line in more[1:4]] == [
         ["source", "drawn", "1"],
         ["script", "mixed", "1"],
-        ["characters", "11-40", "1"],
+        ["characters", "11-25", "1"],
     ]
     assert head.split() == ["source", "images", "exact", "ned", "strict", "ece"]
     assert drawn.split()[:2] == ["drawn", "1"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from ocrsvc.errors import InvalidParameter
 from ocrsvc.fields.anchoring import Placement, place
 from ocrsvc.fields.template import Template, parse_template, schema
-from ocrsvc.results import Polygon
+from ocrsvc.results import Character, Line, Polygon
 
 ROOT = Path(__file__).parents[2]
 WIDTH, HEIGHT = 1000, 800
@@ -44,6 +45,10 @@ def line(
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     a, b, c, d = ((cos * u - sin * v + around[0], sin * u + cos * v + around[1]) for u, v in corners)
     return text, (a, b, c, d)
+
+
+def as_lines(lines: Iterable[tuple[str, tuple[tuple[float, float], ...]]]) -> list[Line]:
+    return [Line(text, 1.0, cast(Polygon, polygon), 1) for text, polygon in lines]
 
 
 def middle(polygon: Polygon) -> tuple[float, float]:
@@ -90,7 +95,7 @@ def test_the_regions_follow_their_anchors(dx: float, dy: float, angle: float, co
     turned = angle if count > 1 else 0.0
     lines = [line(text, *at, (dx, dy), turned) for text, at in list(TEXTS.items())[:count]]
     asked = template(least_anchors=1)
-    placement = place(asked, lines, WIDTH, HEIGHT)
+    placement = place(asked, as_lines(lines), WIDTH, HEIGHT)
     assert isinstance(placement, Placement)
     found = middle(placement.placed(asked.stretched(asked.regions[0], WIDTH, HEIGHT)))
     goal = line("x" * 10, 300, 610, (dx, dy), turned)[1]
@@ -100,7 +105,7 @@ def test_the_regions_follow_their_anchors(dx: float, dy: float, angle: float, co
 def test_a_page_of_another_size_is_the_same_page() -> None:
     lines = [(text, tuple((x / 2, y / 2) for x, y in line(text, *at)[1])) for text, at in TEXTS.items()]
     asked = template()
-    placement = place(asked, lines, WIDTH / 2, HEIGHT / 2)  # type: ignore[arg-type]
+    placement = place(asked, as_lines(lines), WIDTH / 2, HEIGHT / 2)
     assert isinstance(placement, Placement)
     assert np.abs(placement.matrix - np.eye(2, 3)).max() < 1e-6
 
@@ -110,14 +115,26 @@ def test_an_anchor_may_be_misread_and_be_a_part_of_a_line() -> None:
         line("发票代玛:044001900111", 100, 100),
         line("x开票日期 2024年", 680, 120),
     ]
-    placement = place(template(), lines, WIDTH, HEIGHT)
+    placement = place(template(), as_lines(lines), WIDTH, HEIGHT)
     assert isinstance(placement, Placement)
     assert np.abs(placement.matrix - np.eye(2, 3)).max() < 3
 
 
+def test_an_anchor_is_where_its_characters_are() -> None:
+    """Digits are narrow: four Chinese characters beside eight digits take half of the line, not a third of it."""
+    text = "发票代码12345678"
+    starts = [index / 8 for index in range(4)] + [0.5 + index / 16 for index in range(8)]
+    ends = [*starts[1:], 1.0]
+    spelt = tuple(Character(c, 1.0, start, end) for c, start, end in zip(text, starts, ends, strict=True))
+    corners: Polygon = ((100, 100), (260, 100), (260, 120), (100, 120))
+    placement = place(template(least_anchors=1), [Line(text, 1.0, corners, 1, spelt)], WIDTH, HEIGHT)
+    assert isinstance(placement, Placement)
+    assert np.abs(placement.matrix - np.eye(2, 3)).max() < 1e-6
+
+
 def test_of_equal_texts_the_nearest_is_the_anchor() -> None:
     lines = [line("发票代码", 180, 160), line("发票代码", 105, 100), line("发票代码", 100, 180)]
-    placement = place(template(least_anchors=1), lines, WIDTH, HEIGHT)
+    placement = place(template(least_anchors=1), as_lines(lines), WIDTH, HEIGHT)
     assert isinstance(placement, Placement)
     assert placement.matrix[:, 2] == pytest.approx([5, 0])
 
@@ -128,7 +145,7 @@ def test_of_equal_texts_the_nearest_is_the_anchor() -> None:
     ids=["none", "one of three", "one too far away"],
 )
 def test_a_page_without_the_anchors_does_not_match(lines: list[tuple[str, Polygon]]) -> None:
-    reason = place(template(), lines, WIDTH, HEIGHT)
+    reason = place(template(), as_lines(lines), WIDTH, HEIGHT)
     assert isinstance(reason, str)
     assert "of 3 anchors" in reason
     assert "价税合计" in reason
@@ -143,7 +160,7 @@ def test_a_map_that_scales_too_much_is_refused() -> None:
                 for text, at in TEXTS.items()
             ]
         ),
-        lines,
+        as_lines(lines),
         WIDTH,
         HEIGHT,
     )

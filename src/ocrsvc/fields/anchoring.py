@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ocrsvc.fields.region import centre
 from ocrsvc.fields.template import Anchor, Template
-from ocrsvc.results import Point, Polygon
+from ocrsvc.results import Line, Point, Polygon
 from ocrsvc.text import fold
 
 _LEAST_SCALE, _MOST_SCALE = 0.6, 1.6  # of a page, compared with the template stretched to its size
@@ -34,13 +34,11 @@ class Placement:
         return a, b, c, d
 
 
-def place(
-    template: Template, lines: Sequence[tuple[str, Polygon]], width: float, height: float
-) -> Placement | str:
+def place(template: Template, lines: Sequence[Line], width: float, height: float) -> Placement | str:
     """Return where a template is on an upright page of this size; if it is not there, why.
 
-    ``lines`` are texts and their polygons on the upright page. One anchor shifts the template; two also turn and scale
-    it; three that are not in one row give an affine map.
+    ``lines`` have their polygons on the upright page, and an anchor within a line is where its characters are. One
+    anchor shifts the template; two also turn and scale it; three that are not in one row give an affine map.
     """
     expected: list[Point] = []
     found: list[Point] = []
@@ -65,26 +63,24 @@ def place(
     return Placement(matrix)
 
 
-def _found(
-    anchor: Anchor, lines: Sequence[tuple[str, Polygon]], goal: Point, most_pixels: float
-) -> Point | None:
+def _found(anchor: Anchor, lines: Sequence[Line], goal: Point, most_pixels: float) -> Point | None:
     """Return the centre of the best text like the anchor's within the tolerance; among equals, of the nearest."""
     wanted = fold(anchor.text)
     best: tuple[float, float] = (0.0, 0.0)
     spot = None
-    for text, polygon in lines:
-        for alike, start, end in _places(wanted, text, anchor.similarity):
-            point = _along(polygon, (start + end) / 2)
+    for line in lines:
+        for alike, start, end in _places(wanted, line, anchor.similarity):
+            point = _along(line.polygon, (start + end) / 2)
             away = math.dist(point, goal)
             if away <= most_pixels and (spot is None or (alike, -away) > best):
                 best, spot = (alike, -away), point
     return spot
 
 
-def _places(wanted: str, text: str, least: float) -> list[tuple[float, float, float]]:
-    """Return how alike the best part of a text is to the wanted one, with its start and end as shares of the text."""
+def _places(wanted: str, line: Line, least: float) -> list[tuple[float, float, float]]:
+    """Return how alike the best part of a line is to the wanted text, with its start and end as shares of the line."""
     folded, sources = [], []
-    for index, character in enumerate(text):
+    for index, character in enumerate(line.text):
         for form in fold(character):
             folded.append(form)
             sources.append(index)
@@ -98,9 +94,18 @@ def _places(wanted: str, text: str, least: float) -> list[tuple[float, float, fl
             continue
         alike = matcher.ratio()
         if alike >= least and (found is None or alike > found[0]):
-            last = sources[start + len(part) - 1]
-            found = alike, sources[start] / len(text), (last + 1) / len(text)
+            found = alike, *_extent(line, sources[start], sources[start + len(part) - 1])
     return [] if found is None else [found]
+
+
+def _extent(line: Line, first: int, last: int) -> tuple[float, float]:
+    """Return where a part of a line starts and ends: by its characters, or by their number if their places are unknown.
+
+    Digits are half as wide as Chinese characters, so the number alone would shift an anchor beside a value.
+    """
+    if "".join(each.text for each in line.characters) == line.text:
+        return line.characters[first].start, line.characters[last].end
+    return first / len(line.text), (last + 1) / len(line.text)
 
 
 def _along(polygon: Polygon, share: float) -> Point:

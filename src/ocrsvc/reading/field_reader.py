@@ -77,7 +77,8 @@ class FieldReader:
         width, height = upright_size(page)
         turn = _turn(page)
         upright = [
-            (each.line.text, advanced(each.line.polygon, turn, page.width, page.height)) for each in lines
+            replace(each.line, polygon=advanced(each.line.polygon, turn, page.width, page.height))
+            for each in lines
         ]
         placement = await self._decoder.run(anchoring.place, template, upright, width, height)
         regions = [region for region in template.regions if region.page in (None, page.number)]

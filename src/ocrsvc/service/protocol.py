@@ -20,6 +20,7 @@ from ocrsvc.service.record import open_record
 
 # Each chunk of a chunked body has about six bytes of framing; more than this many times the body is not framing.
 _MOST_FRAMING = 16
+_REQUEST_LINE_BYTES = 32  # at most, without the address: method, version, line ends
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -32,6 +33,7 @@ class BoundedProtocol(HttpToolsProtocol):
     head_seconds: ClassVar[float] = 20.0  # from the first byte of a request to the end of its headers
 
     _received = _body = 0  # bytes received of the current request, and bytes of its body
+    _unclaimed = 0  # bytes of the piece of data in work that belong to no request yet
     _refused = False
     _patience: asyncio.TimerHandle | None = None
 
@@ -50,19 +52,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._received += len(data)
+        self._unclaimed = len(data)
         super().data_received(data)
         self._check_size()
 
     def on_message_begin(self) -> None:
         """Reset the count and start the timeout for the head."""
         super().on_message_begin()
-        self._received = self._body = 0
+        self._received, self._body = max(0, self._unclaimed), 0
         self._be_patient(self.head_seconds)
 
     def on_headers_complete(self) -> None:
         """Start the request, unless its head is too large, which one large piece of data may make it."""
         self._be_patient(None)
         self._received = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        self._unclaimed -= self._received + _REQUEST_LINE_BYTES
         self._check_size()
         if not self._refused:
             super().on_headers_complete()
@@ -70,6 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Count a piece of the body and pass it on."""
         self._body += len(body)
+        self._unclaimed -= len(body)
         if not self._refused:
             super().on_body(body)
 

@@ -100,7 +100,9 @@ def test_kl_compares_the_spoilt_picture_with_the_clean_one(net: Crnn) -> None:
     expected = 0.5 * float((divergence * held.weights).sum()) / (0.25 * 2 * FRAMES)
     assert float(held.weights.sum()) > 0
     assert expected > 0.01
-    assert float(loss(net, lines, 0.5)["kl"].detach()) == pytest.approx(expected, rel=1e-4)
+    assert float(loss(net, lines, 0.5)["kl"].detach()) == pytest.approx(
+        expected, rel=1e-3
+    )  # processors differ in how they sum a batch of another size
 
 
 def test_a_sample_that_holds_all_classes_gives_the_same(net: Crnn) -> None:

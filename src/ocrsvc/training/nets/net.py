@@ -39,6 +39,7 @@ class Shape:
     hidden: int
     neck: Literal["attention", "convolution"] = "convolution"
     stem: int = 24
+    donor: str = ""  # the net of PP-OCRv6 that it began as, if that has another name
 
     @property
     def features(self) -> int:
@@ -51,7 +52,9 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "small": Shape("small", (96, 192, 384), (3, 6, 2), (0, 2, 0), 120, 96, neck="attention", stem=48),
         "tiny": Shape("tiny", (48, 96, 160), (2, 2, 3), (0, 0, 0), embedding=80, hidden=64),
         # `tiny`, widened (widen.py): PP-OCRv6 has no net of this size.
-        "medium": Shape("medium", (64, 128, 208), (2, 2, 3), (0, 0, 0), embedding=112, hidden=96, stem=32),
+        "medium": Shape(
+            "medium", (64, 128, 208), (2, 2, 3), (0, 0, 0), embedding=112, hidden=96, stem=32, donor="tiny"
+        ),
     }
 )
 

@@ -58,7 +58,7 @@ def package(
         width_stride=WIDTH_STRIDE,
         pad_value=PAD_VALUE,
         buckets=BUCKETS.widths,
-        origin=ORIGIN.format(donor=net.shape.name),
+        origin=ORIGIN.format(donor=net.shape.donor or net.shape.name),
         recipe=sections
         | {checkpoint.parent.name: torch.load(checkpoint, weights_only=True)["recipe"]}
         | {"equalise": recipe.get("equalise", 0)}
