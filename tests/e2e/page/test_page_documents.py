@@ -17,8 +17,9 @@ from playwright.sync_api import FilePayload, Locator, Route, expect
 pytestmark = pytest.mark.browser
 
 PDFJS = re.compile(r"/vendor/pdfjs")
-# Share of dark pixels of a canvas within a box of viewport pixels.
+# Share of dark pixels of a canvas within a box of viewport pixels; -1 while it is being drawn anew.
 _INK = """(canvas, box) => {
+  if (!canvas.width) return -1;
   const frame = canvas.getBoundingClientRect();
   const [across, down] = [canvas.width / frame.width, canvas.height / frame.height];
   const area = [(box.x - frame.x) * across, (box.y - frame.y) * down, box.width * across, box.height * down];
@@ -65,11 +66,14 @@ def drawn(ocr: OcrPage) -> Locator:
 
 def inks(ocr: OcrPage) -> list[float]:
     """How much ink of the drawn page is in each box, and in a strip of paper below the last one."""
-    canvas = drawn(ocr)
-    expect(ocr.boxes.first).to_be_visible()
-    boxes = ocr.boxes.evaluate_all("boxes => boxes.map((box) => box.getBoundingClientRect().toJSON())")
-    boxes.append({**boxes[-1], "y": boxes[-1]["y"] + 2 * boxes[-1]["height"]})
-    return [float(canvas.evaluate(_INK, box)) for box in boxes]
+    while True:
+        canvas = drawn(ocr)
+        expect(ocr.boxes.first).to_be_visible()
+        boxes = ocr.boxes.evaluate_all("boxes => boxes.map((box) => box.getBoundingClientRect().toJSON())")
+        boxes.append({**boxes[-1], "y": boxes[-1]["y"] + 2 * boxes[-1]["height"]})
+        shares = [float(canvas.evaluate(_INK, box)) for box in boxes]
+        if min(shares) >= 0:
+            return shares
 
 
 def test_the_first_load_is_small_and_drawing_is_fetched_when_it_is_needed(open_page: OpenPage) -> None:
