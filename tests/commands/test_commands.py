@@ -15,12 +15,13 @@ import pytest
 from PIL import Image
 
 from ocrsvc.commands.output import Folder, Stream, WholeFile, message, problem
-from ocrsvc.commands.readings import ordered, readings
+from ocrsvc.commands.readings import readings
 from ocrsvc.commands.sources import Source, find, listed, targets
 from ocrsvc.diagnosis import configuration
 from ocrsvc.errors import UndecodableImage
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.reading.tasks import ordered
 from ocrsvc.results import Document, Line, ModelId, Page
 from ocrsvc.settings import Settings
 

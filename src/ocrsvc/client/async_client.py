@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
 
-from ocrsvc.client.client import RETRIES, TIMEOUT_SECONDS
+from ocrsvc.client.client import AT_ONCE, RETRIES, TIMEOUT_SECONDS
 from ocrsvc.client.requests import PATH, ServiceOptions, arguments_of, check, page_of, result_of
 from ocrsvc.client.retrying import Retries
-from ocrsvc.engine.async_ocr import each_of
 from ocrsvc.engine.inputs import ColourOrder, Source, load
 from ocrsvc.engine.result import Result
-
-_AT_ONCE = 8  # requests of read_many
+from ocrsvc.reading.tasks import ordered
 
 
 class AsyncClient:
@@ -72,18 +70,13 @@ class AsyncClient:
         **options: Unpack[ServiceOptions],
     ) -> AsyncGenerator[Result, None]:
         """Yield the Result of each source, in order, as ``Client.read_many`` does."""
-        running: deque[asyncio.Task[Result]] = deque()
-        try:
-            async for source in each_of(sources):
-                running.append(asyncio.create_task(self.read(source, colours=colours, **options)))
-                if len(running) == _AT_ONCE:
-                    yield await running.popleft()
-            while running:
-                yield await running.popleft()
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+
+        async def ask(source: Source) -> Result:
+            return await self.read(source, colours=colours, **options)
+
+        async with aclosing(ordered(sources, ask, in_flight=AT_ONCE)) as answers:
+            async for _, result in answers:
+                yield result
 
     async def pages(
         self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[ServiceOptions]
@@ -111,7 +104,6 @@ class AsyncClient:
     async def _post(self, arguments: dict[str, Any]) -> httpx.Response:
         retries = Retries(self._retries)
         while True:
-            answer = None
             try:
                 answer = await self._http.post(PATH, **arguments)
             except (httpx.ConnectError, httpx.RemoteProtocolError):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
@@ -13,12 +12,13 @@ import httpx
 
 from ocrsvc.client.requests import PATH, ServiceOptions, arguments_of, check, page_of, result_of
 from ocrsvc.client.retrying import Retries
+from ocrsvc.engine.futures import in_order
 from ocrsvc.engine.inputs import ColourOrder, Source, load
 from ocrsvc.engine.result import Result
 
 TIMEOUT_SECONDS = 120.0
 RETRIES = 5
-_AT_ONCE = 8  # requests of read_many
+AT_ONCE = 8  # requests of read_many
 
 
 class Client:
@@ -104,15 +104,10 @@ class Client:
 
         An error of a source is raised at its turn and ends the iteration.
         """
-        running: deque[Future[Result]] = deque()
-        pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="ocrsvc-client")
+        pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ocrsvc-client")
         try:
-            for source in sources:
-                running.append(pool.submit(self.read, source, colours=colours, **options))
-                if len(running) == 2 * _AT_ONCE:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
+            futures = (pool.submit(self.read, source, colours=colours, **options) for source in sources)
+            yield from in_order(futures, 2 * AT_ONCE)
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -146,7 +141,6 @@ class Client:
     def _post(self, arguments: dict[str, Any]) -> httpx.Response:
         retries = Retries(self._retries)
         while True:
-            answer = None
             try:
                 answer = self._http.post(PATH, **arguments)
             except (httpx.ConnectError, httpx.RemoteProtocolError):

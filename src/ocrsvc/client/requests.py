@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.engine.inputs import Input
-from ocrsvc.engine.options import Options
+from ocrsvc.engine.options import Options, check_names
 from ocrsvc.engine.result import Result
-from ocrsvc.errors import InvalidParameter, OcrError, by_slug
+from ocrsvc.errors import OcrError, by_slug
 from ocrsvc.formats.json_document import document_of
 
 if TYPE_CHECKING:
@@ -41,13 +40,7 @@ def arguments_of(
 
     Addresses are often logged, so no parameter, such as a password, stands there. Raises InvalidParameter.
     """
-    known = ServiceOptions.__annotations__.keys() | Options.__annotations__.keys()
-    for name in options:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise InvalidParameter(
-                f"There is no option {name!r}" + (f"; is {near[0]} meant?" if near else ".")
-            )
+    check_names(options, ServiceOptions.__annotations__)
     fields = {"format": format_name, "granularity": granularity}
     for name, value in options.items():
         if value is not None and name not in _HERE_ONLY:

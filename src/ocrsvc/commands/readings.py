@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
 from ocrsvc.commands.progress import progress
 from ocrsvc.machine import cpu
+from ocrsvc.reading.tasks import ordered
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ocrsvc.settings import Settings
 
 Question = TypeVar("Question")
-Answer = TypeVar("Answer")
 
 # Enough for full batches of short lines, and for one slow page not to delay the files after it.
 IN_FLIGHT_PER_WORKER = 8
@@ -75,32 +74,3 @@ async def readings(
             async for question, answer in answers:
                 yield question, answer
                 step()
-
-
-async def ordered(
-    questions: Iterable[Question], ask: Callable[[Question], Awaitable[Answer]], *, in_flight: int
-) -> AsyncGenerator[tuple[Question, Answer], None]:
-    """Yield each question with its answer, in order, while up to ``in_flight`` are being answered.
-
-    An exception of ``ask`` is raised at its turn. Closing the generator cancels all running calls.
-    """
-    running: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
-    try:
-        for question in questions:
-            running.append((question, asyncio.ensure_future(ask(question))))
-            if len(running) == in_flight:
-                yield await _first(running)
-        while running:
-            yield await _first(running)
-    finally:
-        for _, answer in running:
-            answer.cancel()
-        await asyncio.gather(*(answer for _, answer in running), return_exceptions=True)
-
-
-async def _first(running: deque[tuple[Question, asyncio.Future[Answer]]]) -> tuple[Question, Answer]:
-    """Wait for the oldest answer and remove it from ``running``."""
-    question, answer = running[0]
-    result = await answer
-    running.popleft()
-    return question, result

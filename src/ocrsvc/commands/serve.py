@@ -113,9 +113,8 @@ def _check_access(settings: Settings) -> bool:
     from ocrsvc.service.access import is_loopback
     from ocrsvc.service.api_keys import ApiKeys, WrongKey
 
-    listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
     try:
-        keys = ApiKeys(listed, settings.api_keys_file)
+        keys = ApiKeys.of(settings)
     except WrongKey as error:
         variable = "OCRSVC_API_KEYS_FILE" if settings.api_keys_file else "OCRSVC_API_KEYS"
         raise configuration.InvalidSettings(f"{variable}: {error}") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -15,6 +15,7 @@ from ocrsvc.engine.options import Options, read_options
 from ocrsvc.engine.reading import in_flight, next_of, page_results, read
 from ocrsvc.engine.result import Result
 from ocrsvc.reading.reading import ReadOptions
+from ocrsvc.reading.tasks import ordered
 
 
 class AsyncOCR:
@@ -51,18 +52,13 @@ class AsyncOCR:
         """Yield the Result of each source, in order, as ``OCR.read_many`` does."""
         wanted = read_options(options)
         thread = await asyncio.to_thread(self._handle.thread)
-        running: deque[asyncio.Task[Result]] = deque()
-        try:
-            async for source in each_of(sources):
-                running.append(asyncio.create_task(self._read(thread, source, colours, wanted)))
-                if len(running) == in_flight(thread):
-                    yield await running.popleft()
-            while running:
-                yield await running.popleft()
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+
+        async def ask(source: Source) -> Result:
+            return await self._read(thread, source, colours, wanted)
+
+        async with aclosing(ordered(sources, ask, in_flight=in_flight(thread))) as answers:
+            async for _, result in answers:
+                yield result
 
     async def pages(
         self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[Options]
@@ -98,13 +94,3 @@ class AsyncOCR:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
-
-
-async def each_of(sources: Iterable[Source] | AsyncIterable[Source]) -> AsyncIterator[Source]:
-    """Yield each source of an iterable of either kind."""
-    if isinstance(sources, AsyncIterable):
-        async for source in sources:
-            yield source
-    else:
-        for source in sources:
-            yield source

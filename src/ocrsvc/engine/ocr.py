@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self, Unpack, overload
 
+from ocrsvc.engine.futures import in_order
 from ocrsvc.engine.handle import ReaderHandle
 from ocrsvc.engine.inputs import ColourOrder, Source, load
 from ocrsvc.engine.options import Options, read_options
@@ -73,17 +72,8 @@ class OCR:
         """
         wanted = read_options(options)
         thread = self._handle.thread()
-        running: deque[Future[Result]] = deque()
-        try:
-            for source in sources:
-                running.append(thread.submit(read(thread, load(source, colours), wanted)))
-                if len(running) == in_flight(thread):
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-        finally:
-            for future in running:
-                future.cancel()
+        futures = (thread.submit(read(thread, load(source, colours), wanted)) for source in sources)
+        yield from in_order(futures, in_flight(thread))
 
     def pages(
         self, source: Source, *, colours: ColourOrder = "BGR", **options: Unpack[Options]

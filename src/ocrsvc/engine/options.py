@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ocrsvc.errors import InvalidParameter
@@ -41,18 +42,21 @@ class Options(TypedDict, total=False):
     deadline_seconds: float | None
 
 
+def check_names(options: Iterable[str], known: Collection[str]) -> None:
+    """Raise InvalidParameter for a name that is not known, with the nearest one that is."""
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; is {near[0]} meant?" if near else f"; use {', '.join(known)}."
+            raise InvalidParameter(f"There is no option {name!r}{hint}")
+
+
 def read_options(options: Options) -> ReadOptions:
     """Return the options of a reading; InvalidParameter names what is wrong, and the nearest name of an option."""
-    import difflib
-
     from ocrsvc.fields.region import parse_areas, parse_regions
     from ocrsvc.reading.reading import ReadOptions
 
-    for name in options:
-        if name not in Options.__annotations__:
-            near = difflib.get_close_matches(name, Options.__annotations__, n=1)
-            hint = f"; is {near[0]} meant?" if near else f"; use {', '.join(Options.__annotations__)}."
-            raise InvalidParameter(f"There is no option {name!r}{hint}")
+    check_names(options, Options.__annotations__)
     for name, allowed in _CHOICES.items():
         if name in options and options[name] not in allowed:  # type: ignore[literal-required]
             raise InvalidParameter(f"{name} must be one of {', '.join(map(str, allowed))}.")

@@ -16,8 +16,6 @@ from ocrsvc.results import Block, Document, Line, Page, Polygon
 
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 _SCHEMA = "http://www.loc.gov/standards/alto/v4/alto-4-4.xsd"
-# Sectors of the reading direction that run down or up the page.
-_STEEP_DEGREES = (45.0, 135.0)
 
 
 def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
@@ -130,11 +128,8 @@ def _points(*points: tuple[float, float]) -> str:
 
 
 def _direction(polygon: Polygon) -> str:
-    angle = markup.angle_degrees(polygon)
-    least, most = _STEEP_DEGREES
-    if not least < abs(angle) < most:
-        return ""
-    return f' BASEDIRECTION="{"btt" if angle > 0 else "ttb"}"'
+    up = markup.runs_up(polygon)
+    return "" if up is None else f' BASEDIRECTION="{"btt" if up else "ttb"}"'
 
 
 # Not application/xml, which browsers accept and would then get.

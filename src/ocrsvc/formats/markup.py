@@ -11,6 +11,7 @@ from ocrsvc.results import Polygon
 
 # What XML 1.0 has no place for, not even as a reference; text layers of PDFs may hold it.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_STEEP_DEGREES = (45.0, 135.0)  # sectors of the reading direction that run down or up the page
 _STRAIGHT_PIXELS = 1.0  # corners this close to the bounds need no shape of their own
 
 
@@ -23,6 +24,13 @@ def angle_degrees(polygon: Polygon) -> float:
     """Return by how much the reading direction is turned counter-clockwise from the horizontal, -180 to 180."""
     (_, _, (right, right_y), (left, left_y)) = polygon
     return degrees(atan2(left_y - right_y, right - left))
+
+
+def runs_up(polygon: Polygon) -> bool | None:
+    """Return whether the text runs up the page (True) or down (False); None if it runs across."""
+    angle = angle_degrees(polygon)
+    least, most = _STEEP_DEGREES
+    return angle > 0 if least < abs(angle) < most else None
 
 
 def is_straight(polygon: Polygon) -> bool:

@@ -18,7 +18,6 @@ from ocrsvc.results import Block, Cell, Document, Line, Page, Polygon
 
 NAMESPACE = "http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15"
 _TYPES = {"heading": "heading", "header": "header", "footer": "footer", "footnote": "footnote"}
-_STEEP_DEGREES = (45.0, 135.0)  # sectors of the reading direction that run down or up the page
 
 
 def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
@@ -139,11 +138,8 @@ def _points(*points: tuple[float, float]) -> str:
 
 
 def _direction(polygon: Polygon) -> str:
-    angle = markup.angle_degrees(polygon)
-    least, most = _STEEP_DEGREES
-    if not least < abs(angle) < most:
-        return ""
-    return f' readingDirection="{"bottom-to-top" if angle > 0 else "top-to-bottom"}"'
+    up = markup.runs_up(polygon)
+    return "" if up is None else f' readingDirection="{"bottom-to-top" if up else "top-to-bottom"}"'
 
 
 # The media type that OCR-D uses; PRImA has registered none.

@@ -37,7 +37,7 @@ class RunWatch:
                 del self._running[id(options)]
 
     def end(self, *, older_than_seconds: float) -> int:
-        """End the runs that have taken longer; return how many have been told so for the first time."""
+        """End the runs that have taken longer; return how many had not been ended before."""
         oldest, ended = self._clock() - older_than_seconds, 0
         with self._lock:
             for begun, options in self._running.values():

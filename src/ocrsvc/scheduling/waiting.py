@@ -98,15 +98,11 @@ class Waiting(Generic[Payload, Result]):
         return replace(self._batch(lane, 1, short=True), release="short") if lane else None
 
     def _batch(self, lane: Lane, idle: int, *, short: bool) -> Batch[Payload, Result]:
-        clients = self._clock.share(short=short)
-        first = self._pop(lane, short=short)
+        taken = self._taken(lane, short=short)
+        first = next(taken)
         share = math.ceil(self._units / (idle * first.units))
         allowed = self._allowed_rows(lane)
-        items = [first]
-        clients.charge(first.submission.flow, first.units / MICRO)
-        while self._first_of(lane, short=short) is not None and len(items) < min(share, allowed):
-            items.append(item := self._pop(lane, short=short))
-            clients.charge(item.submission.flow, item.units / MICRO)
+        items = [first, *itertools.islice(taken, min(share, allowed) - 1)]
         for item in items:
             self.leave(item)
         if self._first_of(lane, short=short) is None:
@@ -145,11 +141,13 @@ class Waiting(Generic[Payload, Result]):
             self._queues[short].pop(lane, None)
         return best
 
-    def _pop(self, lane: Lane, *, short: bool) -> Item[Payload, Result]:
-        first = self._first_of(lane, short=short)
-        if first is None:
-            raise LookupError(f"no line waits in {lane}")
-        return self._queues[short][lane][first[1]].pop()
+    def _taken(self, lane: Lane, *, short: bool) -> Iterator[Item[Payload, Result]]:
+        """Take lines from a lane in fair order, each when it is asked for, and charge their clients."""
+        clients = self._clock.share(short=short)
+        while first := self._first_of(lane, short=short):
+            item = self._queues[short][lane][first[1]].pop()
+            clients.charge(item.submission.flow, item.units / MICRO)
+            yield item
 
     def _allowed_rows(self, lane: Lane) -> int:
         """Return how many lines of this lane fit into ``t_max`` by the cost model, from 1 to ``max_batch``."""

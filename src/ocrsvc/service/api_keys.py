@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ocrsvc.settings import Settings
+
 logger = logging.getLogger("ocrsvc.service")
 
 LEAST_CHARACTERS = 16  # of a plain key: fewer might be guessed
@@ -65,6 +67,12 @@ class ApiKeys:
             raise WrongKey(f"{path} has no keys")
         self._keep(found)
         self.required = bool(found)
+
+    @classmethod
+    def of(cls, settings: Settings) -> ApiKeys:
+        """Return the keys that the settings name; raises as the class does."""
+        listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
+        return cls(listed, settings.api_keys_file)
 
     def client(self, offered: str) -> str | None:
         """Return the name of the key, None for an unknown one; takes the same time whichever keys there are."""

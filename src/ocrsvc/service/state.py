@@ -64,8 +64,7 @@ class Service:
         self.settings = settings
         self.health = Health()
         self.metrics = Metrics()
-        listed = settings.api_keys.get_secret_value() if settings.api_keys else ""
-        self.keys = ApiKeys(listed, settings.api_keys_file)
+        self.keys = ApiKeys.of(settings)
         self.key_limits = KeyLimits(
             per_minute=settings.key_requests_per_minute,
             at_once=settings.key_requests_at_once,
