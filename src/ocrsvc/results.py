@@ -97,6 +97,11 @@ class Line:
     alternatives: tuple[Alternative, ...] = ()
     source: LineSource = "recognised"
 
+    @property
+    def is_spelt(self) -> bool:
+        """Return whether its characters, with their places, are those of its text."""
+        return bool(self.characters) and "".join(each.text for each in self.characters) == self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from ocrsvc.documents.frame import Frame, Straight
-from ocrsvc.formats.words import part
+from ocrsvc.formats.words import piece
 from ocrsvc.pages.layout import Box
 from ocrsvc.results import Line
 
@@ -41,7 +40,7 @@ def _shares(line: Line, box: Box, down: Sequence[Straight]) -> list[float]:
 
 def _parts(line: Line, shares: Sequence[float]) -> list[Line]:
     """Return the parts of a line with a text; characters belong to the part in which their middle lies."""
-    if not shares or "".join(each.text for each in line.characters) != line.text:
+    if not shares or not line.is_spelt:
         return [line]
     parts = []
     for start, end in pairwise((0.0, *shares, 1.0)):
@@ -56,23 +55,5 @@ def _parts(line: Line, shares: Sequence[float]) -> list[Line]:
             own.pop(0)
         if not own:
             continue
-        width = end - start
-        moved = tuple(
-            replace(
-                each,
-                start=min(1.0, max(0.0, (each.start - start) / width)),
-                end=min(1.0, max(0.0, (each.end - start) / width)),
-            )
-            for each in own
-        )
-        text = "".join(each.text for each in own)
-        parts.append(
-            replace(
-                line,
-                text=text,
-                polygon=part(line.polygon, start, end),
-                characters=moved,
-                alternatives=(),
-            )
-        )
+        parts.append(piece(line, own, start, end))
     return parts if len(parts) > 1 else [line]

@@ -103,7 +103,7 @@ def _extent(line: Line, first: int, last: int) -> tuple[float, float]:
 
     Digits are half as wide as Chinese characters, so the number alone would shift an anchor beside a value.
     """
-    if "".join(each.text for each in line.characters) == line.text:
+    if line.is_spelt:
         return line.characters[first].start, line.characters[last].end
     return first / len(line.text), (last + 1) / len(line.text)
 

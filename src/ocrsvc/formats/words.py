@@ -7,8 +7,8 @@ boxes of single characters serve the same purposes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ocrsvc.results import Character, Line, Point, Polygon
 
@@ -57,6 +57,26 @@ def part(polygon: Polygon, start: float, end: float) -> Polygon:
         _between(top_left, top_right, end),
         _between(bottom_left, bottom_right, end),
         _between(bottom_left, bottom_right, start),
+    )
+
+
+def piece(line: Line, characters: Sequence[Character], start: float, end: float) -> Line:
+    """Return these characters of a line as a line between two fractions of its reading direction.
+
+    It has no alternatives and no free text, which are of the whole line.
+    """
+    width = max(1e-6, end - start)
+
+    def moved(share: float) -> float:
+        return min(1.0, max(0.0, (share - start) / width))
+
+    return replace(
+        line,
+        text="".join(each.text for each in characters),
+        polygon=part(line.polygon, start, end),
+        characters=tuple(replace(each, start=moved(each.start), end=moved(each.end)) for each in characters),
+        alternatives=(),
+        free_text=None,
     )
 
 

@@ -7,10 +7,10 @@ other writing, each character. A unit is in a region if its middle is, so the ed
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ocrsvc.fields.region import centre, contains
-from ocrsvc.formats.words import part
+from ocrsvc.formats.words import part, piece
 from ocrsvc.results import Character, Line, LineText, Point, Polygon, TimeStep, TimeSteps
 
 _SIGNS = ".,-/:%()¥￥$€£"  # that join letters and digits to one unit
@@ -35,7 +35,7 @@ def part_in(polygon: Polygon, line: Line, text: LineText) -> LinePart | None:
     A line without places of its characters is in a region as a whole if its middle is.
     """
     spelt = line.characters
-    if not spelt or "".join(each.text for each in spelt) != line.text:
+    if not line.is_spelt:
         return LinePart(line, text) if contains(polygon, centre(line.polygon)) else None
     inside = [i for unit in _units(spelt) if contains(polygon, _middle(line, spelt, unit)) for i in unit]
     if not inside:
@@ -44,20 +44,7 @@ def part_in(polygon: Polygon, line: Line, text: LineText) -> LinePart | None:
     said = "".join(each.text for each in spelt[first : last + 1])
     if said.strip() == line.text.strip():
         return LinePart(line, text)
-    start, end = spelt[first].start, spelt[last].end
-    width = max(1e-6, end - start)
-    moved = tuple(
-        replace(each, start=(each.start - start) / width, end=(each.end - start) / width)
-        for each in spelt[first : last + 1]
-    )
-    own = replace(
-        line,
-        text=said,
-        polygon=part(line.polygon, start, end),
-        characters=moved,
-        alternatives=(),
-        free_text=None,
-    )
+    own = piece(line, spelt[first : last + 1], spelt[first].start, spelt[last].end)
     steps = _steps(text, first, last) if text.text == line.text else None
     known = None if steps is None else LineText(said, text.confidence, steps=steps)
     return LinePart(own, known, line.text[:first].rstrip()[-1:], line.text[last + 1 :].lstrip()[:1])
