@@ -15,8 +15,6 @@ import tiny_model
 from pdf_drawings import PdfPage, column, pdf
 from PIL import Image
 
-from ocrsvc.models.registry import DETECTOR, default_models_dir
-
 pytestmark = pytest.mark.timeout(300)  # it starts four servers
 
 
@@ -24,8 +22,7 @@ def test_a_document_and_a_scan_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "models"
-    tiny_model.write(folder)
-    (folder / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(folder)
     monkeypatch.setenv("OCRSVC_MODELS_DIR", str(folder))
     monkeypatch.setenv("OCRSVC_DETECTOR_SIDE_PIXELS", "320")
     monkeypatch.setattr(long_documents, "_QUIET_SECONDS", 0.2)

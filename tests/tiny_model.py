@@ -17,8 +17,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
 from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, save
+from ocrsvc.models.registry import DETECTOR, default_models_dir
 
 CHARSET = "0123456789ABXY中文 "
 STRIDE = 8
@@ -84,6 +86,26 @@ def write(folder: Path, name: str = "tiny", *, decoder: bool = False) -> Manifes
     """Write the model as ``folder/name`` and return what the folder says."""
     names = {"fp32": "model.onnx", "head": "head.npz", "decoder": "decoder.onnx"}
     return save(folder / name, manifest(name, decoder=decoder), names)
+
+
+def write_with_detector(folder: Path) -> Path:
+    """Write the model into a folder beside the real detector, which takes most of the time, and return the folder."""
+    write(folder)
+    (folder / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    return folder
+
+
+def tiff(pages: int) -> bytes:
+    """A document of this many pages of one line; page n says n in three digits."""
+    first, *others = (Image.fromarray(draw(f"{n:03}")) for n in range(1, pages + 1))
+    buffer = io.BytesIO()
+    first.save(buffer, "TIFF", save_all=True, append_images=others)
+    return buffer.getvalue()
+
+
+def text_of_tiff(pages: int) -> str:
+    """The text of such a document, a line each."""
+    return "".join(f"{n:03}\n" for n in range(1, pages + 1))
 
 
 def _graph(weight: NDArray[np.floating[Any]], bias: NDArray[np.floating[Any]], *, memory: bool) -> bytes:

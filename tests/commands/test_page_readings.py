@@ -19,7 +19,6 @@ from ocrsvc.commands.page_readings import Opened, page_readings
 from ocrsvc.commands.source_output import SourceOutput
 from ocrsvc.commands.sources import Source
 from ocrsvc.errors import UndecodableImage, UnsupportedMedia
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.pages.decoder_processes import ProcessSource
 from ocrsvc.reading.page_stream import PageReading
 from ocrsvc.reading.reader import Reader
@@ -39,8 +38,7 @@ def tiff(*texts: str) -> bytes:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    tiny_model.write(tmp_path)
-    (tmp_path / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(tmp_path)
     return Settings(model="tiny", models_dir=tmp_path, workers=2, detector_side_pixels=320)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import sqlite3
 import subprocess
@@ -16,10 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import tiny_model
-from PIL import Image
 from running_server import RunningServer, StartServer
-
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -30,9 +26,7 @@ DISK_BYTES = 4 << 20
 @pytest.fixture(scope="module")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    tiny_model.write(folder)
-    (folder / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
-    return folder
+    return tiny_model.write_with_detector(folder)
 
 
 @pytest.fixture
@@ -57,7 +51,7 @@ class Jobs:
     http: httpx.Client
 
     def add(self, count: int) -> httpx.Response:
-        return self.http.post("/api/jobs?mode=line", content=tiff(count))
+        return self.http.post("/api/jobs?mode=line", content=tiny_model.tiff(count))
 
     def added(self, count: int) -> str:
         answer = self.add(count)
@@ -89,7 +83,7 @@ class Jobs:
         assert problem["type"] == "/problems/job-store-unavailable"
         assert detail in problem["detail"]
         assert int(refused.headers["retry-after"]) >= 1
-        read = self.http.post("/api/ocr?mode=line", content=tiff(1))
+        read = self.http.post("/api/ocr?mode=line", content=tiny_model.tiff(1))
         assert (read.status_code, read.json()["text"]) == (200, "001")
         ready = self.http.get("/readyz")
         assert (ready.status_code, ready.json()["jobs"]) == (200, "unavailable")
@@ -102,7 +96,7 @@ class Jobs:
         for id_, count in jobs.items():
             done = self.until(id_, lambda job: job["state"] in ("done", "failed"))
             assert (done["state"], done["pages"]["read"]) == ("done", count)
-            assert self.result(id_, "text") == text(count)
+            assert self.result(id_, "text") == tiny_model.text_of_tiff(count)
         assert self.http.get("/readyz").json()["jobs"] == "ok"
         counted = f'ocrsvc_job_pages_total{{outcome="read"}} {float(sum(jobs.values()))}'
         assert counted in self.http.get("/metrics").text
@@ -124,17 +118,6 @@ def start(start_server: StartServer, models_dir: Path) -> Iterator[Callable[[Pat
             return Jobs(server, stack.enter_context(httpx.Client(base_url=server.url, timeout=60)))
 
         yield started
-
-
-def tiff(count: int) -> bytes:
-    first, *others = (Image.fromarray(tiny_model.draw(f"{n:03}")) for n in range(1, count + 1))
-    buffer = io.BytesIO()
-    first.save(buffer, "TIFF", save_all=True, append_images=others)
-    return buffer.getvalue()
-
-
-def text(count: int) -> str:
-    return "".join(f"{n:03}\n" for n in range(1, count + 1))
 
 
 @pytest.mark.parametrize("with_job", [False, True])

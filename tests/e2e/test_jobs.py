@@ -20,8 +20,6 @@ from drawings import DrawnPage
 from PIL import Image
 from running_server import RunningServer, StartServer
 
-from ocrsvc.models.registry import DETECTOR, default_models_dir
-
 pytestmark = pytest.mark.timeout(180)
 
 PAGES = 60
@@ -31,21 +29,7 @@ PAGES = 60
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny recogniser that takes next to no time, and the real detector, which takes most of it."""
     folder = tmp_path_factory.mktemp("models")
-    tiny_model.write(folder)
-    (folder / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
-    return folder
-
-
-def tiff(count: int) -> bytes:
-    """A document of this many pages of one line; page n says n."""
-    first, *others = (Image.fromarray(tiny_model.draw(f"{n:03}")) for n in range(1, count + 1))
-    buffer = io.BytesIO()
-    first.save(buffer, "TIFF", save_all=True, append_images=others)
-    return buffer.getvalue()
-
-
-def text(count: int) -> str:
-    return "".join(f"{n:03}\n" for n in range(1, count + 1))
+    return tiny_model.write_with_detector(folder)
 
 
 def add(server: RunningServer, content: bytes, query: str = "mode=line") -> str:
@@ -83,19 +67,19 @@ def test_a_killed_server_goes_on_at_once_where_it_stopped(
     }
     one = start_server(**settings)
     one.wait_until_ready()
-    finished = add(one, tiff(2))
+    finished = add(one, tiny_model.tiff(2))
     until(one, finished, is_over)
-    job = add(one, tiff(PAGES))
+    job = add(one, tiny_model.tiff(PAGES))
     read = until(one, job, lambda job: job["pages"]["read"] >= 3)
     os.kill(one.process.pid, signal.SIGKILL)
     one.process.wait()
     assert not is_over(read), "it was read before it could be killed"
     other = start_server(**settings)
     other.wait_until_ready()
-    assert result(other, finished) == text(2)
+    assert result(other, finished) == tiny_model.text_of_tiff(2)
     done = until(other, job, is_over)
     assert (done["state"], done["pages"]) == ("done", {"total": PAGES, "read": PAGES, "failed": 0})
-    assert result(other, job) == text(PAGES)
+    assert result(other, job) == tiny_model.text_of_tiff(PAGES)
     (begins,) = [line for line in other.log_lines() if line["event"] == "job begins"]
     assert begins["pages_known"] >= read["pages"]["read"]
     assert begins["pages_known"] < PAGES
@@ -116,15 +100,15 @@ def test_two_servers_share_one_store(start_server: StartServer, models_dir: Path
     for server in servers:
         server.wait_until_ready()
     one, other = servers
-    jobs = [add(one, tiff(PAGES)) for _ in range(2)]
+    jobs = [add(one, tiny_model.tiff(PAGES)) for _ in range(2)]
     for job in jobs:
         until(other, job, lambda job: job["state"] != "queued" and job["pages"]["read"] >= 1)
     for job in jobs:
         assert until(other, job, is_over)["state"] == "done"
-        assert result(one, job) == result(other, job) == text(PAGES)
+        assert result(one, job) == result(other, job) == tiny_model.text_of_tiff(PAGES)
     begun = [line["event"] for server in servers for line in server.log_lines()].count("job begins")
     assert begun == 2
-    job = add(one, tiff(500))
+    job = add(one, tiny_model.tiff(500))
     until(one, job, lambda job: job["pages"]["read"] >= 1)
     for server in servers:  # whichever reads it, both delete it
         answer = httpx.delete(f"{server.url}/api/jobs/{job}", timeout=60)
@@ -140,7 +124,7 @@ def test_a_killed_server_s_job_goes_to_the_other_before_its_lease_has_run_out(
     servers = [start_server(**settings, jobs_path=path) for _ in range(2)]
     for server in servers:
         server.wait_until_ready()
-    job = add(servers[0], tiff(PAGES))
+    job = add(servers[0], tiny_model.tiff(PAGES))
     until(servers[0], job, lambda job: job["pages"]["read"] >= 1)
     (killed,) = [server for server in servers if begun(server)]
     os.kill(killed.process.pid, signal.SIGKILL)
@@ -150,7 +134,7 @@ def test_a_killed_server_s_job_goes_to_the_other_before_its_lease_has_run_out(
     (other,) = [server for server in servers if server is not killed]
     done = until(other, job, is_over)
     assert (done["state"], done["pages"]["read"]) == ("done", PAGES)
-    assert result(other, job) == text(PAGES)
+    assert result(other, job) == tiny_model.text_of_tiff(PAGES)
     (known,) = begun(other)
     assert 1 <= known < PAGES
 

@@ -13,7 +13,6 @@ import tiny_model
 from PIL import Image
 
 from ocrsvc.fields.region import Area, Region
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.results import Document, Field
@@ -24,8 +23,7 @@ LEFT = (0.0, 0.0, 0.499, 1.0)  # the middle of the picture is not in it
 
 @pytest.fixture
 async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
-    tiny_model.write(tmp_path)
-    (tmp_path / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(tmp_path)
     made = Reader(Settings(model="tiny", models_dir=tmp_path, workers=2, detector_side_pixels=320))
     await made.start(warm=False)
     yield made

@@ -16,7 +16,6 @@ from drawings import Picture
 from PIL import Image
 
 from ocrsvc.errors import DeadlineExceeded, EngineFailure, TooManyPages, Unavailable, UndecodableImage
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.pages.decoder_processes import ProcessSource
 from ocrsvc.reading.page_stream import BackgroundLimits, PageReading, PageStream
 from ocrsvc.reading.reader import Reader
@@ -46,8 +45,7 @@ def text_of(page: PageReading) -> str:
 
 @pytest.fixture
 async def reader(tmp_path: Path) -> AsyncIterator[Reader]:
-    tiny_model.write(tmp_path)
-    (tmp_path / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(tmp_path)
     made = Reader(
         Settings(model="tiny", models_dir=tmp_path, workers=2, detector_side_pixels=320, max_pages=8)
     )

@@ -46,9 +46,7 @@ from ocrsvc.settings import Settings
 @pytest.fixture
 def models_dir(tmp_path: Path) -> Path:
     """A folder with the tiny recogniser and the real detector."""
-    tiny_model.write(tmp_path)
-    (tmp_path / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
-    return tmp_path
+    return tiny_model.write_with_detector(tmp_path)
 
 
 @pytest.fixture

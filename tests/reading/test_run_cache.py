@@ -14,7 +14,6 @@ from drawings import Picture
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.reading.run_cache import ENTRY_BYTES, RunCache
@@ -124,8 +123,7 @@ def test_the_least_recently_used_makes_room(bounds: dict[str, int]) -> None:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    tiny_model.write(tmp_path)
-    (tmp_path / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(tmp_path)
     return Settings(
         model="tiny", models_dir=tmp_path, workers=1, detector_side_pixels=320, run_cache_bytes=1 << 20
     )

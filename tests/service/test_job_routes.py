@@ -20,7 +20,6 @@ import tiny_model
 from PIL import Image
 
 from ocrsvc.errors import UndecodableImage
-from ocrsvc.models.registry import DETECTOR, default_models_dir
 from ocrsvc.pages.decoder_processes import ProcessSource
 from ocrsvc.reading.reader import Reader
 from ocrsvc.service import job_schemas, schemas
@@ -81,8 +80,7 @@ def decoding(monkeypatch: pytest.MonkeyPatch) -> Decoding:
 @pytest.fixture
 def models_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "models"
-    tiny_model.write(folder)
-    (folder / DETECTOR).symlink_to(default_models_dir() / DETECTOR)
+    tiny_model.write_with_detector(folder)
     return folder
 
 
