@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ocrsvc.errors import UnknownFormat
-from ocrsvc.formats import FORMATS, jsonl_format, render
+from ocrsvc.formats import FORMATS, jsonl_format, of_file, render
 from ocrsvc.results import Alternative, Character, Document, Line, ModelId, Page
 
 
@@ -195,3 +195,11 @@ def test_unknown_format_says_what_there_is(document: Document) -> None:
         UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv, markdown, csv, xlsx, hocr, alto, pagexml, pdf"
     ):
         render("docx", document)
+
+
+def test_the_format_of_a_file_is_that_of_its_longest_suffix() -> None:
+    for each in FORMATS.values():
+        for name in (f"a{each.suffix}", f"a.b{each.suffix}", f"A{each.suffix.upper()}"):
+            assert of_file(name) is each
+        assert of_file(each.suffix) is not each  # a hidden file without a suffix
+    assert of_file("a.docx") is None

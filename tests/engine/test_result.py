@@ -56,6 +56,7 @@ def test_it_becomes_every_format(result: Result, tmp_path: Path) -> None:
     assert result.to_xlsx(tmp_path / "a.xlsx").read_bytes()[:2] == b"PK"
     assert result.save(tmp_path / "a.txt").read_text("utf-8").splitlines() == result.text.splitlines()
     assert result.save(tmp_path / "a.md").read_text("utf-8") == result.to_markdown()
+    assert "<PcGts" in result.save(tmp_path / "a.page.xml").read_text("utf-8")
     with pytest.raises(UnknownFormat, match=r"\.docm.*\.json"):
         result.save(tmp_path / "a.docm")
 

@@ -203,11 +203,11 @@ def _output(options: argparse.Namespace, names: Sequence[str], sources: Sequence
         granularity="char" if options.characters else options.granularity, password=options.password
     )
     path: Path | None = options.output
-    of_suffix = {each.suffix: each.name for each in formats.FORMATS.values()}
-    one_file = path is not None and path.suffix in of_suffix and not path.is_dir()
+    of_file = formats.of_file(path.name) if path else None
+    one_file = path is not None and of_file is not None and not path.is_dir()
     if path and one_file and any(_is_same(path, source) for source in sources):
         options.error(f"--output {path} is one of the files to read")
-    format_name = options.format or (of_suffix[path.suffix] if path and one_file else "text")
+    format_name = options.format or (of_file.name if of_file and one_file else "text")
     if path and not one_file:
         return _folder(format_name, path, sources, rendering=rendering)
     if formats.find(format_name).whole:

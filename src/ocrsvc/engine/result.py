@@ -193,9 +193,8 @@ def _row(line: Line) -> str:
 
 
 def _format_of(file: Path) -> str:
-    for each in formats.FORMATS.values():
-        if each.suffix == file.suffix.lower():
-            return each.name
+    if (found := formats.of_file(file.name)) is not None:
+        return found.name
     suffixes = ", ".join(each.suffix for each in formats.FORMATS.values())
     raise UnknownFormat(f"{file.name} has a suffix of no format; use one of {suffixes}, or name the format.")
 

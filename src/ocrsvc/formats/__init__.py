@@ -55,6 +55,16 @@ def find(name: str) -> Format:
         ) from None
 
 
+def of_file(name: str) -> Format | None:
+    """Return the format of a file with this name, None if its suffix is of none; ``.page.xml`` is not ``.xml``."""
+    found = [
+        each
+        for each in FORMATS.values()
+        if len(name) > len(each.suffix) and name.lower().endswith(each.suffix)
+    ]
+    return max(found, key=lambda each: len(each.suffix), default=None)
+
+
 def render(
     name: str,
     document: Document,
@@ -73,4 +83,4 @@ def render(
     return find(name).render(document, rendering)
 
 
-__all__ = ["FORMATS", "Format", "Granularity", "Rendering", "find", "render"]
+__all__ = ["FORMATS", "Format", "Granularity", "Rendering", "find", "of_file", "render"]
