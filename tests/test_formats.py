@@ -176,7 +176,7 @@ def test_tsv_of_a_blank_page_is_the_page(blank: Document) -> None:
 
 
 def test_every_format_is_described() -> None:
-    names = "text json jsonl tsv markdown csv xlsx hocr alto pagexml pdf"
+    names = "text json jsonl tsv markdown csv xlsx docx hocr alto pagexml pdf"
     assert list(FORMATS) == names.split()
     for name, entry in FORMATS.items():
         assert entry.name == name
@@ -192,9 +192,10 @@ def test_a_renderer_needs_nothing_but_the_document(document: Document) -> None:
 
 def test_unknown_format_says_what_there_is(document: Document) -> None:
     with pytest.raises(
-        UnknownFormat, match=r"'docx'.*text, json, jsonl, tsv, markdown, csv, xlsx, hocr, alto, pagexml, pdf"
+        UnknownFormat,
+        match=r"'rtf'.*text, json, jsonl, tsv, markdown, csv, xlsx, docx, hocr, alto, pagexml, pdf",
     ):
-        render("docx", document)
+        render("rtf", document)
 
 
 def test_the_format_of_a_file_is_that_of_its_longest_suffix() -> None:
@@ -202,4 +203,4 @@ def test_the_format_of_a_file_is_that_of_its_longest_suffix() -> None:
         for name in (f"a{each.suffix}", f"a.b{each.suffix}", f"A{each.suffix.upper()}"):
             assert of_file(name) is each
         assert of_file(each.suffix) is not each  # a hidden file without a suffix
-    assert of_file("a.docx") is None
+    assert of_file("a.rtf") is None

@@ -46,6 +46,7 @@ def test_items_of_lists_keep_their_lines() -> None:
         ("<script>", "\\<script>"),
         ("[a](b)", "\\[a\\](b)"),
         ("===", "\\==="),
+        ("- 97 -", "\\- 97 -"),
     ],
 )
 def test_text_never_means_anything_to_markdown(text: str, written: str) -> None:

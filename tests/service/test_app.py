@@ -714,6 +714,7 @@ async def test_options_are_enough_for_a_form(bench: Bench) -> None:
         "markdown",
         "csv",
         "xlsx",
+        "docx",
         "hocr",
         "alto",
         "pagexml",

@@ -66,7 +66,7 @@ def test_a_layout_reaches_the_options(layout: str) -> None:
         ask({"layout": "columns"})
 
 
-@pytest.mark.parametrize("name", ["markdown", "csv", "xlsx"])
+@pytest.mark.parametrize("name", ["markdown", "csv", "xlsx", "docx"])
 def test_formats_of_blocks_ask_for_them(name: str) -> None:
     assert ask({"format": name}).options.with_blocks
     assert not ask({"format": "json"}).options.with_blocks

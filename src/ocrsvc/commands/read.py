@@ -81,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="PATH",
         type=Path,
         help="folder for one file per picture, or one file for all: .txt, .json, .jsonl, .tsv, .md, .csv, "
-        ".xlsx, .hocr, .xml (alto), .page.xml (pagexml), .pdf",
+        ".xlsx, .docx, .hocr, .xml (alto), .page.xml (pagexml), .pdf",
     )
     add(
         "--resume",
@@ -231,7 +231,7 @@ def _folder(
     except FileExistsError as error:
         raise configuration.InvalidSettings(
             f"--output {path} is a file: name a folder, or a file that ends in "
-            ".txt, .json, .jsonl, .tsv, .md, .csv, .xlsx, .hocr, .xml, .page.xml or .pdf"
+            ".txt, .json, .jsonl, .tsv, .md, .csv, .xlsx, .docx, .hocr, .xml, .page.xml or .pdf"
         ) from error
 
 

@@ -80,7 +80,7 @@ class Result:
     # --- formats ---
 
     def render(self, format_name: str, *, granularity: Granularity = "line") -> bytes:
-        """Return the result as a file: text, json, jsonl, tsv, markdown, csv, xlsx, hocr, alto or pdf.
+        """Return the result as a file: text, json, jsonl, tsv, markdown, csv, xlsx, docx, hocr, alto or pdf.
 
         ``granularity``: the smallest parts that json and jsonl name (line, word, char). Raises UnknownFormat;
         UnmodifiablePdf if a PDF may not be changed.

@@ -11,6 +11,7 @@ from ocrsvc.errors import UnknownFormat
 from ocrsvc.formats import (
     alto_format,
     csv_format,
+    docx_format,
     hocr_format,
     json_format,
     jsonl_format,
@@ -35,6 +36,7 @@ FORMATS = MappingProxyType(
             markdown_format.FORMAT,
             csv_format.FORMAT,
             xlsx_format.FORMAT,
+            docx_format.FORMAT,
             hocr_format.FORMAT,
             alto_format.FORMAT,
             pagexml_format.FORMAT,

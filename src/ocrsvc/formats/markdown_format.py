@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from statistics import median
 
 from ocrsvc.formats.format import PLAIN, Format, Rendering
-from ocrsvc.formats.reflow import paragraph
+from ocrsvc.formats.headings import level, usual_height
+from ocrsvc.formats.reflow import paragraph, without_bullet
 from ocrsvc.formats.table_text import markdown
-from ocrsvc.results import Block, Document, Line
+from ocrsvc.results import Block, Document
 from ocrsvc.text import is_list_item
 
-_LEVELS = ((1.8, "# "), (1.45, "## "), (0.0, "### "))  # least height of a heading relative to most text
 _MARKED = re.compile(r"([\\`*_<\[\]])")
-_BULLET = re.compile(r"^\s*[-–—•·●○■□▪◦*✓➢]\s*(?=\S)")
 _BLOCK_MARK = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|>|\+(?=\s)|-(?=\s|-|$)|=+$|~~~)")
 
 
@@ -22,8 +20,7 @@ def render(document: Document, rendering: Rendering = PLAIN, /) -> bytes:
     parts = []
     for page in document.pages:
         blocks = document.blocks_of(page)
-        heights = [_height(line) for b in blocks for line in b.lines for _ in range(1 + len(line.text) // 8)]
-        usual = median(heights) if heights else 1.0
+        usual = usual_height(blocks)
         parts += [_block(block, usual) for block in blocks]
     return ("\n\n".join(parts) + "\n").encode() if parts else b""
 
@@ -33,14 +30,14 @@ def _block(block: Block, usual: float) -> str:
         return markdown(block.table, escape)
     lines = paragraph(block)
     if block.kind == "heading":
-        ratio = median(_height(line) for line in block.lines) / max(1e-6, usual)
-        return next(mark for least, mark in _LEVELS if ratio >= least) + escape(" ".join(lines))
+        return "#" * level(block, usual) + " " + escape(" ".join(lines))
     text = ""
     for i, line in enumerate(lines):
         item = is_list_item(line)
         if i:
             text += "\n" if item else "\\\n"  # a line break that is to stay needs a mark
-        text += "- " + escape(_BULLET.sub("", line)) if item and _BULLET.match(line) else _begun(escape(line))
+        bare = without_bullet(line) if item else None
+        text += _begun(escape(line)) if bare is None else "- " + escape(bare)
     return text
 
 
@@ -52,11 +49,6 @@ def escape(text: str) -> str:
 def _begun(text: str) -> str:
     """Return a line of text that does not begin like a heading, a quotation, a rule or an item."""
     return _BLOCK_MARK.sub(r"\1\\\2", text)
-
-
-def _height(line: Line) -> float:
-    (ax, ay), (bx, by) = line.polygon[0], line.polygon[3]
-    return float(((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5)
 
 
 FORMAT = Format("markdown", "text/markdown; charset=utf-8", ".md", render, structured=True)

@@ -17,7 +17,12 @@ _STRAIGHT_PIXELS = 1.0  # corners this close to the bounds need no shape of thei
 
 def text(value: str) -> str:
     """Return a text as the content of an element or of an attribute in double quotes."""
-    return escape(_NOT_XML.sub("\ufffd", value), {'"': "&quot;"})
+    return escape(plain(value), {'"': "&quot;"})
+
+
+def plain(value: str) -> str:
+    """Return a text with a replacement character for each one that XML has no place for."""
+    return _NOT_XML.sub("\ufffd", value)
 
 
 def angle_degrees(polygon: Polygon) -> float:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocrsvc.formats.headings import height
 from ocrsvc.results import Block, Cell, Row
 from ocrsvc.text import is_list_item, is_wide
 
@@ -20,6 +21,8 @@ _FULL = 0.85  # a row that reaches this share of its paragraph's width is full
 _RUNNING_WIDTH = 13.0  # least width of running text, in line heights: addresses are narrower
 _DIVIDED = re.compile(r"[^\W\d_]{2,}-$")
 _END = 4  # characters of a text that tell whether its last word is divided
+_BULLET = re.compile(r"^\s*[-–—•·●○■□▪◦*✓➢]\s*(?=\S)")
+_PAGE_NUMBER = re.compile(r"\s*([-–—·])\s*\d+\s*\1\s*")
 _MIXED_SPACE = re.compile(r"[\u3400-\u9fff] [A-Za-z0-9]|[A-Za-z0-9] [\u3400-\u9fff]")
 
 
@@ -59,7 +62,7 @@ def paragraph(block: Block) -> list[str]:
     right = max(each.end for each in extents)
     width = right - min(each.start for each in extents)
     full = [right - each.end <= max((1 - _FULL) * width, each.step * 2) for each in extents]
-    heights = [_height(row) for row in block.rows]
+    heights = [height(row[0]) for row in block.rows]
     wide = width >= _RUNNING_WIDTH * sum(heights) / len(heights)
     running = wide and len(texts) > 1 and sum(full[:-1]) >= _FULL_SHARE * (len(full) - 1)
     parts: list[list[str]] = []
@@ -70,6 +73,15 @@ def paragraph(block: Block) -> list[str]:
         else:
             parts.append([text])
     return [joined(part) for part in parts]
+
+
+def without_bullet(item: str) -> str | None:
+    """Return the text of an item of a list without its bullet; None for one that has a number or nothing there.
+
+    A number of a page between two dashes is no item.
+    """
+    match = None if _PAGE_NUMBER.fullmatch(item) else _BULLET.match(item)
+    return item[match.end() :] if match else None
 
 
 def _fills(extents: Sequence[Extent], texts: Sequence[str], i: int, right: float) -> bool:
@@ -112,11 +124,6 @@ def _extents(block: Block) -> list[Extent]:
         length = max(along) - min(along)
         extents.append(Extent(min(along), max(along), length / max(1, len(row_text(row)))))
     return extents
-
-
-def _height(row: Row) -> float:
-    (ax, ay), (bx, by) = row[0].polygon[0], row[0].polygon[3]
-    return math.hypot(ax - bx, ay - by)
 
 
 def _is_mark(character: str) -> bool:
