@@ -33,6 +33,19 @@ def test_every_pixel_is_ink_or_ground(bitmaps: Bitmaps) -> None:
         assert ink[:, -1].any()
 
 
+def test_menus_underline_the_letters_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    def drawn(share: float) -> np.ndarray | None:
+        monkeypatch.setattr("ocrsvc.training.drawing.bitmaps._UNDERLINED_SHARE", share)
+        return Bitmaps(random.Random(5)).coverage("工具(T)")
+
+    if not CHINESE.exists():
+        missing("bitmap faces are not tested, for want of the Debian package xfonts-wqy")
+    plain, underlined = drawn(0.0), drawn(1.0)
+    assert plain is not None
+    assert underlined is not None
+    assert underlined.sum() > plain.sum()
+
+
 def test_the_seed_decides(bitmaps: Bitmaps) -> None:
     first, second = (Bitmaps(random.Random(5)).coverage("發票 2026") for _ in range(2))
     assert first is not None

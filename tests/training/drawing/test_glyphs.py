@@ -12,7 +12,7 @@ from available import need_training
 need_training()
 
 from ocrsvc.training.drawing.fonts import Library
-from ocrsvc.training.drawing.glyphs import Glyphs, Gray, Style, wide
+from ocrsvc.training.drawing.glyphs import Glyphs, Gray, Style, keys, wide
 from ocrsvc.training.drawing.wear import Wear
 
 
@@ -33,6 +33,11 @@ def test_signs_that_both_scripts_have_go_with_their_neighbours() -> None:
     assert wide("中it’s文") == [True, False, False, False, False, True]
     assert wide("…") == [False]
     assert wide("中 “a”。") == [True, False, True, False, True, True]
+
+
+def test_keys_are_the_letters_of_menus_in_parentheses() -> None:
+    assert keys("檔案(F) 編輯 (E)...") == [3, 10]
+    assert keys("f(X) (A) 圖(12) 表(a)") == []
 
 
 def test_a_text_is_drawn_in_the_faces_of_its_script(library: Library) -> None:

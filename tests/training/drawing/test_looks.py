@@ -108,6 +108,15 @@ def test_subpixels_leave_colour_at_edges(library: Library) -> None:
     assert 8 < coloured < 40
 
 
+def test_menus_underline_the_letters_of_keys(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ink(share: float) -> float:
+        monkeypatch.setattr("ocrsvc.training.drawing.interface._UNDERLINED_SHARE", share)
+        coverage = [Synthesiser(library, i).interface._coverage("檔案(F)", 14) for i in range(12)]
+        return sum(float(each.sum()) for each in coverage if each is not None)
+
+    assert ink(1.0) > ink(0.0) * 1.02
+
+
 def test_codes_hang_upside_down_at_times(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ocrsvc.training.drawing.synth._TURNED_SHARE", 1.0)
     turned = Synthesiser(library, 8).draw("L27")

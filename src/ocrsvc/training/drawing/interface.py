@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from ocrsvc.training.drawing.bitmaps import Bitmaps
 from ocrsvc.training.drawing.camera import Bgr, Picture
 from ocrsvc.training.drawing.fonts import Library
-from ocrsvc.training.drawing.glyphs import Glyphs, Gray, wide
+from ocrsvc.training.drawing.glyphs import Glyphs, Gray, keys, wide
 
 _FILTER = np.array([[8, 77, 86, 77, 8]], np.float32) / 256  # FreeType's FT_LCD_FILTER_DEFAULT
 _THEMES = (  # text and ground, BGR
@@ -43,6 +43,7 @@ _CONSOLE = tuple(
 )
 _BITMAP_SHARE = 0.22  # of the lines in faces without anti-aliasing
 _SIZES = (9, 10, 11, 12, 12, 13, 14, 14)
+_UNDERLINED_SHARE = 0.75  # of the texts with the letters of keys
 
 
 class Interface:
@@ -91,12 +92,18 @@ class Interface:
         canvas = Image.new("L", (em * (len(text) + 4) + round(gap) * text.count(" ") * 2, 3 * em), 0)
         pen, x, i = ImageDraw.Draw(canvas), float(em), 0
         spacing = rng.choice((0, 0, 0, 1)) * scale
+        letters = keys(text) if rng.random() < _UNDERLINED_SHARE else ()
+        below = 2 * em + scale * rng.choice((1, 1, 2))
         while i < len(text):
             end = i + 1
             while not spacing and end < len(text) and chinese[end] == chinese[i]:
                 end += 1
             font, run = fonts[0] if chinese[i] else fonts[1], text[i:end]
             pen.text((round(x), 2 * em), run, 255, font=font, anchor="ls")
+            for letter in letters:
+                if i <= letter < end:
+                    left, right = (round(x + font.getlength(text[i:k])) for k in (letter, letter + 1))
+                    pen.rectangle((left, below, right - 1, below + scale - 1), 255)
             x += font.getlength(run) + spacing
             i = end
         drawn = np.asarray(canvas, np.float32) / np.float32(255)

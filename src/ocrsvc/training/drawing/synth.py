@@ -19,7 +19,7 @@ from ocrsvc.training.drawing.camera import Bgr, Camera, Picture
 from ocrsvc.training.drawing.cards import CARD, Cards
 from ocrsvc.training.drawing.columns import COLUMN, Columns
 from ocrsvc.training.drawing.fonts import Library
-from ocrsvc.training.drawing.glyphs import Glyphs
+from ocrsvc.training.drawing.glyphs import Glyphs, keys
 from ocrsvc.training.drawing.handwriting import Handwriting
 from ocrsvc.training.drawing.interface import Interface
 from ocrsvc.training.drawing.paper import Paper
@@ -40,6 +40,7 @@ LOOKS: Mapping[str, float] = {
 # Codes are mounted upside down at times; with one of these characters a reader can tell.
 _TURNED = re.compile(r"(?=.*[2457ABCDEFGJKLPQRTUVY])[A-Z0-9.+/:_=-]{2,12}")
 _TURNED_SHARE = 0.03
+_MENU_SHARE = 0.7  # of the texts with the letters of keys, which are seldom seen elsewhere
 # Lowest height in pixels of a look's lines. Strokes with rims, of a pen or turned on their side are lost below it.
 _LOWEST_PIXELS = {"screen": 16, "handwriting": 18, "column": 17, "signboard": 14}
 _FAINT_SHARES = {"screen": 0.0, "handwriting": 0.4, "column": 0.7, "signboard": 0.4}
@@ -96,6 +97,8 @@ class Synthesiser:
             if self.rng.random() < 0.7 and (whole := self.plates.whole(text)) is not None:
                 return whole
             look = "plate"
+        elif keys(text) and self.rng.random() < _MENU_SHARE:
+            look = "interface"
         else:
             (look,) = self.rng.choices(list(self.shares), list(self.shares.values()))
         image = self._drawn(text, look)

@@ -16,6 +16,13 @@ _BUTTONS = (
     "全部 推荐 热门 最新 直播 筛选 排序 "
     "确認 儲存 刪除 編輯 設定 登入 註冊 搜尋 下載 檔案 檢視 說明 關閉 開啟 取消訂閱"
 ).split()
+_MENUS = (
+    "文件 编辑 查看 视图 收藏夹 插入 格式 工具 数据 窗口 帮助 选项 历史 书签 项目 调试 打开 关闭 浏览 保存 另存为 "
+    "打印 属性 退出 确定 取消 应用 是 否 下一步 上一步 完成 安装 复制 粘贴 剪切 删除 全选 查找 替换 撤消 刷新 转到 "
+    "重命名 新建 停止 重试 忽略 浏览器 全部替换 不再显示 "
+    "檔案 編輯 檢視 歷史 書籤 說明 視窗 格式 資料 我的最愛 開啟 關閉 瀏覽 儲存 另存新檔 列印 內容 結束 確定 套用 "
+    "復原 貼上 剪下 尋找 取代 全選 重新整理 下載 選項 新增 移除 上移 下移 啟動 安裝 記錄 密碼 快取"
+).split()
 _BUTTONS_ENGLISH = (
     "OK|Cancel|Save|Save as...|Delete|Edit|Back|Next|Submit|Log in|Sign up|Log out|Search|Settings|"
     "Help|More|Share|Download|"
@@ -26,6 +33,7 @@ _BUTTONS_ENGLISH = (
     "File|View|Tools|Window|Format|Insert|Run|Debug|Terminal|Preferences|Sign in with email|Learn more|"
     "Read more|Skip"
 ).split("|")
+_KEYS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ" * 3 + "FEVTHSBDOPNAC" * 2 + "123456789"
 _EXTENSIONS = (
     "txt pdf docx xlsx pptx png jpg gif mp4 mp3 zip tar.gz py js ts json yaml md html css csv log exe "
     "dll iso apk sh c cpp java go rs"
@@ -99,7 +107,9 @@ class Screens:
             lambda: rng.choice(_BUTTONS_ENGLISH),
             lambda: rng.choice(_BUTTONS_ENGLISH),
             lambda: " ".join(rng.choices(_BUTTONS, k=rng.randint(2, 4))),
-            lambda: f"{rng.choice(_BUTTONS)}({rng.choice('ACDEFHNOPSTVX')})",
+            self._mnemonic,
+            self._mnemonic,
+            self._menu,
             lambda: f"{rng.choice(_BUTTONS)}{self.label()}",
             lambda: f"{rng.choice(_BUTTONS_ENGLISH)} Ctrl+{rng.choice('ACFNOPSVXZ')}",
             lambda: f"{self.label()}（{rng.randint(1, 999)}）",
@@ -134,6 +144,20 @@ class Screens:
             lambda: f"共{rng.randint(1, 999)}条 {rng.randint(1, 99)}页",
         )
         return rng.choice(forms)()
+
+    def _mnemonic(self) -> str:
+        """Draw an entry of a menu or a button with the letter of its key: 檔案(F), 儲存到 (V)..."""
+        rng = self.rng
+        name = rng.choice(_MENUS) if rng.random() < 0.7 else self.label()
+        space = " " if rng.random() < 0.3 else ""
+        return f"{name}{space}({rng.choice(_KEYS)}){rng.choice(('', '', '', '...', ':'))}"
+
+    def _menu(self) -> str:
+        """Draw some entries of a menu side by side."""
+        rng = self.rng
+        space = " " if rng.random() < 0.3 else ""
+        names = rng.choices(_MENUS, k=rng.randint(2, 5))
+        return " ".join(f"{name}{space}({rng.choice(_KEYS)})" for name in names)
 
     def _path(self) -> str:
         rng = self.rng
