@@ -16,13 +16,13 @@ def box(left: float, top: float, right: float, bottom: float) -> Polygon:
     return ((left, top), (right, top), (right, bottom), (left, bottom))
 
 
-def test_patches_are_the_longest_lines_and_not_longer_than_eight_times_their_height() -> None:
+def test_patches_are_the_longest_lines_and_not_longer_than_six_times_their_height() -> None:
     found = patches(PAGE, [box(0, 0, 500, 20), box(0, 40, 60, 60), *(box(0, 70, 30, 90) for _ in range(9))])
     assert len(found.rows) == 6
     assert not found.columns
     assert found.row_share == 1
-    assert found.rows[0].shape == (20, 160, 3)
-    assert found.rows[0].tolist() == PAGE[0:20, 170:330].tolist(), "the middle of the line"
+    assert found.rows[0].shape == (20, 120, 3)
+    assert found.rows[0].tolist() == PAGE[0:20, 190:310].tolist(), "the middle of the line"
     assert found.rows[1].tolist() == PAGE[40:60, 0:60].tolist()
 
 

@@ -15,7 +15,7 @@ from ocrsvc.pages.crops import TURN_FROM_ASPECT, cut
 from ocrsvc.pages.source import Pixels
 from ocrsvc.results import Polygon
 
-_MOST_ASPECT = 8.0  # a patch is at most so many times as long as high
+_MOST_ASPECT = 6.0  # a patch is at most so many times as long as high; 8 to 4 found the same turns
 _CLEAR_PIXELS = 32.0  # lines higher than this are not clearer
 _PATCHES = 6  # of rows, and as many of tall lines
 
