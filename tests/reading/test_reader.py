@@ -346,7 +346,7 @@ async def test_pages_come_in_order_with_their_numbers(reader: Reader) -> None:
 
 async def test_only_a_few_pages_are_in_memory(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     most = 0
-    recognise = reader._recognise
+    recognise = reader._pages._lines.texts
 
     async def slow(*arguments: Any) -> Any:
         nonlocal most
@@ -362,7 +362,7 @@ async def test_only_a_few_pages_are_in_memory(reader: Reader, monkeypatch: pytes
             running.pop()
 
     running: list[int] = []
-    monkeypatch.setattr(reader, "_recognise", slow)
+    monkeypatch.setattr(reader._pages._lines, "texts", slow)
     document = await reader.read(tiff(*(tiny_model.draw("AB") for _ in range(12))), LINE)
     assert len(document.pages) == 12
     assert 1 < most <= 2

@@ -9,49 +9,41 @@ oversubscribe the cores whenever both have work.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
-from math import ceil, inf
-from typing import cast
+from math import inf
 
 import cv2
 
-from ocrsvc.documents.page_structure import blocks_of, by_upper_edge, in_order
 from ocrsvc.documents.repeats import with_repeats
 from ocrsvc.errors import DeadlineExceeded, ShuttingDown, Unavailable
 from ocrsvc.machine import cgroup, cpu, memory
 from ocrsvc.models.manifest import Manifest
-from ocrsvc.pages import decoding, enhance
+from ocrsvc.pages import decoding
 from ocrsvc.pages.decoder import Decoder, OpenedInput, Seen
-from ocrsvc.pages.source import BYTES_PER_PIXEL, Limits, Pixels
-from ocrsvc.reading import layers, upside_down
+from ocrsvc.pages.source import Limits, Pixels
 from ocrsvc.reading.capacity import capacity
-from ocrsvc.reading.field_reader import FieldReader, ReadLine, without_ignored
 from ocrsvc.reading.line_finder import LineFinder
-from ocrsvc.reading.lines import LineImage
+from ocrsvc.reading.line_reader import LineReader
 from ocrsvc.reading.model_runs import ModelRuns
+from ocrsvc.reading.page_reader import PageReader
 from ocrsvc.reading.page_stream import PAGES_IN_WORK, BackgroundLimits, PageStream
 from ocrsvc.reading.pixel_limit import PixelLimit
-from ocrsvc.reading.rating import are_text, rated
 from ocrsvc.reading.reading import DecodedPage, Reading, ReadOptions, ReadPage, Timer
 from ocrsvc.reading.run_cache import RunCache
 from ocrsvc.reading.sessions import Answer, Sessions
 from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.reading.tasks import all_or_none
-from ocrsvc.recognition import alternatives, segments
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Document, Field, Line, LineText
-from ocrsvc.scheduling.batcher import Batcher, Lane
+from ocrsvc.results import Document
+from ocrsvc.scheduling.batcher import Batcher
 from ocrsvc.scheduling.cost import CostModel
 from ocrsvc.scheduling.fairness import Flow
 from ocrsvc.scheduling.observer import Observer
 from ocrsvc.settings import Settings
 
-_LINES_AT_ONCE = 16  # lines whose alternatives are found in one call of a thread, in about 20 ms
 _BACKGROUND = "\0background"  # all jobs are one client, whose name no other can have
 _IDLE_SECONDS = 5.0  # after this time without a batch, the memory of runs is returned to the system
 
@@ -65,8 +57,6 @@ class Reader:
         self.sessions = Sessions(settings, self.cpu)
         workers = settings.workers or self.cpu.effective
         fits = capacity(settings, workers=workers, memory_bytes=cgroup.memory_bytes())
-        self.pixel_limit = PixelLimit(fits.inflight_pixels)
-        self._background_limit = PixelLimit(max(1, fits.inflight_pixels // 2))  # the rest is for requests
         self.decoder = Decoder(
             Limits(settings.max_image_pixels, settings.max_pages, settings.pdf_dpi, fits.decode_bytes),
             threads=settings.decode_threads,
@@ -89,11 +79,15 @@ class Reader:
             measure=self.sessions.used_pixels,
         )
         self.cache = self._cache()
-        self._runs = ModelRuns(self.batcher, self.decoder, self.cache)
-        self._finder = LineFinder(settings, self.sessions, self.decoder, self._runs)
-        steps = enhance.parse(settings.enhance)
-        self._layers = layers.LayerCheck(self.decoder, self._recognise, steps)
-        self._fields = FieldReader(self.decoder, self._recognise, steps, settings.review_threshold)
+        runs = ModelRuns(self.batcher, self.decoder, self.cache)
+        self._finder = LineFinder(settings, self.sessions, self.decoder, runs)
+        lines = LineReader(self.decoder, runs)
+        self._pages = PageReader(settings, self.decoder, self._finder, lines, fits.inflight_pixels)
+
+    @property
+    def pixel_limit(self) -> PixelLimit:
+        """Return the limit on the pixels of pages that are in memory at the same time."""
+        return self._pages.pixel_limit
 
     @property
     def ready(self) -> bool:
@@ -195,7 +189,7 @@ class Reader:
             yield PageStream(
                 reading,
                 (seen.page.number,),
-                lambda _, page: self._read_seen(seen, page),
+                lambda _, page: self._pages.seen(seen, page),
                 background=background,
             )
             return
@@ -205,7 +199,7 @@ class Reader:
             yield PageStream(
                 reading,
                 opened.numbers,
-                lambda number, page: self._read_page(opened, number, page),
+                lambda number, page: self._pages.page(opened, number, page),
                 background=background,
             )
         finally:
@@ -249,135 +243,20 @@ class Reader:
         source = await self._open(data, reading)
         if isinstance(source, Seen):
             reading.page_numbers = (source.result.page.number,)
-            return [await self._read_seen(source.result, reading)]
+            return [await self._pages.seen(source.result, reading)]
         reading.page_count, reading.page_numbers = len(source.numbers), source.numbers
         try:
             if reading.page_count == 1:
-                return [await self._read_page(source, source.numbers[0], reading)]
+                return [await self._pages.page(source, source.numbers[0], reading)]
             look_ahead = asyncio.Semaphore(PAGES_IN_WORK)
 
             async def one(number: int) -> ReadPage:
                 async with look_ahead:
-                    return await self._read_page(source, number, reading)
+                    return await self._pages.page(source, number, reading)
 
             return await all_or_none([asyncio.create_task(one(number)) for number in source.numbers])
         finally:
             source.close()
-
-    async def _read_seen(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
-        async with self.pixel_limit.hold(
-            decoded.page.width * decoded.page.height, client=reading.flow.client
-        ):
-            decoded = await self._finder.find(decoded, reading)
-            if decoded.kept is not None:
-                return await self._read_lines(decoded, reading)
-        return await self._read_lines(decoded, reading)
-
-    async def _read_page(self, source: OpenedInput, number: int, reading: Reading) -> ReadPage:
-        async with Timer(reading, "decode"):
-            decode_bytes = await source.decode_bytes(number)
-        pixels = ceil(decode_bytes / BYTES_PER_PIXEL)
-        # An accepted document is not refused half-way.
-        latest = inf if reading.tally.admitted else reading.deadline
-        share = self._background_limit.hold(pixels) if reading.flow.background else nullcontext()
-        async with share, self.pixel_limit.hold(pixels, deadline=latest, client=reading.flow.client) as place:
-            async with Timer(reading, "decode"):
-                decoded = await self.decoder.run(self._finder.look, await source.page(number), reading)
-            copies = 2 if decoded.layer and decoded.layer.areas else 1  # one without the lines of the layer
-            place.shrink(copies * decoded.page.width * decoded.page.height)
-            decoded = await self._layers.believed(decoded, reading)
-            decoded = await self._finder.find(decoded, reading)
-            if decoded.kept is not None:  # its pixels stay in memory until its fields are read
-                return await self._read_lines(decoded, reading)
-        return await self._read_lines(decoded, reading)
-
-    async def _read_lines(self, decoded: DecodedPage, reading: Reading) -> ReadPage:
-        reading.flow.alone = decoded.alone and reading.page_count == 1
-        if reading.options.ignore:
-            decoded = without_ignored(decoded, reading.options.ignore)
-        async with Timer(reading, "recognise"):
-            lines, texts = await self._upright(decoded.lines, reading)
-            kept = [True] * len(texts) if decoded.alone else are_text(texts)
-            found = list(itertools.compress(zip(texts, lines, strict=True), kept))
-            texts = await self._with_alternatives([text for text, _ in found], reading)
-        read = [
-            rated(text, line.polygon, decoded.page.number, reading, self.settings.review_threshold)
-            for text, (_, line) in zip(texts, found, strict=True)
-        ]
-        origins = {id(line): origin for line, origin in zip(read, found, strict=True)}
-        if decoded.layer is not None:
-            read = await self.decoder.run(
-                layers.merged, decoded.layer, read, decoded.page.number, reading.options.n_best
-            )
-        fields = await self._fields_of(decoded, read, origins, reading) if reading.options.has_fields else []
-        return await self._laid_out(decoded, read, fields, reading)
-
-    async def _fields_of(
-        self,
-        decoded: DecodedPage,
-        read: Sequence[Line],
-        origins: Mapping[int, tuple[LineText, LineImage]],
-        reading: Reading,
-    ) -> list[Field]:
-        """Return the fields of a page; ``origins``: what the recognised lines were made of, by their identity."""
-        async with Timer(reading, "recognise"):
-            seen = [ReadLine(line, *origins.get(id(line), (LineText(line.text, 1.0),))) for line in read]
-            return await self._fields.fields(decoded, seen, reading)
-
-    async def _laid_out(
-        self, decoded: DecodedPage, read: list[Line], fields: Sequence[Field], reading: Reading
-    ) -> ReadPage:
-        """Return a page with its lines in the order that the layout asks for, and its blocks if it needs them."""
-        is_raw = reading.options.layout == "raw"
-        if not reading.options.with_blocks:
-            return ReadPage(decoded.page, by_upper_edge(read) if is_raw else read, fields=fields)
-        blocks = await self.decoder.run(blocks_of, decoded.page, read, decoded.rules)
-        lines = list(in_order(blocks))
-        if is_raw:
-            lines = by_upper_edge(lines)
-        return ReadPage(decoded.page, lines, blocks, fields)
-
-    async def _upright(
-        self, lines: Sequence[LineImage], reading: Reading
-    ) -> tuple[list[LineImage], list[LineText]]:
-        """Return the lines and their texts; those that stand on their head are turned."""
-        upright, texts = list(lines), await self._recognise(lines, reading)
-        if reading.options.orientation is not None:
-            return upright, texts
-        if not (again := upside_down.doubtful(lines, texts)):
-            return upright, texts
-        turned = [upside_down.half_turned(lines[i]) for i in again]
-        for i, line, text in zip(again, turned, await self._recognise(turned, reading), strict=True):
-            if upside_down.is_upside_down(texts[i], text):
-                upright[i], texts[i] = line, text
-        return upright, texts
-
-    async def _with_alternatives(self, texts: list[LineText], reading: Reading) -> list[LineText]:
-        """Return the texts with their alternatives, if the reading wants them; a few at a time on a thread."""
-        if not reading.options.n_best:
-            return texts
-        parts = [texts[i : i + _LINES_AT_ONCE] for i in range(0, len(texts), _LINES_AT_ONCE)]
-        return [each for part in parts for each in await self.decoder.run(alternatives.of_lines, part)]
-
-    async def _recognise(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
-        spec = reading.recogniser.spec
-        charset = reading.charset.spec if reading.charset else ""
-        steps = reading.wants_steps
-        items = [
-            (Lane(spec.name, spec.buckets.of(part.shape[1]), charset, steps), part)
-            for line in lines
-            for part in line.pixels
-        ]
-        answers = iter(await self._runs.texts(items, reading))
-        texts = []
-        for line in lines:
-            parts = [next(answers) for _ in line.parts]
-            text = segments.join(line.parts, parts, spec.input.height)
-            if reading.charset:
-                free = [cast(LineText, part.free) for part in parts]
-                text = replace(text, free=segments.join(line.parts, free, spec.input.height))
-            texts.append(text)
-        return texts
 
     def _cache(self) -> RunCache | None:
         """Return the cache of runs, if the settings want one."""
