@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocrsvc.fields.decoding import LEAST_MARGIN, LEAST_MARGIN_CHANGED, NOTHING, decode, decode_lines
+from ocrsvc.fields.decoding import LEAST_MARGIN_CHANGED, NOTHING, decode, decode_lines
+from ocrsvc.fields.field_type import LEAST_MARGIN
 from ocrsvc.fields.types import TYPES
 from ocrsvc.results import LineText, TimeStep, TimeSteps
 
@@ -46,12 +47,21 @@ def test_the_check_digit_corrects_what_plain_reading_gets_wrong() -> None:
 
 def test_a_correction_needs_a_larger_margin_than_what_was_read() -> None:
     """A character that was misread for certain makes any doubtful one look like the error."""
-    doubts = {5: {CARD[5]: 0.3}}
-    changed = decode(line(CARD[:5] + "7" + CARD[6:], doubts), TYPES["bank_card"])
-    unchanged = decode(line(CARD, {5: {"7": 0.3}}), TYPES["bank_card"])
+    doubts = {16: {ID[16]: 0.3}}
+    changed = decode(line(ID[:16] + "7" + ID[17:], doubts), TYPES["id_card"])
+    unchanged = decode(line(ID, {16: {"7": 0.3}}), TYPES["id_card"])
     assert LEAST_MARGIN < changed.margin < LEAST_MARGIN_CHANGED
-    assert (changed.value, changed.valid) == (CARD, False)
-    assert (unchanged.value, unchanged.valid) == (CARD, True)
+    assert (changed.value, changed.valid) == (ID, False)
+    assert (unchanged.value, unchanged.valid) == (ID, True)
+
+
+def test_a_bank_card_needs_more_because_its_check_digit_does_not_see_look_alikes_exchanged() -> None:
+    read, printed = "6225704671824894350", "6225704871824694350"
+    assert TYPES["bank_card"].normalised(read)
+    assert TYPES["bank_card"].normalised(printed)
+    doubtful = decode(line(read, {7: {"8": 0.3}}), TYPES["bank_card"])
+    assert (doubtful.value, doubtful.valid, doubtful.changed) == (read, False, False)
+    assert LEAST_MARGIN_CHANGED < doubtful.margin < 9
 
 
 def test_two_numbers_that_pass_the_check_are_not_told_apart() -> None:

@@ -20,9 +20,9 @@ from ocrsvc.results import LineText, TimeStep, TimeSteps
 # What a value can be whose characters are not among the listed ones, natural logarithm of the probability: a step lists
 # classes down to 1e-4.
 _UNSEEN_NATS = -9.2
-# Margins in nats from which a value is valid, if plain reading gave it and if not. Of 12 048 degraded numbers, the
-# largest margins of wrong ones were 6.0 and 8.1.
-LEAST_MARGIN, LEAST_MARGIN_CHANGED = 7.5, 8.5
+# Margin in nats from which a value that plain reading did not give is valid, if its type wants no larger one. Of 12 048
+# degraded numbers, the largest margin of a wrong one was 8.1.
+LEAST_MARGIN_CHANGED = 8.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def decode(line: LineText, field_type: FieldType) -> Decoded:
     nats = max(found.get(value, _UNSEEN_NATS), _UNSEEN_NATS)
     others = [other for each, other in found.items() if each != value]
     margin = nats - max([_UNSEEN_NATS, *others])
-    least = LEAST_MARGIN if plain else LEAST_MARGIN_CHANGED
+    least = field_type.least_margin if plain else max(field_type.least_margin, LEAST_MARGIN_CHANGED)
     is_whole = field_type.is_whole is None or field_type.is_whole(line.text, value)
     return Decoded(value, margin >= least and is_whole, not plain, margin)
 
