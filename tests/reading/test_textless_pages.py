@@ -66,6 +66,12 @@ def test_a_short_line_alone_must_be_clearer() -> None:
     assert are_text(texts(("---", 0.99))) == [False]
 
 
+def test_a_word_may_be_less_clear() -> None:
+    assert are_text(texts(("CONVERS!", 0.77), ("+)", 0.23))) == [True, False]
+    assert are_text(texts(("CONVERS!", 0.6))) == [False]
+    assert are_text(texts(("eeee0e0e", 0.77))) == [False]
+
+
 def test_one_clear_character_among_unclear_lines_is_chance() -> None:
     assert are_text(texts(("中", 0.96), ("❿", 0.62), ("章", 0.66))) == [False] * 3
     assert are_text(texts(("8", 0.97), ("3", 0.95), ("~", 0.6))) == [True] * 3

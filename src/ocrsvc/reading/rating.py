@@ -15,6 +15,9 @@ _MIN_CONFIDENCE = 0.5  # detected lines with a lower confidence are mostly not t
 # Least confidence of a line that is clearly text, and of one with less than _FEW characters: specks are read as 0 or 1
 # with up to 0.88. 98 % of the right lines of words in photographs are as clear.
 _CLEAR, _CLEAR_IF_SHORT, _FEW = 0.8, 0.9, 3
+# The same for a line of so many different letters or digits, which make up half of it: no noise is read as a word, but
+# blurred words in photographs are.
+_CLEAR_IF_WORD, _DIFFERENT = 0.65, 4
 _STROKE = "一"  # also what a fold of the paper or a ruled line is read as
 _REPEATS = (
     8  # a line whose characters occur that often on average is an ornament: a row of rings is read as 0000
@@ -79,7 +82,10 @@ def is_text(text: LineText) -> bool:
 
 def _is_clear(text: LineText) -> bool:
     """Return whether a line is clearly text: it has a letter or digit, and a high confidence."""
+    different = len({c for c in text.text if c.isalnum()})
     least = _CLEAR if text.length >= _FEW else _CLEAR_IF_SHORT
+    if different >= max(_DIFFERENT, text.length / 2):
+        least = _CLEAR_IF_WORD
     if text.confidence < least or text.text == _STROKE:
         return False
     return any(c.isalnum() for c in text.text) and text.length < _REPEATS * len(set(text.text))
