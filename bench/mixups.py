@@ -23,6 +23,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import math
 import random
 import time
 import zlib
@@ -72,6 +73,7 @@ def main() -> None:
             lambda: serve(options.model),
             requests=options.requests,
             concurrency=options.concurrency,
+            minutes=options.minutes,
             seed=options.seed,
         )
     )
@@ -85,6 +87,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--requests", type=harness.positive, default=20_000, help="default: %(default)s")
     add("--concurrency", type=harness.positive, default=64, help="clients at once (default: %(default)s)")
+    add("--minutes", type=float, help="send no more after this time (default: no limit)")
     add("--seed", type=int, default=0)
     parser.set_defaults(model="crnn-fast")
     return parser.parse_args()
@@ -100,11 +103,16 @@ async def prove(
     *,
     requests: int,
     concurrency: int,
+    minutes: float | None = None,
     seed: int = 0,
     draw: numbers_drawn.Draw | None = None,
 ) -> tuple[Tally, float]:
-    """Send so many requests to servers that ``serve`` starts, and return what came of it and the seconds it took."""
-    run = _Run(serve, concurrency, random.Random(seed), draw or numbers_drawn.drawn, requests)
+    """Send so many requests to servers that ``serve`` starts, and return what came of it and the seconds it took.
+
+    After ``minutes`` no more are sent.
+    """
+    most = math.inf if minutes is None else 60 * minutes
+    run = _Run(serve, concurrency, random.Random(seed), draw or numbers_drawn.drawn, requests, most)
     return await run.go()
 
 
@@ -112,10 +120,16 @@ class _Run:
     """One run: clients that take indices from one iterator, and the server that they ask."""
 
     def __init__(
-        self, serve: Serve, concurrency: int, rng: random.Random, draw: numbers_drawn.Draw, requests: int
+        self,
+        serve: Serve,
+        concurrency: int,
+        rng: random.Random,
+        draw: numbers_drawn.Draw,
+        requests: int,
+        most_seconds: float,
     ) -> None:
         self._serve, self._concurrency, self._rng, self._draw = serve, concurrency, rng, draw
-        self._requests = requests
+        self._requests, self._most_seconds = requests, most_seconds
         self._indices = iter(range(0, requests * _BATCH, _BATCH))  # a batch takes three numbers
         self._bad = list(poison())
         self._ended_at = float("inf")  # the loop's time of the last SIGTERM
@@ -128,9 +142,9 @@ class _Run:
             server = await asyncio.to_thread(stack.enter_context, self._serve())
             self._client = Client(server.port)
             self._ready.set()
-            begun = time.monotonic()
+            begun = self._begun = time.monotonic()
             clients = asyncio.gather(*(self._one_client() for _ in range(self._concurrency)))
-            await self._until(clients, self._requests // 2)
+            await self._until(clients, 0.5)
             self._ended_at = asyncio.get_running_loop().time()
             self._ready.clear()
             await asyncio.to_thread(stack.close)  # SIGTERM, and waits
@@ -138,7 +152,7 @@ class _Run:
             self._client.port = server.port
             self._ended_at = float("inf")
             self._ready.set()
-            await self._until(clients, self._requests + 1)
+            await self._until(clients, math.inf)
             await clients
             seconds = time.monotonic() - begun
             for text, look, read in self.tally.doubtful:
@@ -148,10 +162,16 @@ class _Run:
             self._client.close()
         return self.tally, seconds
 
-    async def _until(self, clients: asyncio.Future[Any], requests: int) -> None:
-        """Return once so many requests have begun, or all have ended."""
+    @property
+    def _share(self) -> float:
+        """Return which share of the requests, or of the time, is over."""
+        spent = time.monotonic() - self._begun
+        return max(self.tally.sent.total() / self._requests, spent / self._most_seconds)
+
+    async def _until(self, clients: asyncio.Future[Any], share: float) -> None:
+        """Return once so much of the requests or of the time is over, or all clients have ended."""
         told = time.monotonic()
-        while self.tally.sent.total() < requests and not clients.done():
+        while self._share < share and not clients.done():
             await asyncio.sleep(_LOOK_SECONDS)
             if time.monotonic() - told > _TELL_SECONDS:
                 told = time.monotonic()
@@ -159,6 +179,8 @@ class _Run:
 
     async def _one_client(self) -> None:
         for index in self._indices:
+            if self._share >= 1:
+                return
             kind = self._rng.choices(list(KINDS), list(KINDS.values()))[0]
             self.tally.sent[kind] += 1
             if kind == "poison":
