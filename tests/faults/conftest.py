@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import serving
 import tiny_model
 from running_server import RunningServer, StartServer, launch
 
@@ -16,6 +17,13 @@ from running_server import RunningServer, StartServer, launch
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the tiny model and the real detector."""
     return tiny_model.write_with_detector(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="package")
+def bench_server(models_dir: Path) -> Iterator[serving.Server]:
+    """One server with the tiny model for the benches that leave it as it was."""
+    with serving.ours(model="tiny", models_dir=models_dir, detector_side_pixels=320) as running:
+        yield running
 
 
 @pytest.fixture

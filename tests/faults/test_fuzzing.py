@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import corpus
@@ -33,20 +33,14 @@ SEED = 1
 pytestmark = pytest.mark.timeout(900)
 
 
-@pytest.fixture(scope="module")
-def server(models_dir: Path) -> Iterator[serving.Server]:
-    with serving.ours(model="tiny", models_dir=models_dir, detector_side_pixels=320) as running:
-        yield running
-
-
 def test_no_body_is_our_fault(
-    server: serving.Server,
+    bench_server: serving.Server,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(fuzz, "known", lambda: ("0123", drawings.encode(tiny_model.draw("0123"))))
-    monkeypatch.setattr(serving, "ours", lambda **_: contextlib.nullcontext(server))
+    monkeypatch.setattr(serving, "ours", lambda **_: contextlib.nullcontext(bench_server))
     out, keep = tmp_path / "out.json", tmp_path / "kept"
     arguments = ["--bodies", str(BODIES), "--seed", str(SEED), "--json", str(out), "--keep", str(keep)]
     monkeypatch.setattr(sys, "argv", ["fuzz.py", *arguments])
@@ -65,7 +59,7 @@ def test_no_body_is_our_fault(
 
 
 @pytest.mark.parametrize("kind", sorted(corpus.seeds()))
-def test_the_whole_files_can_be_read(server: serving.Server, kind: str) -> None:
+def test_the_whole_files_can_be_read(bench_server: serving.Server, kind: str) -> None:
     """The corpus is of use only if the damage is all that is wrong."""
     for number, content in enumerate(corpus.seeds()[kind]):
         type_ = fuzz.content_type(kind)
@@ -74,7 +68,7 @@ def test_the_whole_files_can_be_read(server: serving.Server, kind: str) -> None:
             content, type_ = exchange.form([("image", "a", picture), ("regions", None, content)])
         request = exchange.request(content, "/api/ocr", content_type=type_)
         status, body = serving.ask(
-            server.port, request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+            bench_server.port, request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
         )
         assert status == 200, (kind, number, body[:300])
 
