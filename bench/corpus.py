@@ -251,7 +251,11 @@ def _json_bodies() -> list[bytes]:
     bodies: list[dict[str, Any]] = [
         {"image": picture},
         {"image": f"data:image/png;base64,{picture}", "regions": regions, **asked},
-        {"image": {"file": "图片.png", "image": picture}, "ignore": regions[:1], "mode": "line"},
+        {
+            "image": {"file": "图片.png", "image": picture},
+            "ignore": [{"box": [0, 0.9, 1, 1]}],
+            "mode": "line",
+        },
     ]
     return [json.dumps(body, ensure_ascii=index == 1).encode() for index, body in enumerate(bodies)]
 

@@ -33,6 +33,7 @@ from harness import percentile
 PHASES = ("capacity", "overload")
 _COUNTS = ("answered", "refused", "others")
 _PICTURES = 400
+_LEAST = 1e-9  # a second, where nothing was answered in the time of the phase
 _CALIBRATING_SECONDS = 8.0
 _MOST_RECOVERY_SECONDS = 120.0
 
@@ -45,11 +46,10 @@ def main() -> None:
         files = lines(Path(folder))
         busy = load.Stream("lines", files, clients=options.clients)
         load.run(server.port, [busy], options.calibration_seconds / 4)
-        capacity = good_per_second(load.run(server.port, [busy], options.calibration_seconds))
+        calibration = load.run(server.port, [busy], options.calibration_seconds)
+        capacity = len(calibration.streams["lines"].good()) / calibration.wall_seconds
         if not capacity:
-            raise SystemExit(
-                "the server did not answer in the calibration: give it more --calibration-seconds"
-            )
+            raise SystemExit("the server did not answer in the calibration")
 
         def turn(phase: str, seed: int) -> dict[str, float | None]:
             rate = options.times * capacity
@@ -67,7 +67,7 @@ def main() -> None:
         phase: harness.summary([each[phase] for each in turns], _COUNTS) for phase in PHASES
     }
     document["goodput"] = harness.ratio(
-        *([each[phase]["good_per_second"] or 0.0 for each in turns] for phase in reversed(PHASES))
+        *([each[phase]["good_per_second"] or _LEAST for each in turns] for phase in reversed(PHASES))
     )
     harness.finish(options, document | {"turns": turns}, parts(document))
 

@@ -46,6 +46,7 @@ _PAGE_SIDES = (200, 2400)
 _PAGE_LINES = (0, 40)
 _SCAN_PAGES = (2, 6)
 _REST_SECONDS = 12.0  # after which an idle server has given back what runs need
+_MOST_POINTS = 60  # of a curve
 _PAUSE_SECONDS = 0.5  # after a 503
 _CURVES = ("megabytes", "own_megabytes", "descriptors", "threads", "processes")
 
@@ -119,8 +120,10 @@ async def soak(server: serving.Server, options: argparse.Namespace) -> dict[str,
             count
             for counts in statuses.values()
             for status, count in counts.items()
-            if status[0] == "5" and status != "503"
+            if status[0] == "5" and status not in ("503", "504")
         ),
+        "refused": sum(counts["503"] for counts in statuses.values()),
+        "late": sum(counts["504"] for counts in statuses.values()),
         "unanswered": sum(counts["Broken"] + counts["TimeoutError"] for counts in statuses.values()),
         "slopes_per_hour": {name: round(samples.slope_per_hour(loaded, name), 2) for name in _CURVES},
         "samples": samples.columns(loaded),
@@ -207,14 +210,16 @@ def parts(document: Mapping[str, Any]) -> list[harness.Part]:
         rows.append([name, *(f"{value:.0f}" for value in shown), "" if slope is None else f"{slope:+.1f}"])
     about = (
         f"{document['options']['model']}, {document['requests']} requests in {document['seconds'] / 60:.1f} minutes, "
-        f"{document['server_errors']} 5xx other than 503, {document['unanswered']} without an answer"
+        f"{document['server_errors']} other 5xx than {document['refused']} 503 and {document['late']} 504, "
+        f"{document['unanswered']} without an answer"
     )
     return [about, rows, json.dumps(document["statuses"])]
 
 
 def draw(path: Path, document: Mapping[str, Any]) -> None:
     """Draw the samples over the time."""
-    taken = document["samples"]
+    step = -(-len(document["samples"]["seconds"]) // _MOST_POINTS)
+    taken = {name: values[::step] for name, values in document["samples"].items()}
     minutes = [seconds / 60 for seconds in taken["seconds"]]
 
     def curve(name: str, unit: float = 1.0) -> list[tuple[float, float]]:
