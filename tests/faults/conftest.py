@@ -22,7 +22,10 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="package")
 def bench_server(models_dir: Path) -> Iterator[serving.Server]:
     """One server with the tiny model for the benches that leave it as it was."""
-    patient = {"deadline_seconds": 600, "max_queue_seconds": 600}  # however busy the machine is
+    patient: dict[str, Any] = {
+        "deadline_seconds": 600,
+        "max_queue_seconds": 600,
+    }  # however busy the machine is
     with serving.ours(model="tiny", models_dir=models_dir, detector_side_pixels=320, **patient) as running:
         yield running
 
