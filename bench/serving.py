@@ -18,7 +18,7 @@ from typing import IO
 
 import psutil
 
-_START_SECONDS = 120.0
+_START_SECONDS = 600.0  # it takes few, but not on a machine that is busy with others
 _STOP_SECONDS = 40.0  # for the process itself
 _REST_SECONDS = 3.0  # for what it leaves behind
 _ANSWER_SECONDS = 60.0
@@ -30,10 +30,11 @@ Probe = Callable[[int], bool]  # whether the server on this port is ready
 
 @dataclass(frozen=True)
 class Server:
-    """A running server on a port of localhost."""
+    """A running server on a port of localhost; ``log`` is the file that it prints to."""
 
     port: int
     process: psutil.Process
+    log: IO[bytes] | None = None
 
     def tree(self) -> list[psutil.Process]:
         """Return the process and all below it."""
@@ -42,6 +43,14 @@ class Server:
     def cpu_seconds(self) -> float:
         """Return the CPU time so far, user and system, of all processes that live."""
         return self._sum(lambda process: float(sum(process.cpu_times()[:2])))
+
+    def log_text(self) -> str:
+        """Return what the server has printed so far."""
+        if self.log is None:
+            return ""
+        # Reading must not move the place at which the server goes on writing, which both share.
+        descriptor = self.log.fileno()
+        return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode("utf-8", "replace")
 
     def rss_bytes(self) -> int:
         """Return the resident memory of all processes. Pages that they share count in each."""
@@ -100,7 +109,7 @@ def started(
         popen = subprocess.Popen(
             command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **environment}
         )
-        server = Server(port, psutil.Process(popen.pid))
+        server = Server(port, psutil.Process(popen.pid), log)
         try:
             _wait(popen, log, port, probe)
             yield server

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+import faulty_model
 import numpy as np
 import pytest
 import tiny_model
 from numpy.typing import NDArray
 
-from ocrsvc.errors import CorruptModel, UnknownCharset, UnknownModel
+from ocrsvc.errors import CorruptModel, EngineFailure, UnknownCharset, UnknownModel
 from ocrsvc.machine import cpu
 from ocrsvc.models.buckets import fit
 from ocrsvc.models.static_shapes import FixedSessions
@@ -39,6 +40,18 @@ def test_lines_are_read_in_order(tiny: Recogniser) -> None:
 
 def test_no_crops_no_lines(tiny: Recogniser) -> None:
     assert tiny.run(64, []) == []
+
+
+@pytest.mark.parametrize("charset", [None, "digits"])
+def test_a_model_that_loses_a_row_loses_no_text(charset: str | None) -> None:
+    """Without the check its last line would have been read as nothing."""
+    faulty = Recogniser(faulty_model.manifest(), cpu=cpu.inspect())
+    constraint = faulty.charset(charset) if charset else None
+    whole = [faulty_model.draw("01"), faulty_model.draw("23")]
+    assert [line.text for line in faulty.run(64, whole, constraint)] == ["01", "23"]
+    short = [faulty_model.draw("01", faulty_model.LOSES_A_ROW), faulty_model.draw("23")]
+    with pytest.raises(EngineFailure, match="1 rows for 2 lines"):
+        faulty.run(64, short, constraint)
 
 
 def test_positions_do_not_depend_on_the_bucket(tiny: Recogniser) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -811,6 +812,12 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
     assert "#/components/schemas/ProblemShape" in references
     names = {reference.rpartition("/")[2] for reference in references}
     assert names <= set(description["components"]["schemas"])
+    for path, operations in description["paths"].items():
+        for operation in operations.values():
+            parameters = operation.get("parameters", [])
+            assert {each["name"] for each in parameters if each["in"] == "path"} == set(
+                re.findall(r"\{(\w+)\}", path)
+            )
     ids = [operation["operationId"] for path in description["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids))
 

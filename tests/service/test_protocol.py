@@ -35,8 +35,20 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
+class Lingering(BoundedProtocol):
+    """Lingers longer than the test takes."""
+
+    linger_seconds = 30
+
+
 @asynccontextmanager
 async def listening(protocol: type[BoundedProtocol] = BoundedProtocol) -> AsyncIterator[Any]:
+    async with running(protocol) as (connect, _):
+        yield connect
+
+
+@asynccontextmanager
+async def running(protocol: type[BoundedProtocol]) -> AsyncIterator[Any]:
     config = uvicorn.Config(
         echo, port=0, http=protocol, log_config=None, lifespan="off", timeout_keep_alive=30
     )
@@ -53,7 +65,7 @@ async def listening(protocol: type[BoundedProtocol] = BoundedProtocol) -> AsyncI
         return reader, writer
 
     try:
-        yield connect
+        yield connect, server
     finally:
         for writer in writers:
             writer.close()
@@ -146,3 +158,29 @@ async def test_between_requests_a_client_may_rest() -> None:
             await asyncio.sleep(0.5)
             writer.write(GET + b"\r\n")
             assert await answer(reader) == (200, b"0")
+
+
+async def test_a_request_that_meets_a_shutdown_is_answered() -> None:
+    """uvicorn would close a connection at rest with the request that has been sent over it."""
+    async with running(Lingering) as (connect, server):
+        rested, new, begun = await connect(), await connect(), await connect()
+        rested[1].write(GET + b"\r\n")
+        assert await answer(rested[0]) == (200, b"0")
+        begun[1].write(GET)
+        server.should_exit = True
+        while server.servers[0].is_serving():  # noqa: ASYNC110 - closed in the step in which connections are
+            await asyncio.sleep(0.01)
+        for reader, writer in (rested, new, begun):
+            writer.write(b"\r\n" if writer is begun[1] else GET + b"\r\n")
+            assert await answer(reader) == (200, b"0")
+            assert await reader.read() == b"", "and the connection is closed"
+
+
+async def test_connections_at_rest_do_not_hold_up_a_shutdown() -> None:
+    async with running(BoundedProtocol) as (connect, server):
+        reader, writer = await connect()
+        writer.write(GET + b"\r\n")
+        assert await answer(reader) == (200, b"0")
+        server.should_exit = True
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""

@@ -154,7 +154,13 @@ class DecoderProcesses:
         raise ShuttingDown("The service is shutting down.", retry_after_seconds=2)
 
     def _take(self, number: int) -> DecoderConnection | None:
-        """Return an idle process, preferably the one that has this input open; None if there is none."""
+        """Return an idle process, preferably the one that has this input open; None if there is none.
+
+        One that was killed while it had nothing to do, for want of memory perhaps, is no fault of this input.
+        """
+        for dead in [each for each in self._idle if not each.usable]:
+            dead.end()
+            self._idle.remove(dead)
         if not self._idle:
             return None
         process = next((each for each in self._idle if each.last_input == number), self._idle[0])

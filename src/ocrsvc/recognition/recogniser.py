@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ocrsvc.errors import CorruptModel
+from ocrsvc.errors import CorruptModel, EngineFailure
 from ocrsvc.machine.cpu import Cpu
 from ocrsvc.models.buckets import stack
 from ocrsvc.models.manifest import Manifest
@@ -121,15 +121,20 @@ class Recogniser:
 
         if charset is None:
             outputs = ["indices", "probabilities"] + (["memory"] if self._attention else [])
-            indices, probabilities, *more = self._session.run(outputs, {"pixels": pixels})
+            indices, probabilities, *more = self._outputs(outputs, pixels)
             return self._decode(indices, probabilities, crops, steps=steps, memory=more[0] if more else None)
-        indices, probabilities, features = self._session.run(
-            ["indices", "probabilities", "features"], {"pixels": pixels}
-        )
+        indices, probabilities, features = self._outputs(["indices", "probabilities", "features"], pixels)
         best = self._constrained(features, charset, several=steps or bool(self._judges))
         constrained = self._decode(*best, crops, charset, steps=steps)
         free = self._decode(indices, probabilities, crops)
         return [replace(line, free=other) for line, other in zip(constrained, free, strict=True)]
+
+    def _outputs(self, names: Sequence[str], pixels: NDArray[np.uint8]) -> list[NDArray[Any]]:
+        """Run the model; raise EngineFailure unless each output has a row for each line, or texts would be lost."""
+        outputs: list[NDArray[Any]] = self._session.run(names, {"pixels": pixels})
+        if wrong := [len(each) for each in outputs if len(each) != len(pixels)]:
+            raise EngineFailure(f"The model gave {wrong[0]} rows for {len(pixels)} lines.")
+        return outputs
 
     def _decode(
         self,

@@ -69,6 +69,7 @@ async def add(request: Request) -> Response:
     "/api/jobs/{id}",
     operation_id="job",
     summary="How far a job is",
+    openapi_extra=openapi.of_job(),
     responses=openapi.job_responses(200, 404, 503),
 )
 async def get(request: Request) -> Response:
@@ -80,6 +81,7 @@ async def get(request: Request) -> Response:
     "/api/jobs/{id}",
     operation_id="deleteJob",
     summary="Cancel and forget a job",
+    openapi_extra=openapi.of_job(),
     status_code=HTTPStatus.NO_CONTENT,
     responses=openapi.problems(404, 503),
 )
@@ -93,6 +95,7 @@ async def remove(request: Request) -> Response:
     "/api/jobs/{id}/events",
     operation_id="jobEvents",
     summary="The progress of a job as server-sent events",
+    openapi_extra=openapi.of_job(),
     responses=openapi.events_responses(),
 )
 async def events(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Hand-written OpenAPI description of the two POST routes, whose bodies have three forms."""
+"""Hand-written OpenAPI description of the POST routes, whose bodies have three forms, and of the routes of jobs."""
 
 from __future__ import annotations
 
@@ -61,10 +61,17 @@ def one_picture() -> dict[str, Any]:
     return {"parameters": _query(fields), "requestBody": body}
 
 
+def of_job() -> dict[str, Any]:
+    """Return ``openapi_extra`` for the routes of one job."""
+    about = "What POST /api/jobs gave as id."
+    id_ = {"name": "id", "in": "path", "required": True, "description": about, "schema": {"type": "string"}}
+    return {"parameters": [id_]}
+
+
 def result_parameters() -> dict[str, Any]:
     """Return ``openapi_extra`` for the result of a job."""
     schemas = openapi_schemas()
-    return {"parameters": _query({name: schemas[name] for name in RESULT_NAMES})}
+    return {"parameters": of_job()["parameters"] + _query({name: schemas[name] for name in RESULT_NAMES})}
 
 
 def many_pictures() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on the time that it may take.
+"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on its time, and a gentle shutdown.
 
 uvicorn has neither with httptools: endless headers would fill the memory, and a client that sends none would keep
 its connection for ever.
@@ -31,10 +31,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     max_head_bytes: ClassVar[int] = 64 * 1024
     head_seconds: ClassVar[float] = 20.0  # from the first byte of a request to the end of its headers
+    linger_seconds: ClassVar[float] = 0.5  # at a shutdown, for a request that the client has sent already
 
     _received = _body = 0  # bytes received of the current request, and bytes of its body
     _unclaimed = 0  # bytes of the piece of data in work that belong to no request yet
     _refused = False
+    _leaving = False
     _patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -56,6 +58,17 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._check_size()
 
+    def shutdown(self) -> None:
+        """Close the connection after the present request; one at rest only after ``linger_seconds``.
+
+        uvicorn closes that at once, and with it a request that is on its way or not yet read. Here it is answered.
+        """
+        self._leaving = True
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(self.linger_seconds, self._leave)
+        else:
+            super().shutdown()
+
     def on_message_begin(self) -> None:
         """Reset the count and start the timeout for the head."""
         super().on_message_begin()
@@ -70,6 +83,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_size()
         if not self._refused:
             super().on_headers_complete()
+            if self._leaving and self.cycle is not None:
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Count a piece of the body and pass it on."""
@@ -101,6 +116,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._received:
             self._refuse(RequestTimeout(f"The headers have not come within {self.head_seconds:g} seconds."))
         else:
+            self.transport.close()
+
+    def _leave(self) -> None:
+        head_is_coming = self._patience is not None and self._received > 0
+        if not head_is_coming and (self.cycle is None or self.cycle.response_complete):
             self.transport.close()
 
     def _refuse(self, error: OcrError) -> None:
