@@ -1,11 +1,11 @@
-"""How fast and how right ours, RapidOCR and Tesseract read pages. They take turns, so that a busy machine slows all alike.
+"""How fast and how right ours, RapidOCR and Tesseract read pages, in turns, so that a busy machine slows all alike.
 
     python bench/pages.py DATA_DIR --limit 12 --engines crnn,crnn+ppocrv6-det-tiny,crnn-fast,rapidocr --json out.json
 
-An engine is ``rapidocr``, ``tesseract`` (with ``chi_sim+eng``) or a model of ours; ``MODEL+DETECTOR`` takes another detector than the model's own. Each
-engine runs in a process of its own, which reads a few pages while the others wait. Times are those of reading,
-without start and warm-up. What each engine read is written beside the JSON file, as OUT.ENGINE.jsonl. RapidOCR is left
-out where it is not installed (pip install --no-deps rapidocr).
+An engine is ``rapidocr``, ``tesseract`` (its command, with ``chi_sim+eng``) or a model of ours; ``MODEL+DETECTOR``
+takes another detector than the model's own. Each engine runs in a process of its own, which reads a few pages while the
+others wait. Times are those of reading, without start and warm-up. What each engine read is written beside the JSON
+file, as OUT.ENGINE.jsonl. RapidOCR is left out where it is not installed (pip install --no-deps rapidocr).
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ _QUALITY = 45  # of the JPEG of a scan
 
 def main() -> None:
     """Write the folders ``printed`` and ``scanned``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
@@ -68,7 +70,7 @@ def scanned(page: Picture, rng: np.random.Generator) -> bytes:
     turn = cv2.getRotationMatrix2D(
         (width / 2, height / 2), rng.uniform(-_MOST_DEGREES, _MOST_DEGREES), _SCANNED_SHARE
     )
-    turn[:, 2] -= (1 - _SCANNED_SHARE) / 2 * np.array([width, height])
+    turn[:, 2] = turn[:, 2] - (1 - _SCANNED_SHARE) / 2 * np.array([width, height])
     size = (round(width * _SCANNED_SHARE), round(height * _SCANNED_SHARE))
     soft = cv2.GaussianBlur(page, (0, 0), 0.8 / _SCANNED_SHARE)
     small = cv2.warpAffine(soft, turn, size, flags=cv2.INTER_AREA, borderValue=(255, 255, 255))

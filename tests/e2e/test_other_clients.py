@@ -118,7 +118,7 @@ def test_paddleocr_understands_refusals(server_url: str, paddleocr: Any, tmp_pat
 
 def ragflow_sections(server_url: str, content: bytes) -> list[tuple[str, list[float]]]:
     """Texts with their boxes in points: infiniflow/ragflow, deepdoc/parser/paddleocr_parser.py (local requests)."""
-    payload = {
+    payload: dict[str, Any] = {
         "file": base64.b64encode(content).decode("ascii"),
         "fileType": 0 if content[:4] == b"%PDF" else 1,
         "returnMarkdownImages": False,
@@ -194,7 +194,7 @@ def test_fastgpt_gets_markdown(server_url: str, pdf: bytes) -> None:
 
 def test_umi_ocr_scripts(server_url: str, line: bytes) -> None:
     """hiroi-sora/Umi-OCR, docs/http/api_ocr.md: the example of its documentation."""
-    data = {"base64": base64.b64encode(line).decode(), "options": {"data.format": "text"}}
+    data: dict[str, Any] = {"base64": base64.b64encode(line).decode(), "options": {"data.format": "text"}}
     response = requests.post(f"{server_url}/api/ocr", json=data, timeout=60)
     response.raise_for_status()
     assert response.json()["code"] == 100
@@ -213,7 +213,7 @@ def test_umi_ocr_document_script(server_url: str, pdf: bytes, tmp_path: Path) ->
     assert sent["code"] == 100, sent
     text = ""
     while True:
-        asked = {"id": sent["data"], "is_data": True, "format": "text", "is_unread": True}
+        asked: dict[str, Any] = {"id": sent["data"], "is_data": True, "format": "text", "is_unread": True}
         state = requests.post(f"{server_url}/api/doc/result", json=asked, timeout=60).json()
         assert state["code"] == 100, state
         text += state["data"] or ""
@@ -222,7 +222,7 @@ def test_umi_ocr_document_script(server_url: str, pdf: bytes, tmp_path: Path) ->
         time.sleep(0.1)
     assert state["state"] == "success"
     assert "合计 TOTAL 37.20" in text
-    wanted = {"id": sent["data"], "file_types": ["pdfLayered"], "ingore_blank": False}
+    wanted: dict[str, Any] = {"id": sent["data"], "file_types": ["pdfLayered"], "ingore_blank": False}
     link = requests.post(f"{server_url}/api/doc/download", json=wanted, timeout=60).json()
     assert link["code"] == 100
     fetched = requests.get(link["data"], timeout=60)

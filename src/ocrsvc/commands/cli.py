@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from ocrsvc import __version__
-from ocrsvc.commands import bench, doctor, evaluate, extract, models, read, serve, train
+from ocrsvc.commands import bench, doctor, evaluate, extract, mcp, models, read, serve, train
 from ocrsvc.commands.exit_status import status_of
 
 DESCRIPTION = "Read mixed Chinese and English text in pictures, on a machine with CPUs."
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, read, extract, models, bench, doctor, evaluate, train):
+    for command in (serve, read, extract, models, mcp, bench, doctor, evaluate, train):
         command.add_parser(commands)
     return root
 
