@@ -45,7 +45,6 @@ def tool_server(tools: DocumentTools) -> MCPServer[Any]:
         "ocrsvc", title="ocrsvc", instructions=_INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
 
-    @server.tool(annotations=_READ_ONLY, structured_output=False)
     async def read_image(
         path: Path,
         layout: Form = "markdown",
@@ -60,7 +59,6 @@ def tool_server(tools: DocumentTools) -> MCPServer[Any]:
         except (OcrError, OSError) as error:
             raise _failure(error) from error
 
-    @server.tool(annotations=_READ_ONLY, structured_output=False)
     async def read_pdf(
         path: Path,
         pages: Annotated[str | None, Field(description="Pages to read: 1-3,7 or 5-. Default: all.")] = None,
@@ -74,6 +72,8 @@ def tool_server(tools: DocumentTools) -> MCPServer[Any]:
         except (OcrError, OSError) as error:
             raise _failure(error) from error
 
+    for tool in (read_image, read_pdf):
+        server.add_tool(tool, annotations=_READ_ONLY, structured_output=False)
     return server
 
 
