@@ -50,7 +50,6 @@ class Contract:
     a request asks for, from the options that it would have without its members. ``refuse`` gets our problem document.
     """
 
-    name: str
     pictures: tuple[str, ...]
     options: Callable[[ReadOptions, Members], ReadOptions]
     answer: Callable[[Document, Sent], Any]

@@ -26,4 +26,4 @@ def _refuse(problem: Members) -> Refusal:
     return Refusal(problem["status"], {"error": problem["detail"]})
 
 
-CONTRACT = Contract("FastGPT", ("file",), _options, _answer, _refuse)
+CONTRACT = Contract(("file",), _options, _answer, _refuse)

@@ -34,4 +34,4 @@ def _refuse(problem: Members) -> Refusal:
     return Refusal(problem["status"], {"error": problem["detail"]})
 
 
-CONTRACT = Contract("LiteParse", ("file",), _options, _answer, _refuse)
+CONTRACT = Contract(("file",), _options, _answer, _refuse)

@@ -46,4 +46,4 @@ def _refuse(problem: Members) -> Refusal:
     return Refusal(problem["status"])
 
 
-CONTRACT = Contract("Open WebUI", (), _options, _answer, _refuse)
+CONTRACT = Contract((), _options, _answer, _refuse)

@@ -157,5 +157,5 @@ def _refuse(problem: Members) -> Refusal:
     return Refusal(problem["status"], members)
 
 
-OCR = Contract("PaddleX OCR", ("file",), _plain, _ocr, _refuse)
-LAYOUT_PARSING = Contract("PaddleX layout parsing", ("file",), _structured, _layout, _refuse)
+OCR = Contract(("file",), _plain, _ocr, _refuse)
+LAYOUT_PARSING = Contract(("file",), _structured, _layout, _refuse)

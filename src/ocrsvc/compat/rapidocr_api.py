@@ -32,4 +32,4 @@ def _refuse(problem: Members) -> Refusal:
     return Refusal(problem["status"])  # its own errors are FastAPI's, with `detail`, as ours
 
 
-CONTRACT = Contract("RapidOCRAPI", ("image_file", "image_data"), _options, _answer, _refuse)
+CONTRACT = Contract(("image_file", "image_data"), _options, _answer, _refuse)

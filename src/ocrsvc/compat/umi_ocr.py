@@ -135,4 +135,4 @@ def refuse(problem: Members) -> Refusal:
     return Refusal(200 if fault else status, {"code": code, "data": problem["detail"]})
 
 
-CONTRACT = Contract("Umi-OCR", (MEMBER,), _options, _answer, refuse)
+CONTRACT = Contract((MEMBER,), _options, _answer, refuse)

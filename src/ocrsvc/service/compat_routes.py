@@ -25,8 +25,9 @@ compat = APIRouter(route_class=Direct, tags=[described.TAG])
     responses=described.responses(),
 )
 async def ocr(request: Request) -> Response:
-    """JSON with `file` is PaddleX's contract, a form with `image_file` or `image_data` RapidOCRAPI's, with `file`
-    LiteParse's.
+    """Answer JSON as PaddleX, a form with `image_file` or `image_data` as RapidOCRAPI, with `file` as LiteParse.
+
+    The picture is in `file` for PaddleX, too, as base64.
     """
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         return await compat_reading.read(request, (liteparse.CONTRACT, rapidocr_api.CONTRACT))
