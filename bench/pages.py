@@ -1,11 +1,11 @@
-"""How fast and how right ours and RapidOCR read pages. They take turns, so that a busy machine slows all alike.
+"""How fast and how right ours, RapidOCR and Tesseract read pages, in turns, so that a busy machine slows all alike.
 
     python bench/pages.py DATA_DIR --limit 12 --engines crnn,crnn+ppocrv6-det-tiny,crnn-fast,rapidocr --json out.json
 
-An engine is ``rapidocr`` or a model of ours; ``MODEL+DETECTOR`` takes another detector than the model's own. Each
-engine runs in a process of its own, which reads a few pages while the others wait. Times are those of reading,
-without start and warm-up. What each engine read is written beside the JSON file, as OUT.ENGINE.jsonl. RapidOCR is left
-out where it is not installed (pip install --no-deps rapidocr).
+An engine is ``rapidocr``, ``tesseract`` (its command, with ``chi_sim+eng``) or a model of ours; ``MODEL+DETECTOR``
+takes another detector than the model's own. Each engine runs in a process of its own, which reads a few pages while the
+others wait. Times are those of reading, without start and warm-up. What each engine read is written beside the JSON
+file, as OUT.ENGINE.jsonl. RapidOCR is left out where it is not installed (pip install --no-deps rapidocr).
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.settings import Settings
 
-RAPIDOCR = "rapidocr"
+RAPIDOCR, TESSERACT = "rapidocr", "tesseract"
 IN_FLIGHT = 4  # pages that ours reads at once, as `ocrsvc read` does on two cores
 
 
 def main() -> None:
     options = parse()
     if options.worker:
-        serve_rapidocr() if options.worker == RAPIDOCR else asyncio.run(serve_ours(options.worker))
+        peers = {RAPIDOCR: serve_rapidocr, TESSERACT: serve_tesseract}
+        peers[options.worker]() if options.worker in peers else asyncio.run(serve_ours(options.worker))
         return
     head = harness.head(options, ["rapidocr"])
     found = evaluation.samples(options.data, options.limit)
@@ -176,6 +177,20 @@ def serve_rapidocr() -> None:
             for path in json.loads(line):
                 result: Any = engine(path)
                 rows.append(row(path, list(zip(result.txts or (), result.scores or (), strict=True))))
+        say({"rows": rows, **measure.figures})
+
+
+def serve_tesseract() -> None:
+    """Read pages with Tesseract's command for the process that asks; it starts once for each page."""
+    about = subprocess.run(["tesseract", "--version"], check=True, capture_output=True, text=True).stdout
+    say({"name": about.splitlines()[0].capitalize()})
+    for line in sys.stdin:
+        with machine.Measure() as measure:
+            rows = []
+            for path in json.loads(line):
+                command = ["tesseract", path, "-", "-l", "chi_sim+eng"]
+                text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+                rows.append(row(path, [(each, 1.0) for each in text.splitlines() if each.strip()]))
         say({"rows": rows, **measure.figures})
 
 

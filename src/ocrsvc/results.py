@@ -109,6 +109,7 @@ class Page:
 
     ``orientation``: clockwise angle in degrees (0, 90, 180 or 270) by which the page as given, with this size, has to
     be turned to be upright. ``lines_omitted``: number of lines that were detected but not read, because of the limit.
+    ``dpi``: resolution at which the page of a PDF was drawn; None for pictures.
     """
 
     number: int
@@ -116,6 +117,7 @@ class Page:
     height: int
     lines_omitted: int = 0
     orientation: int = 0
+    dpi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

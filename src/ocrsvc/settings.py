@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         "", description="Other sites whose pages may use the service, separated by commas. Default: none."
     )
+    compat: bool = Field(
+        True,
+        description="Whether clients of other OCR services are answered, under the paths that they know.",
+    )
     docs: bool = Field(
         True, description="Whether /docs and /openapi.json describe the interface, without a key."
     )

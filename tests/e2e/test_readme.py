@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     ROOT / "README.md",
     *(ROOT / "docs" / name for name in ("api.md", "structure.md", "fields.md", "python.md")),
+    *sorted((ROOT / "docs" / "migrate").glob("*.md")),
 ]
 ADDRESS = "http://localhost:8000"
 BLOCK = re.compile(

@@ -14,12 +14,14 @@ import sys
 from collections.abc import Sequence
 
 from ocrsvc import __version__
-from ocrsvc.commands import bench, doctor, evaluate, extract, models, read, serve, train
+from ocrsvc.commands import bench, demo, doctor, evaluate, extract, mcp, models, read, serve, train
+from ocrsvc.commands.command_parser import CommandParser
 from ocrsvc.commands.exit_status import status_of
 
 DESCRIPTION = "Read mixed Chinese and English text in pictures, on a machine with CPUs."
 EPILOG = """\
 examples:
+  ocrsvc demo                                    read a sample picture
   ocrsvc serve                                   the HTTP service and its page on http://127.0.0.1:8000
   ocrsvc read receipt.jpg                        print the text of one picture
   ocrsvc read scans/ --format jsonl > out.jsonl  a whole folder, one JSON object a file
@@ -32,7 +34,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; ``options.run`` is the chosen command."""
-    root = argparse.ArgumentParser(
+    root = CommandParser(
         prog="ocrsvc",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, read, extract, models, bench, doctor, evaluate, train):
+    for command in (demo, serve, read, extract, models, mcp, bench, doctor, evaluate, train):
         command.add_parser(commands)
     return root
 

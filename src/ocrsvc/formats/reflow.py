@@ -57,6 +57,12 @@ def joined(texts: Sequence[str]) -> str:
 
 def paragraph(block: Block) -> list[str]:
     """Return the lines of text that a block makes: one for a paragraph, one for each row of a list or an address."""
+    texts = [row_text(row) for row in block.rows]
+    return [joined([texts[i] for i in group]) for group in row_groups(block)]
+
+
+def row_groups(block: Block) -> list[list[int]]:
+    """Return the rows of a block, by their places in it, that make one line of text together."""
     extents = _extents(block)
     texts = [row_text(row) for row in block.rows]
     right = max(each.end for each in extents)
@@ -65,14 +71,14 @@ def paragraph(block: Block) -> list[str]:
     heights = [height(row[0]) for row in block.rows]
     wide = width >= _RUNNING_WIDTH * sum(heights) / len(heights)
     running = wide and len(texts) > 1 and sum(full[:-1]) >= _FULL_SHARE * (len(full) - 1)
-    parts: list[list[str]] = []
+    parts: list[list[int]] = []
     for i, text in enumerate(texts):
         goes_on = i > 0 and not is_list_item(text) and (running and _fills(extents, texts, i, right))
         if goes_on or (i > 0 and block.kind == "heading"):
-            parts[-1].append(text)
+            parts[-1].append(i)
         else:
-            parts.append([text])
-    return [joined(part) for part in parts]
+            parts.append([i])
+    return parts
 
 
 def without_bullet(item: str) -> str | None:

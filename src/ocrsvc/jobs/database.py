@@ -47,6 +47,13 @@ CREATE TABLE pages (
     PRIMARY KEY (job, number)
 );
 """
+# Not in the first stores of this format, so it is made where it is missing.
+_DELIVERED = """
+CREATE TABLE IF NOT EXISTS delivered (
+    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL         -- of the last page that Store.unread has returned
+)
+"""
 
 
 def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
@@ -106,6 +113,7 @@ def _make_tables(connection: sqlite3.Connection) -> None:
         if version == 0:
             for statement in _TABLES.split(";")[:-1]:
                 connection.execute(statement)
+        connection.execute(_DELIVERED)
         _mark(connection)
 
 

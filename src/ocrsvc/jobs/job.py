@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ocrsvc.formats import Granularity
@@ -24,6 +24,8 @@ class Order:
     """What a client asks for. ``format`` and ``granularity`` are the defaults for fetching the result.
 
     ``keep_document``: the document is kept as long as the result, because the result contains it. ``file``: its name.
+    ``contract``: what a contract of another service needs to answer, in plain values; ``name`` says which. Empty for
+    our own.
     """
 
     options: ReadOptions
@@ -31,6 +33,7 @@ class Order:
     granularity: Granularity = "line"
     keep_document: bool = False
     file: str = ""
+    contract: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

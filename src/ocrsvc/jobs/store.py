@@ -113,6 +113,17 @@ class Store:
             ).fetchall()
         return [rows.page(row) for row in found]
 
+    def unread(self, job: str) -> list[rows.StoredPage]:
+        """Return the stored pages that an earlier call, of any process, has not returned."""
+        with translated(), transaction(self._connection):
+            row = self._one("SELECT number FROM delivered WHERE job = ?", (job,))
+            found = self.pages(job, row[0] if row else 0)
+            if found:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO delivered VALUES (?, ?)", (job, found[-1].number)
+                )
+        return found
+
     def document(self, job: str) -> bytes | None:
         """Return the input of a job; None if it is not kept any more."""
         with translated():

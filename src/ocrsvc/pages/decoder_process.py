@@ -138,6 +138,7 @@ def _answer(inputs: _Inputs, output: _Output, message: dict[str, Any], file: int
         output.put(page.pixels)
         answer["height"], answer["width"] = page.pixels.shape[:2]
         answer["full_size"] = page.full_size
+        answer["dpi"] = page.dpi
         text = text_layer.encode(page.text) if page.text else b""
         output.append(page.pixels.nbytes, text)
         answer["text_bytes"] = len(text)

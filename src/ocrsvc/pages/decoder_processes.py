@@ -21,6 +21,7 @@ from ocrsvc.pages.buffers import Buffer, Buffers
 from ocrsvc.pages.decoder_connection import DecoderConnection
 from ocrsvc.pages.source import DocumentOptions, Limits, PageImage
 
+_MOST_DPI = 10_000.0
 _KEPT_BYTES = 16 << 20  # largest file for pixels that is reused: an A4 page at 200 dpi fits
 
 
@@ -88,7 +89,7 @@ class DecoderProcesses:
             loop = asyncio.get_running_loop()
             data = buffer.read(pixels.nbytes, min(text_bytes, text_layer.MOST_BYTES + 1))
             text = await loop.run_in_executor(self._pool, text_layer.decode, data, int(width), int(height))
-        return PageImage(page, pixels, (int(width), int(height)), text)
+        return PageImage(page, pixels, (int(width), int(height)), text, _dpi(answer.get("dpi")))
 
     async def ask(
         self, document: ProcessSource, *, page: int | None, buffer: Buffer | None = None
@@ -226,6 +227,11 @@ class ProcessSource:
         file, self.file = self.file, -1
         if file >= 0:
             os.close(file)
+
+
+def _dpi(stated: Any) -> float | None:
+    """Return a resolution that a process states, which is not trusted; None if it is no possible one."""
+    return float(stated) if isinstance(stated, int | float) and 0 < stated < _MOST_DPI else None
 
 
 def _end(work: asyncio.Future[DecoderConnection]) -> None:

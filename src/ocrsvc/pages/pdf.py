@@ -95,7 +95,7 @@ class PdfSource:
                 ) from error
             finally:
                 self._close_page()
-        return PageImage(number, pixels, text=text)
+        return PageImage(number, pixels, text=text, dpi=scale * _POINTS_PER_INCH)
 
     def close(self) -> None:
         with _LOCK:

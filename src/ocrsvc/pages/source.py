@@ -45,13 +45,15 @@ class DocumentOptions:
 class PageImage:
     """One page, upright: ``pixels`` uint8 [H,W,3] BGR; ``number`` counts from 1.
 
-    ``full_size``: width and height of the picture if it was decoded smaller. ``text``: what a PDF page says itself.
+    ``full_size``: width and height of the picture if it was decoded smaller. ``text``: what a PDF page says itself;
+    ``dpi``: the resolution at which it was drawn.
     """
 
     number: int
     pixels: Pixels
     full_size: tuple[int, int] | None = None
     text: TextLayer | None = None
+    dpi: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:

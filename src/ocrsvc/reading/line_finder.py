@@ -49,7 +49,7 @@ class LineFinder:
         alone = mode == "line" or (reading.auto and picture.text is None and looks_like_line(picture.pixels))
         spec = reading.recogniser.spec
         turn: Turn = reading.options.orientation or 0
-        page = Page(picture.number, *picture.size, orientation=turn)
+        page = Page(picture.number, *picture.size, orientation=turn, dpi=picture.dpi)
         if alone:
             lines = prepare(turned(picture.pixels, turn), None, spec, self._steps)
             lines = _in_page(lines, page, picture.pixels, turn)

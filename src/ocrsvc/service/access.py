@@ -6,6 +6,7 @@ Without keys every request is let in, and the client is its address.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Iterable
 
@@ -20,6 +21,9 @@ from ocrsvc.service.record import record_of
 # What needs no key: probes, the web page, which asks for the key, and what describes the interface. No user data.
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/startupz", "/favicon.ico", "/docs", "/openapi.json"})
 OPEN_FOLDERS = ("/static/", "/docs/", "/problems/")
+# Results of PaddleOCR's jobs, whose clients fetch them without their key: whoever knows the id of the job may.
+OPEN_RESULTS = re.compile(r"/api/v2/ocr/jobs/[^/]+/result\.jsonl")
+_COUNTED = ("POST", "PUT")  # methods that a key's limits count
 
 _MISSING = "This service needs an API key: send it as `Authorization: Bearer KEY` or as `X-API-Key: KEY`."
 _BEARER = b"bearer "
@@ -43,7 +47,7 @@ class Access:
         elif not is_open(scope["path"]):
             try:
                 record.client = self._admitted(scope["headers"])
-                if scope["method"] == "POST":
+                if scope["method"] in _COUNTED:
                     with self._limits.enter(record.client):
                         await self._app(scope, receive, send)
                     return
@@ -70,7 +74,7 @@ async def _refuse(error: OcrError, scope: Scope, receive: Receive, send: Send) -
 
 def is_open(path: str) -> bool:
     """Return whether a path needs no key."""
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS) or OPEN_RESULTS.fullmatch(path) is not None
 
 
 def key_in(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -11,6 +11,8 @@ from ocrsvc import __version__
 from ocrsvc.reading.reader import Reader
 from ocrsvc.service import assets, job_schemas, problems, schemas
 from ocrsvc.service.access import Access
+from ocrsvc.service.compat_job_routes import compat_jobs
+from ocrsvc.service.compat_routes import compat
 from ocrsvc.service.cross_origin import CrossOrigin
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
@@ -63,6 +65,9 @@ def create_app(
     app.include_router(reading)
     app.include_router(jobs)
     app.include_router(router)
+    if settings.compat:
+        app.include_router(compat)
+        app.include_router(compat_jobs)
     if settings.metrics_port is None:
         app.include_router(exposition)
     assets.install(app, docs=settings.docs)

@@ -19,8 +19,12 @@ def headers_of(format_: Format, name: str) -> dict[str, str]:
     if not format_.binary:
         return {}
     base = PurePosixPath(name.replace("\\", "/")).name or _NAMELESS
-    own = base if base.lower().endswith(format_.suffix) else base + format_.suffix
-    plain = re.sub(r'[^\x20-\x7e]|["\\%;]', "_", own)
+    return disposition(base if base.lower().endswith(format_.suffix) else base + format_.suffix)
+
+
+def disposition(name: str) -> dict[str, str]:
+    """Return the field Content-Disposition of a file to store under this name (RFC 6266)."""
+    plain = re.sub(r'[^\x20-\x7e]|["\\%;]', "_", name)
     return {
-        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(own, safe='')}"
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     }

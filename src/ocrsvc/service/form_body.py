@@ -70,7 +70,9 @@ def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:
         if name in names or (name.endswith("[]") and name[:-2] in names):
             # A text field holds base64, as in `curl -F "image=<picture.b64"`.
             filename = value.filename if isinstance(value, UploadFile) else None
-            pictures.append(Picture(file_name(filename) or f"{name}-{len(pictures)}", value))
+            pictures.append(
+                Picture(file_name(filename) or f"{name}-{len(pictures)}", value, name.removesuffix("[]"))
+            )
         elif isinstance(value, str):
             fields[name] = valid_text(name, value)
         else:

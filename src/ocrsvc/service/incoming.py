@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
@@ -16,19 +16,24 @@ from ocrsvc.service.state import service_of
 
 
 class Incoming(NamedTuple):
-    """Pictures of a request, not yet decoded, and its checked parameters."""
+    """Pictures of a request, not yet decoded, and its checked parameters.
+
+    ``foreign``: the other members of a request after the contract of another service.
+    """
 
     pictures: tuple[Picture, ...]
     parameters: Parameters
+    foreign: Mapping[str, Any]
 
 
 @asynccontextmanager
 async def incoming(
-    request: Request, *, names: Sequence[str], limits: UploadLimits
+    request: Request, *, names: Sequence[str], limits: UploadLimits, foreign: Sequence[str] = ()
 ) -> AsyncIterator[Incoming]:
     """Receive a request; until the block ends, it counts against the request limit and its files are kept.
 
-    ``names`` are the form fields and JSON members that may hold pictures. Raises Unavailable before the models are
+    ``names`` are the form fields and JSON members that may hold pictures, ``foreign`` those of the contract of another
+    service. Raises Unavailable before the models are
     loaded, Saturated at the request limit, and the errors of uploads.receive and parameters.parse.
     """
     service = service_of(request)
@@ -37,7 +42,12 @@ async def incoming(
     with service.request_limit.enter(record.client) as received:
         with record.stage("receive"):
             upload = await uploads.receive(
-                request, names=names, limits=limits, received=received, pool=service.pool
+                request,
+                names=names,
+                limits=limits,
+                received=received,
+                pool=service.pool,
+                foreign=foreign,
             )
         try:
             received.begin()
@@ -48,6 +58,6 @@ async def incoming(
                 models=[manifest.name for manifest in service.manifests],
                 deadline_seconds=service.settings.deadline_seconds,
             )
-            yield Incoming(upload.pictures, checked)
+            yield Incoming(upload.pictures, checked, upload.foreign)
         finally:
             await upload.close()

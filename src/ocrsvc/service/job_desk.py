@@ -81,6 +81,10 @@ class JobDesk:
         """Return stored pages with numbers above ``after``, at most ``count`` (-1: all)."""
         return await self._store.call(Store.pages, job, after, count)
 
+    async def unread(self, job: str) -> list[StoredPage]:
+        """Return stored pages that an earlier call has not returned."""
+        return await self._store.call(Store.unread, job)
+
     async def document(self, job: str) -> bytes:
         """Return the document of a job; DocumentNotKept if it has been deleted."""
         data = await self._store.call(Store.document, job)

@@ -24,14 +24,27 @@ _MAX_VALUES = 4000  # most values besides pictures: 128 regions with all their m
 _LISTS = ("regions", "ignore")  # parameters that are JSON themselves
 
 
-def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
+def parse(content: bytes, names: Sequence[str], limits: UploadLimits, foreign: Sequence[str] = ()) -> Upload:
     """Return the pictures and the other members of a JSON object.
 
-    Raises InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter.
+    ``foreign``: members that hold the picture of a request after the contract of another service; the others of such
+    a request may be anything. Raises InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter.
     """
+    message = load(content, (names or foreign)[0], files=limits.files)
+    other = next((name for name in foreign if message.get(name) is not None), None)
+    if other is not None and not any(message.get(name) is not None for name in names):
+        picture = message.pop(other)
+        if not isinstance(picture, str):
+            raise InvalidRequest(f"{other!r} must be base64 text, not {_kind(picture)}.")
+        return Upload((Picture(other, picture, other),), {}, message)
+    return _own(message, names or foreign, limits)
+
+
+def load(content: bytes, name: str, *, files: int = 1) -> dict[str, Any]:
+    """Return a JSON object, of which ``name`` is the main member; raises InvalidRequest."""
     # Limits memory: an object of three bytes of JSON takes 64 bytes in Python. Base64 has none of these characters.
     values = sum(map(content.count, (b"{", b"[", b",")))
-    if values > (most := _MAX_VALUES + 4 * limits.files):
+    if values > (most := _MAX_VALUES + 4 * files):
         raise InvalidRequest(f"The JSON has more than {most} commas, braces and brackets: send fewer values.")
     try:
         # The standard library first decodes the body to text, four bytes a character if one of them is an emoji.
@@ -43,9 +56,11 @@ def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
     except ValueError as error:
         raise InvalidRequest(f"The body is not JSON: {reason(error)}.") from error
     if not isinstance(message, dict):
-        raise InvalidRequest(
-            f'The JSON must be an object such as {{"{names[0]}": ...}}, not {_kind(message)}.'
-        )
+        raise InvalidRequest(f'The JSON must be an object such as {{"{name}": ...}}, not {_kind(message)}.')
+    return message
+
+
+def _own(message: dict[str, Any], names: Sequence[str], limits: UploadLimits) -> Upload:
     name = next((name for name in names if message.get(name) is not None), None)
     if name is None:
         raise InvalidRequest(f"The JSON has no member {names[0]!r}, which must hold the picture in base64.")
@@ -66,9 +81,9 @@ def parse(content: bytes, names: Sequence[str], limits: UploadLimits) -> Upload:
 def _entry(entry: Any, name: str, index: int) -> Picture:
     """Return one picture of a JSON body: base64 text, or ``{"file": name, "image": base64}``."""
     if isinstance(entry, str):
-        return Picture(f"{name}-{index}", entry)
+        return Picture(f"{name}-{index}", entry, name)
     if isinstance(entry, dict) and isinstance(entry.get("image"), str):
-        return Picture(file_name(str(entry.get("file") or "")) or f"{name}-{index}", entry["image"])
+        return Picture(file_name(str(entry.get("file") or "")) or f"{name}-{index}", entry["image"], name)
     raise InvalidRequest(
         f"{name!r}, item {index}: a picture must be base64 text or a data URI, not {_kind(entry)}."
     )

@@ -207,7 +207,7 @@ def add_security(app: FastAPI) -> None:
                 if not is_open(path):
                     for method, operation in operations.items():
                         operation["security"] = [{"bearer": []}, {"header": []}]
-                        statuses = (401, 429) if method == "post" else (401,)
+                        statuses = (401, 429) if method in ("post", "put") else (401,)
                         operation["responses"] |= {
                             str(status): response for status, response in problems(*statuses).items()
                         }

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.datastructures import UploadFile
 
@@ -20,10 +21,14 @@ _MAX_NAME_CHARACTERS = 255  # longer file names are cut off
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One file of a request as received: bytes, base64 text, or a multipart part (in memory or a temporary file)."""
+    """One file of a request as received: bytes, base64 text, or a multipart part (in memory or a temporary file).
+
+    ``member``: the form field or JSON member that it came in; empty for a raw body.
+    """
 
     name: str
     content: bytes | str | UploadFile = field(repr=False)
+    member: str = ""
 
     async def load(self, pool: Executor, *, limit_bytes: int) -> bytes:
         """Return the file's bytes; raise EmptyInput, TooLarge, or InvalidRequest for wrong base64."""
@@ -53,10 +58,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Pictures of a request, in order, and the other form fields or JSON members."""
+    """Pictures of a request, in order, and the other form fields or JSON members.
+
+    ``foreign``: the other members of a request after the contract of another service, whatever they are.
+    """
 
     pictures: tuple[Picture, ...]
     fields: Mapping[str, str]
+    foreign: Mapping[str, Any] = field(default_factory=dict)
 
     async def close(self) -> None:
         """Delete all temporary files."""

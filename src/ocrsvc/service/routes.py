@@ -13,10 +13,11 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ocrsvc.compat import umi_ocr
 from ocrsvc.errors import NotFound
 from ocrsvc.formats import Rendering
 from ocrsvc.results import Document
-from ocrsvc.service import catalogue, metrics, openapi, problems, schemas, uploads
+from ocrsvc.service import catalogue, compat_reading, metrics, openapi, problems, schemas, uploads
 from ocrsvc.service.attachment import headers_of
 from ocrsvc.service.batches import BatchReading
 from ocrsvc.service.connection import unless_given_up, unless_gone
@@ -63,13 +64,16 @@ async def read(request: Request) -> Response:
     curl -F image=@scan.pdf -o searchable.pdf 'http://localhost:8000/api/ocr?format=pdf'
     ```
 
-    `format=jsonl` and `Accept: text/event-stream` deliver each page as it is read.
+    `format=jsonl` and `Accept: text/event-stream` deliver each page as it is read. JSON with `base64` instead of
+    `image` is answered as Umi-OCR does, unless OCRSVC_COMPAT=false.
     """
     service, record = service_of(request), record_of(request.scope)
     async with AsyncExitStack() as resources:
-        pictures, asked = await resources.enter_async_context(
-            incoming(request, names=uploads.ONE, limits=service.one_file)
+        pictures, asked, foreign = await resources.enter_async_context(
+            incoming(request, names=uploads.ONE, limits=service.one_file, foreign=service.foreign)
         )
+        if pictures[0].member in service.foreign:
+            return await compat_reading.answer(request, umi_ocr.CONTRACT, pictures[0], foreign, asked.options)
         if asked.streamed:
             return await page_answer(request, pictures[0], asked, resources)
         work = service.read(pictures[0], asked.options, client=record.client, log=record.stage_log)
@@ -108,7 +112,7 @@ async def read_many(request: Request) -> Response:
     """
     service, record = service_of(request), record_of(request.scope)
     async with AsyncExitStack() as resources:
-        pictures, asked = await resources.enter_async_context(
+        pictures, asked, _ = await resources.enter_async_context(
             incoming(request, names=uploads.MANY, limits=service.many_files)
         )
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from starlette.requests import Request
 
+from ocrsvc.compat import umi_ocr
 from ocrsvc.errors import OcrError, Unavailable
 from ocrsvc.machine import cgroup, cpu
 from ocrsvc.models.manifest import Manifest
@@ -128,6 +129,11 @@ class Service:
         """Return the limits on a request for a job."""
         most = min(self.jobs.max_document_bytes, self.request_limit.max_bytes)
         return UploadLimits(most, most, 1)
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """Return the JSON members of POST /api/ocr that make it a request after another service's contract."""
+        return (umi_ocr.MEMBER,) if self.settings.compat else ()
 
     @property
     def batch_concurrency(self) -> int:

@@ -23,12 +23,19 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 async def receive(
-    request: Request, *, names: Sequence[str], limits: UploadLimits, received: ReceivedBody, pool: Executor
+    request: Request,
+    *,
+    names: Sequence[str],
+    limits: UploadLimits,
+    received: ReceivedBody,
+    pool: Executor,
+    foreign: Sequence[str] = (),
 ) -> Upload:
     """Return the pictures and fields of a request; ``names`` are the fields that may hold pictures.
 
-    Raises InvalidRequest for a malformed body, UnsupportedMedia for another content type, and the errors of the parsers
-    and of body.chunks.
+    ``foreign``: those of JSON after the contract of another service (``json_body.parse``). Raises
+    InvalidRequest for a malformed body, UnsupportedMedia for another content type, and the errors of the parsers and of
+    body.chunks.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
@@ -38,14 +45,15 @@ async def receive(
         raise EmptyInput(NO_BODY)
     if media_type == "application/json" or media_type.endswith("+json"):
         if len(content) <= SMALL_BYTES:
-            return json_body.parse(content, names, limits)
+            return json_body.parse(content, names, limits, foreign)
         received.hold(len(content))  # the decoded text takes as much memory again
-        return await asyncio.get_running_loop().run_in_executor(pool, json_body.parse, content, names, limits)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, json_body.parse, content, names, limits, foreign)
     if media_type.startswith("image/") or media_type in _RAW_TYPES or _is_binary_form(media_type, content):
         return Upload((Picture(_filename(request), content),), {})
     raise UnsupportedMedia(
         f"A body of type {media_type[:80]!r} is not understood; send multipart/form-data with a field "
-        f"{names[0]!r}, application/json, or the picture itself as image/*, application/pdf or "
+        f"{(*names, *foreign)[0]!r}, application/json, or the picture itself as image/*, application/pdf or "
         "application/octet-stream."
     )
 
