@@ -1,11 +1,8 @@
 /** The page: connects the ways in, the queue, the picture, the text and the ways out. */
 
 import { Problem } from "./api.js";
-import { copyText } from "./clipboard.js";
 import { cropLine } from "./crop.js";
-import { Downloads } from "./downloads.js";
 import { element } from "./element.js";
-import { allJsonLines, allText, textOf } from "./exports.js";
 import { Intake } from "./intake.js";
 import { readAny } from "./jobs.js";
 import { Kept } from "./kept.js";
@@ -15,6 +12,7 @@ import { Language } from "./language.js";
 import { Lines } from "./lines.js";
 import { tame } from "./menus.js";
 import { Options } from "./options.js";
+import { Out } from "./out.js";
 import { Pager } from "./pager.js";
 import { Picture } from "./picture.js";
 import { Progress } from "./progress.js";
@@ -39,18 +37,18 @@ const threshold = new Threshold(language);
 const options = new Options($("options-form"), language);
 const queue = new Queue(readAny, refuse);
 const progress = new Progress(queue, language, voice);
-const downloads = new Downloads($("download"), $("download-list"), language, voice);
 const picture = new Picture($("stage"), selection, (scale) => {
   $("zoom-now").textContent = `${Math.round(scale * 100)} %`;
 });
 const lines = new Lines($("reading"), selection, language, {
-  copy: (line) => copy(line.text, 1),
+  copy: (line) => out.copy(line.text, 1),
   corrected: () => {
     picture.refresh(isDoubtful);
     countDoubts();
   },
   crop: (line, page, width) => cropLine(picture.image, page, line.polygon, CROP_HEIGHT, width),
 });
+const out = new Out({ current: () => current, queue, options, selection, language, voice }, { shown: showText, edit: (index) => lines.edit(index) });
 const pager = new Pager(language, (number) => openPage(number));
 const kept = new Kept(queue, () => voice.toast(language.say("kept.miss")));
 const rail = new Rail($("rail-list"), queue, language, { open: (item) => open(item), remove });
@@ -63,8 +61,9 @@ const shortcuts = new Shortcuts($("help-dialog"), language, {
   k: () => lines.move(-1),
   d: nextDoubt,
   e: () => lines.edit(),
-  c: copyLine,
-  a: copyAll,
+  c: () => out.copyLine(),
+  a: () => out.copyAll(),
+  v: () => out.turn(),
   "]": () => step(1),
   "[": () => step(-1),
   ">": () => turn(1),
@@ -216,8 +215,9 @@ function showText() {
   $("copy-page").hidden = !here.length || here.length === current.reading.lines.length;
   $("facts").textContent = done ? factsOf(current) : "";
   showJob();
-  if (here.length) lines.show(current, page, threshold.value);
-  else lines.clear(cardFor(current));
+  if (!here.length) lines.clear(cardFor(current));
+  else if (out.form === "lines") lines.show(current, page, threshold.value);
+  else out.show(lines, page);
   countDoubts();
 }
 
@@ -278,6 +278,8 @@ function doubts() {
 
 function countDoubts() {
   $("doubt-bar").hidden = !current?.reading?.lines.length;
+  $("doubts").hidden = out.form !== "lines";
+  $("copy-table").hidden = out.form === "lines" || out.form === "paragraphs";
   const n = doubts().length;
   $("doubt-count").textContent = n ? language.count("doubt", n) : language.say("doubt.none");
   $("doubt-next").disabled = !n;
@@ -286,35 +288,12 @@ function countDoubts() {
 function nextDoubt() {
   const all = doubts();
   if (!all.length) return;
+  out.form = "lines";
   const next = all.find((index) => index > (selection.selected ?? -1)) ?? all[0];
   const { page } = current.reading.lines[next];
   if (page !== current.page) openPage(page);
   selection.select(next, "keys");
   lines.focus();
-}
-
-/* ---- out ---- */
-
-async function copy(text, count) {
-  if (!text) voice.toast(language.say("copied.nothing"));
-  else voice.toast((await copyText(text)) ? language.count("copied", count) : language.say("copy.failed"));
-}
-
-function copyLine() {
-  const line = current?.reading?.lines[selection.selected];
-  if (line) copy(line.text, 1);
-}
-
-function countLines(items) {
-  return items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0);
-}
-
-function copyPage() {
-  copy(textOf(current.reading, current.page), current.reading.lines.filter((line) => line.page === current.page).length);
-}
-
-function copyAll() {
-  if (current?.state === "done") copy(textOf(current.reading), current.reading.lines.length);
 }
 
 /* ---- words ---- */
@@ -327,6 +306,7 @@ function rewrite() {
   options.rewrite();
   shortcuts.rewrite();
   threshold.rewrite();
+  out.rewrite();
   rail.rewrite();
   showItem();
   progress.show();
@@ -386,12 +366,7 @@ $("language").addEventListener("click", () => language.choose(language.other));
 $("help").addEventListener("click", () => shortcuts.open());
 $("clear").addEventListener("click", () => queue.clear());
 $("again").addEventListener("click", () => queue.again(current, options.choices));
-$("copy-page").addEventListener("click", copyPage);
-$("copy-all").addEventListener("click", copyAll);
 $("doubt-next").addEventListener("click", nextDoubt);
-$("all-copy").addEventListener("click", () => copy(allText(queue.items), countLines(queue.items)));
-$("all-text").addEventListener("click", () => downloads.keep("ocr.txt", allText(queue.items), "text/plain"));
-$("all-jsonl").addEventListener("click", () => downloads.keep("ocr.jsonl", allJsonLines(queue.finished), "application/jsonl"));
 $("zoom-in").addEventListener("click", () => picture.zoom(1));
 $("zoom-out").addEventListener("click", () => picture.zoom(-1));
 $("zoom-fit").addEventListener("click", () => picture.fit());
@@ -406,10 +381,6 @@ for (const [id, property] of [["show-boxes", "showsBoxes"], ["show-text", "shows
   });
 }
 for (const menu of document.querySelectorAll("details.menu")) tame(menu);
-$("download").addEventListener("toggle", () => {
-  if ($("download").open) downloads.fill(current, options.offered.formats);
-});
-
 rewrite();
 kept.restore().then((found) => {
   if (!found.length) return;

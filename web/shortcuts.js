@@ -13,6 +13,7 @@ const HELP = [
   [["Enter"], "help.edit"],
   [["C"], "help.copyline"],
   [["A"], "help.copyall"],
+  [["V"], "help.form"],
   [["]", "["], "help.files"],
   [[">", "<"], "help.pages"],
   [["R"], "help.turn"],

@@ -87,7 +87,10 @@ def test_the_language_can_be_switched_at_any_time_and_is_remembered(ocr: OcrPage
 
 def test_both_languages_have_every_word(ocr: OcrPage) -> None:
     english, chinese = ocr.page.evaluate(
-        """async () => [(await import("./static/english.js")).ENGLISH, (await import("./static/chinese.js")).CHINESE]"""
+        """async () => [
+          {...(await import("./static/english.js")).ENGLISH, ...(await import("./static/english_more.js")).MORE_WORDS},
+          {...(await import("./static/chinese.js")).CHINESE, ...(await import("./static/chinese_more.js")).MORE_WORDS},
+        ]"""
     )
     assert set(english) - set(chinese) == set()
     assert {key for key in set(chinese) - set(english) if not key.startswith("title.")} == set()
@@ -206,7 +209,7 @@ def test_nothing_sticks_out_at_any_width(open_page: OpenPage, receipt: Draw, wid
     assert not sideways(ocr.page)
     ocr.read(receipt(f"{'a very long file name ' * 5}.png", ("收据 A",)), receipt("b.png", ("收据 B",)))
     assert not sideways(ocr.page)
-    for selector in ("#copy-all", "#lines-title", "#all-jsonl", "#help"):
+    for selector in ("#copy-all", "#lines-title", "#all-download summary", "#help"):
         box = ocr.page.locator(selector).bounding_box()
         assert box is not None
         assert box["x"] >= 0
