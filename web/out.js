@@ -5,16 +5,17 @@ import { element } from "./element.js";
 import { more } from "./more.js";
 import { allText, textOf } from "./text.js";
 
-const FORMS = ["lines", "rows", "paragraphs", "tables"];
+const FORMS = ["lines", "rows", "paragraphs", "tables", "compare"];
 const $ = (id) => document.getElementById(id);
 
 export class Out {
   #form = "lines";
   #layouts = null;
   #views = null;
+  #compare = null;
   #menus = new Map(); // id of a menu -> what fills it
 
-  /** `page` has current(), queue, options, selection, language and voice; `act` shown() and edit(index). */
+  /** `page` has current(), queue, options, selection, language and voice; `act` shown(), edit(index) and take(line, text). */
   constructor(page, act) {
     Object.assign(this, page);
     this.act = act;
@@ -30,7 +31,7 @@ export class Out {
     $("all-download").addEventListener("toggle", () => this.#fill("all-download"));
   }
 
-  /** How the text is shown: lines, rows, paragraphs or tables. */
+  /** How the text is shown: lines, rows, paragraphs, tables, or compare: as two models read it. */
   get form() {
     return this.#form;
   }
@@ -53,7 +54,8 @@ export class Out {
   show(lines, page) {
     lines.clear("");
     lines.isShown = true; // of the page; the rest of the page need not know in which form
-    this.#views.show(this.current(), page.number, this.#form);
+    if (this.#form === "compare") this.#compare.show(this.current(), page.number);
+    else this.#views.show(this.current(), page.number, this.#form);
   }
 
   async copy(text, count) {
@@ -73,7 +75,7 @@ export class Out {
   #copyText(page) {
     const { reading } = this.current();
     const count = reading.lines.filter((line) => page === null || line.page === page).length;
-    this.copy(this.#form === "lines" ? textOf(reading, page) : this.#layouts.formedText(reading, this.#form, page), count);
+    this.copy(this.#form === "lines" || this.#form === "compare" ? textOf(reading, page) : this.#layouts.formedText(reading, this.#form, page), count);
   }
 
   async #copySheet() {
@@ -87,7 +89,10 @@ export class Out {
   }
 
   async #choose(form) {
-    if (form !== "lines" && !this.#views) {
+    if (form === "compare" && !this.#compare) {
+      const [{ Compare }] = await Promise.all([import("./compare.js"), more(this.language)]);
+      this.#compare ??= new Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
+    } else if (form !== "lines" && form !== "compare" && !this.#views) {
       const [layouts, { Views }] = await Promise.all([import("./layouts.js"), import("./views.js"), more(this.language)]);
       const edit = (index) => {
         this.form = "lines";

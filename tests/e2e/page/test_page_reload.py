@@ -79,13 +79,13 @@ def test_a_job_goes_on_after_a_reload(ocr: OcrPage) -> None:
 
 def test_nothing_is_kept_of_a_document_that_was_read_or_removed(ocr: OcrPage) -> None:
     ocr.read(report())
-    ocr.page.wait_for_function("() => sessionStorage.length === 0")
+    ocr.page.wait_for_function("() => sessionStorage.getItem('ocrsvc.tab') === null")
     assert records(ocr) == []
     keep_running(ocr)
     ocr.choose(report("second.pdf"))
     wait_until_kept(ocr)
     ocr.page.click("#clear")
-    ocr.page.wait_for_function("() => sessionStorage.length === 0")
+    ocr.page.wait_for_function("() => sessionStorage.getItem('ocrsvc.tab') === null")
     assert records(ocr) == []
     ocr.page.reload()
     expect(ocr.page.locator("#welcome")).to_be_visible()
