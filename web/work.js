@@ -2,7 +2,6 @@
 
 import { Problem } from "./api.js";
 import { cropLine } from "./crop.js";
-import { doubtfulPlaces, isDoubtful as wantsLook } from "./doubts.js";
 import { Edits, countEdits } from "./edits.js";
 import { History } from "./history.js";
 import { readAny } from "./jobs.js";
@@ -17,6 +16,7 @@ import { Progress } from "./progress.js";
 import { Queue } from "./queue.js";
 import { Rail } from "./rail.js";
 import { advance, pageCard, progressCard, quietCard, refusalCard, titleOf as problemTitle } from "./refusal.js";
+import { Review } from "./review.js";
 import { Selection } from "./selection.js";
 import { $, language, options, shortcuts, voice } from "./shell.js";
 import { Threshold } from "./threshold.js";
@@ -37,11 +37,13 @@ const lines = new Lines($("reading"), selection, language, {
   correct: (line, text) => edits.correct(current, line, text),
   choose: (line, at, text) => {
     edits.choose(current, line, at, text);
-    nextDoubt();
+    review.next();
   },
   crop: (line, page, width) => cropLine(picture.image, page, line.polygon, CROP_HEIGHT, width),
 });
 const out = new Out({ current: () => current, queue, options, selection, language, voice }, { shown: showText, edit: (index) => lines.edit(index), take: (line, text) => edits.correct(current, line, text) });
+const review = new Review({ current: () => current, edits, lines, out, selection, threshold, language, voice }, (number) => openPage(number));
+const { isDoubtful } = review;
 const pager = new Pager(language, (number) => openPage(number));
 const kept = new Kept(queue, () => voice.toast(language.say("kept.miss")));
 const past = new History(queue, edits, () => voice.toast(language.say("history.miss")));
@@ -51,10 +53,10 @@ Object.assign(shortcuts.actions, {
   ArrowUp: () => lines.move(-1),
   j: () => lines.move(1),
   k: () => lines.move(-1),
-  d: nextDoubt,
+  d: () => review.next(),
   e: () => lines.edit(),
-  y: confirmLine,
-  z: () => undo(false),
+  y: () => review.confirm(),
+  z: () => review.undo(false),
   ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [number, () => lines.take(number - 1)])),
   c: () => out.copyLine(),
   a: () => out.copyAll(),
@@ -184,10 +186,6 @@ function clearAll() {
   for (const item of gone) past.close(item);
 }
 
-function isDoubtful(line) {
-  return wantsLook(line, threshold.value, threshold.marks);
-}
-
 function showItem() {
   showPicture();
   showText();
@@ -259,7 +257,7 @@ function showText() {
   if (!here.length) lines.clear(cardFor(current));
   else if (out.form === "lines") lines.show(current, page, { isDoubtful, get threshold() { return threshold.value; } });
   else out.show(lines, page);
-  countDoubts();
+  review.count();
 }
 
 /** How far a document is that is being read. */
@@ -311,63 +309,6 @@ function factsOf(item) {
   ].filter(Boolean).join(" · ");
 }
 
-/* ---- doubts ---- */
-
-function doubts() {
-  return (current?.reading?.lines ?? []).flatMap((line, index) => (isDoubtful(line) ? [index] : []));
-}
-
-function countDoubts() {
-  showUndo();
-  $("doubt-bar").hidden = !current?.reading?.lines.length;
-  $("doubts").hidden = out.form !== "lines";
-  $("copy-table").hidden = out.form !== "rows" && out.form !== "tables";
-  const n = doubts().length;
-  $("doubt-count").textContent = n ? language.count("doubt", n) : language.say("doubt.none");
-  $("doubt-next").disabled = !n;
-}
-
-/** The next character that is doubtful, or the next line where none is told apart. */
-function nextDoubt() {
-  const places = doubts().flatMap((index) => {
-    const signs = doubtfulPlaces(current.reading.lines[index], threshold.value);
-    return signs.length ? signs.map((at) => [index, at]) : [[index, null]];
-  });
-  if (!places.length) return;
-  const [line, sign] = [selection.selected ?? -1, lines.sign ?? -1];
-  const [index, at] = places.find((place) => place[0] > line || (place[0] === line && (place[1] ?? -1) > sign)) ?? places[0];
-  out.form = "lines";
-  const { page } = current.reading.lines[index];
-  if (page !== current.page) openPage(page);
-  lines.look(index, at);
-}
-
-function confirmLine() {
-  const line = current?.reading?.lines[selection.selected];
-  if (!line) return;
-  edits.correct(current, line, line.text);
-  nextDoubt();
-}
-
-/** Take the last correction back, or make it again, and show its line. */
-function undo(again) {
-  if (!current?.reading) return;
-  lines.leave();
-  const line = again ? edits.redo(current) : edits.undo(current);
-  if (!line) {
-    voice.toast(language.say(again ? "redo.none" : "undo.none"));
-    return;
-  }
-  if (line.page !== current.page) openPage(line.page);
-  lines.look(current.reading.lines.indexOf(line), null);
-  voice.say(language.say(again ? "redone" : "undone", { text: line.text }));
-}
-
-function showUndo() {
-  $("undo").disabled = !current?.done.length;
-  $("redo").disabled = !current?.undone.length;
-}
-
 /** Show the documents that this browser keeps. */
 export async function openHistory() {
   const [{ historyDialog }] = await Promise.all([import("./history_dialog.js"), more(language)]);
@@ -411,7 +352,7 @@ queue.addEventListener("progress", ({ detail: item }) => {
   } else {
     advance(card, item, language);
     $("lines-title").textContent = item.reading ? titleOf(item.reading, item.reading.lines.filter((line) => line.page === item.page).length) : language.say("lines");
-    countDoubts();
+    review.count();
   }
 });
 selection.addEventListener("select", () => {
@@ -420,14 +361,14 @@ selection.addEventListener("select", () => {
 threshold.addEventListener("change", () => {
   lines.refresh();
   picture.refresh(isDoubtful);
-  countDoubts();
+  review.count();
 });
 edits.addEventListener("change", ({ detail: item }) => {
   if (item !== current) return;
   if (out.form === "lines") lines.refresh();
   else showText();
   picture.refresh(isDoubtful);
-  countDoubts();
+  review.count();
 });
 addEventListener("pagehide", () => lines.leave());
 addEventListener("beforeunload", (event) => {
@@ -435,20 +376,10 @@ addEventListener("beforeunload", (event) => {
   const isUnread = queue.items.some((item) => !item.leaves && (item.state === "waiting" || item.state === "reading"));
   if (isUnread || past.isAtRisk) event.preventDefault();
 });
-document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.target.closest?.("input:not([type=range], [type=checkbox]), textarea, dialog")) return;
-  const key = event.key.toLowerCase();
-  if (key !== "z" && key !== "y") return;
-  event.preventDefault();
-  undo(key === "y" || event.shiftKey);
-});
 language.addEventListener("change", rewrite);
 
 $("clear").addEventListener("click", clearAll);
 $("again").addEventListener("click", () => readAgain(current));
-$("undo").addEventListener("click", () => undo(false));
-$("redo").addEventListener("click", () => undo(true));
-$("doubt-next").addEventListener("click", nextDoubt);
 $("zoom-in").addEventListener("click", () => picture.zoom(1));
 $("zoom-out").addEventListener("click", () => picture.zoom(-1));
 $("zoom-fit").addEventListener("click", () => picture.fit());

@@ -14,7 +14,9 @@ from playwright.sync_api import FilePayload, Route, expect
 
 pytestmark = pytest.mark.browser
 
-_RECORDS = """new Promise((resolve) => {
+# To open a database that is not there would create it, without the page's store.
+_RECORDS = """indexedDB.databases().then((there) => new Promise((resolve) => {
+  if (!there.some(({name}) => name === "ocrsvc")) return resolve([]);
   const opening = indexedDB.open("ocrsvc");
   opening.onsuccess = () => {
     const database = opening.result;
@@ -24,7 +26,7 @@ _RECORDS = """new Promise((resolve) => {
       resolve(all.result.map(({name, jobId, choices}) => ({name, jobId, choices})));
     };
   };
-})"""
+}))"""
 RUNNING = {"state": "running", "pages": {"total": 2, "read": 0, "failed": 0}}
 
 
