@@ -90,10 +90,13 @@ export class Out {
 
   async #choose(form) {
     if (form === "compare" && !this.#compare) {
-      const [{ Compare }] = await Promise.all([import("./compare.js"), more(this.language)]);
-      this.#compare ??= new Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
+      const found = await this.#fetched(import("./compare.js"));
+      if (!found) return;
+      this.#compare ??= new found[0].Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
     } else if (form !== "lines" && form !== "compare" && !this.#views) {
-      const [layouts, { Views }] = await Promise.all([import("./layouts.js"), import("./views.js"), more(this.language)]);
+      const found = await this.#fetched(import("./layouts.js"), import("./views.js"));
+      if (!found) return;
+      const [layouts, { Views }] = found;
       const edit = (index) => {
         this.form = "lines";
         this.act.edit(index);
@@ -106,11 +109,24 @@ export class Out {
     this.act.shown();
   }
 
+  /** Modules with their words and styles; null, and said so, if the service does not answer. */
+  async #fetched(...modules) {
+    try {
+      return await Promise.all([...modules, more(this.language)]);
+    } catch {
+      this.voice.toast(`${this.language.say("problem.network.title")}. ${this.language.say("do.network")}`);
+      $("form").value = this.#form;
+      return null;
+    }
+  }
+
   async #fill(id) {
     const menu = $(id);
     if (!menu.open) return;
     const isAll = id === "all-download";
-    const [made] = await Promise.all([isAll ? import("./all_downloads.js") : import("./downloads.js"), more(this.language)]);
+    const found = await this.#fetched(isAll ? import("./all_downloads.js") : import("./downloads.js"));
+    if (!found) return;
+    const [made] = found;
     if (!this.#menus.has(id)) {
       const Menu = isAll ? made.AllDownloads : made.Downloads;
       this.#menus.set(id, new Menu(menu, $(`${id}-list`), this.language, this.voice));
