@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +34,33 @@ def sideways(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
 
-def opened_views(ocr: OcrPage) -> dict[str, Any]:
-    """Name of a view -> what opens it."""
+def opened_views(ocr: OcrPage) -> dict[str, Callable[[], None]]:
+    """Name of a view -> what opens it, one after the other."""
     page = ocr.page
+
+    def template() -> None:
+        page.click("#download summary")
+        page.click("#template")
+        page.click("#template-add")
+
+    def help_() -> None:
+        page.keyboard.press("Escape")
+        page.click("#help")
+
+    def form(name: str) -> Callable[[], None]:
+        def show() -> None:
+            page.select_option("#form", name)
+
+        return show
+
     return {
         "lines": lambda: ocr.rows.last.click(),
-        "tables": lambda: page.select_option("#form", "tables"),
-        "rows": lambda: page.select_option("#form", "rows"),
+        "tables": form("tables"),
+        "rows": form("rows"),
         "download": lambda: page.click("#download summary"),
-        "template": lambda: (
-            page.click("#download summary"),
-            page.click("#template"),
-            page.click("#template-add"),
-        ),
+        "template": template,
         "history": lambda: page.click("#history"),
-        "help": lambda: (page.keyboard.press("Escape"), page.click("#help")),
+        "help": help_,
     }
 
 

@@ -96,7 +96,7 @@ def test_a_template_is_drawn_saved_and_read_in_all_files(
         ["two.png", "1", "2024-02-28", "99.10"],
     ]
     _, table = ocr.download([".values [data-save='.csv']"])
-    assert table.decode("utf-8-sig").splitlines()[0] == ",".join(cells[0])
+    assert table.decode("utf-8-sig").splitlines()[0] == ",".join(map(str, cells[0]))
     rows.nth(1).get_by_role("button").click()
     expect(ocr.page.locator("#file-name")).to_have_text("two.png")
     expect(ocr.page.locator(".area")).to_have_count(4)  # the areas lie on this picture, too
