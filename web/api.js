@@ -28,9 +28,12 @@ export async function fetchOptions() {
   return answer.json();
 }
 
+/** What a reading is asked for, so that it can be checked by character and written in any format. */
+const WHOLE = { format: "json", characters: "true", layout: "tables", n_best: "5" };
+
 /** Read one file. Returns the JSON document; raises Problem, or AbortError if `signal` was aborted. */
 export async function readFile(file, choices, signal) {
-  const answer = await send(address("api/ocr", { ...choices, format: "json", characters: "true" }), {
+  const answer = await send(address("api/ocr", { ...choices, ...WHOLE }), {
     method: "POST",
     body: form(file, choices),
     signal,
@@ -40,7 +43,7 @@ export async function readFile(file, choices, signal) {
 
 /** Queue one file as a job. Returns the job; raises as readFile does. */
 export async function addJob(file, choices, signal) {
-  const answer = await send(address("api/jobs", { ...choices, format: "json", characters: "true" }), {
+  const answer = await send(address("api/jobs", { ...choices, ...WHOLE }), {
     method: "POST",
     body: form(file, choices),
     signal,
@@ -72,26 +75,27 @@ export function removeJob(id) {
   fetch(`api/jobs/${id}`, { method: "DELETE", keepalive: true, headers: key.headers }).catch(() => {});
 }
 
-/** Read one file into any of the service's formats. Returns a Blob; raises as readFile does. */
-export async function renderFile(file, choices, format) {
-  const answer = await send(address("api/ocr", { ...choices, format }), {
-    method: "POST",
-    body: form(file, choices),
-    headers: { Accept: "*/*" },
-  });
+/** Have `reading` written in a format; the searchable PDF is made of `file`. Returns a Blob; raises as readFile does. */
+export async function renderReading(reading, { file, password }, choices) {
+  const body = new FormData();
+  body.append("result", new Blob([JSON.stringify(reading)], { type: "application/json" }), "reading.json");
+  if (file) body.append("image", file, file.name);
+  if (password) body.append("password", password);
+  const answer = await send(address("api/render", choices), { method: "POST", body, headers: { Accept: "*/*" } });
   return answer.blob();
 }
 
 /** The password stays out of the address, which servers and proxies write into their logs. */
-function address(path, { password, ...choices }) {
+function address(path, { password, template, ...choices }) {
   const query = new URLSearchParams(Object.entries(choices).filter(([, value]) => value));
   return `${path}?${query}`;
 }
 
-function form(file, { password = "" }) {
+function form(file, { password = "", template = "" }) {
   const body = new FormData();
   body.append("image", file, file.name);
   if (password) body.append("password", password);
+  for (const [name, value] of Object.entries(template)) body.append(name, value); // too long for an address
   return body;
 }
 

@@ -1,41 +1,55 @@
-/** Writes readings down as the service and the command line do, with the corrections that were made on the page. */
+/** Readings as the page writes them itself, and as the service is sent them to be written in its other formats. */
 
-const TSV_COLUMNS = ["level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height", "conf", "text"];
-
-/** The text of a reading, or of one of its pages, a line each. */
-export function textOf(reading, page = null) {
-  return reading.lines.filter((line) => page === null || line.page === page).map((line) => line.text).join("\n");
-}
+import { textOf } from "./text.js";
 
 /** A reading as the API wrote it; corrected lines carry `corrected` and what was `read`. */
 export function objectOf(reading, file = null) {
-  const lines = reading.lines.map(({ checked, read, ...line }) => (read === undefined ? line : { ...line, corrected: true, read }));
-  return { ...(file === null ? {} : { file }), ...reading, text: textOf(reading), lines };
+  const { blocks, ...rest } = reading;
+  const lines = reading.lines.map((line) => {
+    const { checked, read, ...plain } = cleared(line);
+    if (read === undefined) return plain;
+    const { alternatives, ...corrected } = plain;
+    return { ...corrected, corrected: true, read };
+  });
+  const written = { ...(file === null ? {} : { file }), ...rest, text: textOf(reading), lines };
+  return blocks ? { ...written, blocks: blocks.map((block) => withTexts(block, reading.lines)) } : written;
 }
 
-/** Tesseract's twelve columns, as in the service's format "tsv". */
-export function tsvOf(reading) {
-  const rows = [TSV_COLUMNS.join("\t")];
-  for (const page of reading.pages) {
-    rows.push(row(1, [page.number, 0, 0, 0, 0], [0, 0, page.width, page.height]));
-    reading.lines.filter((line) => line.page === page.number).forEach((line, at) => {
-      const place = [page.number, 1, 1, at + 1];
-      rows.push(row(4, [...place, 0], boxOf(line.polygon)));
-      wordsOf(line).forEach((word, number) => {
-        rows.push(row(5, [...place, number + 1], boxOf(part(line.polygon, word.start, word.end)), word.confidence * 100, word.text));
-      });
-    });
-  }
-  return `${rows.join("\n")}\n`;
+/** A reading with no more than what POST /api/render takes; of one page only, if `page` says which. */
+export function sendable(reading, page = null) {
+  const isWanted = (each) => page === null || each === page;
+  const places = new Map();
+  const lines = reading.lines.filter((line, index) => {
+    if (isWanted(line.page)) places.set(index, places.size);
+    return isWanted(line.page);
+  });
+  const moved = (rows) => rows.map((row) => row.map((index) => places.get(index)));
+  const pages = reading.pages.filter(({ number }) => isWanted(number));
+  return {
+    lines: lines.map(({ text, polygon, page: number, confidence, needs_review: doubtful, source, characters }) => ({
+      text,
+      polygon,
+      page: number,
+      confidence,
+      needs_review: doubtful,
+      source,
+      characters: characters?.map(({ text: sign, confidence: sure, start, end }) => ({ text: sign, confidence: sure, start, end })),
+    })),
+    pages,
+    blocks: (reading.blocks ?? [])
+      .filter((block) => isWanted(block.page))
+      .map(({ kind, page: number, polygon, rows, table }) => ({
+        kind,
+        page: number,
+        polygon,
+        rows: moved(rows),
+        ...(table ? { table: { ...table, cells: table.cells.map(({ text, ...cell }) => ({ ...cell, rows: moved(cell.rows) })) } } : {}),
+      })),
+    model: reading.model,
+  };
 }
 
-/** The texts of many files, each below its name. */
-export function allText(items) {
-  const read = items.filter((item) => item.state === "done");
-  return read.map((item) => `=== ${item.name} ===\n${textOf(item.reading)}\n`).join("\n");
-}
-
-/** One JSON object a line and file, as `ocrsvc read --format jsonl` writes them, refusals included. */
+/** One JSON object a line and file, refusals included. */
 export function allJsonLines(items) {
   const write = ({ name, state, reading, problem }) => {
     if (state === "done") return objectOf(reading, name);
@@ -61,42 +75,29 @@ export function renamed(name, suffix) {
   return (plain.replace(/\.[^.]{1,5}$/, "") || plain) + suffix;
 }
 
-function row(level, place, box, confidence = -1, text = "") {
-  return [level, ...place, ...box, confidence < 0 ? "-1" : confidence.toFixed(2), text.replace(/[\t\n\r]/g, " ")].join("\t");
+/** Names as `named` has them, each once: the second `a.pdf` is `a (2).pdf`. */
+export function unique(taken, name) {
+  let free = name;
+  for (let n = 2; taken.has(free.toLowerCase()); n += 1) free = name.replace(/(\.page\.xml|\.[^.]*)?$/, (suffix) => ` (${n})${suffix}`);
+  taken.add(free.toLowerCase());
+  return free;
 }
 
-function wordsOf(line) {
-  if (!line.characters?.length) {
-    const text = line.text.trim();
-    return text ? [{ text, confidence: line.confidence, start: 0, end: 1 }] : [];
-  }
-  const words = [];
-  let run = [];
-  for (const character of [...line.characters, { text: " " }]) {
-    if (character.text.trim()) {
-      run.push(character);
-    } else if (run.length) {
-      const confidence = run.reduce((sum, each) => sum + each.confidence, 0) / run.length;
-      words.push({ text: run.map((each) => each.text).join(""), confidence, start: run[0].start, end: run.at(-1).end });
-      run = [];
-    }
-  }
-  return words;
+/** Without what the page notes about single characters. */
+function cleared(line) {
+  if (!line.characters?.some((each) => each.checked)) return line;
+  return { ...line, characters: line.characters.map(({ checked, ...plain }) => plain) };
 }
 
-function part([topLeft, topRight, bottomRight, bottomLeft], start, end) {
-  const between = (a, b, share) => [a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share];
-  return [
-    between(topLeft, topRight, start),
-    between(topLeft, topRight, end),
-    between(bottomLeft, bottomRight, end),
-    between(bottomLeft, bottomRight, start),
-  ];
+/** A block with the texts of its cells as they are now. */
+function withTexts(block, lines) {
+  if (!block.table) return block;
+  const cells = block.table.cells.map((cell) => ({ ...cell, text: cellText(cell, lines) }));
+  return { ...block, table: { ...block.table, cells } };
 }
 
-function boxOf(polygon) {
-  const xs = polygon.map((point) => point[0]);
-  const ys = polygon.map((point) => point[1]);
-  const [left, top] = [Math.round(Math.min(...xs)), Math.round(Math.min(...ys))];
-  return [left, top, Math.round(Math.max(...xs)) - left, Math.round(Math.max(...ys)) - top];
+/** The text of a cell, as the service has it unless one of its lines was corrected. */
+export function cellText(cell, lines) {
+  if (!cell.rows.flat().some((index) => lines[index].read !== undefined)) return cell.text;
+  return cell.rows.map((row) => row.map((index) => lines[index].text).join(" ")).join(" ");
 }

@@ -3,7 +3,7 @@
 const MOST_FILES = 500; // of one dropped folder: somebody who drops a whole disk did not mean it
 
 export class Intake {
-  /** `take(files)` gets what came in; `miss(key, values)` the message for what did not. */
+  /** `take(files, isPasted)` gets what came in; `miss(key, values)` the message for what did not. */
   constructor({ take, miss, language }) {
     this.take = take;
     this.miss = miss;
@@ -57,7 +57,7 @@ export class Intake {
     // Every browser calls every screenshot image.png, which nobody can tell apart in a list.
     const time = new Date().toTimeString().slice(0, 8).replaceAll(":", ".");
     const named = (file) => (/^image\.\w+$/.test(file.name) ? this.language.say("pasted", { time }) : file.name);
-    this.take(files.map((file) => ({ file, name: named(file) })));
+    this.take(files.map((file) => ({ file, name: named(file) })), true);
   }
 
   async #readClipboard() {

@@ -4,6 +4,7 @@ import { ENGLISH } from "./english.js";
 
 const STORED = "ocrsvc.language";
 const TONGUES = { en: ENGLISH, zh: null }; // Chinese is fetched by those who read it
+const MORE = { en: () => import("./english_more.js"), zh: () => import("./chinese_more.js") };
 
 /** The language of the page: English or Chinese, from the browser at first, then as chosen. */
 export class Language extends EventTarget {
@@ -13,9 +14,23 @@ export class Language extends EventTarget {
     this.tag = remembered() ?? first ?? "en";
   }
 
+  #needsMore = false;
+  #added = new Set();
+
   /** Fetch the words of the language, if they are not there yet. */
   async load() {
-    if (this.tag === "zh") TONGUES.zh ??= (await import("./chinese.js")).CHINESE;
+    if (this.tag === "zh") TONGUES.zh ??= { ...(await import("./chinese.js")).CHINESE };
+    if (this.#needsMore) await this.more();
+  }
+
+  /** Fetch the words of what is not on show at first, too: menus, views, dialogs. */
+  async more() {
+    this.#needsMore = true;
+    const { tag } = this;
+    if (this.#added.has(tag)) return;
+    const { MORE_WORDS } = await MORE[tag]();
+    Object.assign(TONGUES[tag], MORE_WORDS);
+    this.#added.add(tag);
   }
 
   /** The other language: what the switch offers. */

@@ -1,29 +1,37 @@
 /** The lines of one page as a grid of rows: number, text, confidence, buttons. One row is in the tab order; arrows move. */
 
+import { doubtfulPlaces, isSpelt, leastSure } from "./doubts.js";
 import { element, icon } from "./element.js";
+import { caretAt, openField } from "./line_field.js";
+
+const MOST_CHOICES = 5;
 
 export class Lines {
   #rows = new Map(); // index of the line in the reading -> row
   #item = null;
   #page = null;
-  #threshold = 0.9;
+  #doubt = { threshold: 0.9, isDoubtful: () => false };
   #editing = null;
-  #keep = null; // what has been typed into the field that is open
+  #leave = null; // ends the editing and keeps what has been typed
+  #sign = null; // place of the doubtful character that is looked at, in the chosen line
 
-  /** `root` is the element to fill; `act` has copy(line), corrected(line) and crop(line, width) -> canvas or null. */
+  /**
+   * `root` is the element to fill; `act` has copy(line), correct(line, text), choose(line, at, text) and
+   * crop(line, page, width) -> canvas or null.
+   */
   constructor(root, selection, language, act) {
     Object.assign(this, { root, selection, language, act });
     selection.addEventListener("hover", () => this.#mark());
     selection.addEventListener("select", (event) => this.#chosen(event.detail.origin));
   }
 
-  /** Show the lines of `page` (an entry of the reading's pages). */
-  show(item, page, threshold) {
-    this.#keep?.();
+  /** Show the lines of `page` (an entry of the reading's pages); `doubt` has the threshold and isDoubtful(line). */
+  show(item, page, doubt) {
+    this.leave();
     this.#item = item;
     this.isShown = true;
     this.#page = page;
-    this.#threshold = threshold;
+    this.#doubt = doubt;
     this.#rows.clear();
     const grid = element("div", { class: "rows", role: "grid", "aria-label": this.language.say("lines") });
     item.reading.lines.forEach((line, index) => {
@@ -33,37 +41,55 @@ export class Lines {
     this.root.replaceChildren(grid);
     this.#tabStop();
     this.#mark();
-    this.#showCrop();
+    this.#showDetails();
   }
 
   /** Show `card` instead of lines. */
   clear(card) {
-    this.#keep?.();
+    this.leave();
     this.isShown = false;
     this.#rows.clear();
     this.#item = null;
-    this.#editing = null;
     this.root.replaceChildren(card);
   }
 
-  /** Whether a line wants a second look: by the server's word, or by the slider. What a person has checked does not. */
-  isDoubtful(line, threshold = this.#threshold) {
-    return !line.checked && (line.needs_review === true || leastSure(line) < threshold);
+  /** End the editing, and keep what has been typed. */
+  leave() {
+    this.#leave?.();
   }
 
-  /** Move the threshold without rebuilding the rows. */
-  setThreshold(threshold) {
-    this.#threshold = threshold;
+  /** Write the marks of doubt and the texts anew, without rebuilding the rows. */
+  refresh() {
     for (const index of this.#rows.keys()) this.#refresh(index);
+    this.#showDetails();
+  }
+
+  /** The place of the doubtful character that is looked at, or null. */
+  get sign() {
+    return this.#sign;
+  }
+
+  /** Look at character `at` of line `index`, or at the line as a whole (null). */
+  look(index, at) {
+    this.#sign = at;
+    this.selection.select(index, "keys");
+    this.focus();
+  }
+
+  /** Take choice `number` (from 0) for the character that is looked at; whether there is one. */
+  take(number) {
+    const line = this.#item?.reading.lines[this.selection.selected];
+    const choice = line && this.#sign !== null && choicesOf(line, this.#sign)[number];
+    if (choice) this.act.choose(line, this.#sign, choice.text);
+    return Boolean(choice);
   }
 
   /** Choose the line `step` rows further on this page. */
   move(step) {
-    const order = [...this.#rows.keys()];
-    if (!order.length) return;
-    const now = order.indexOf(this.selection.selected);
-    const next = now < 0 ? (step > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, now + step));
-    this.selection.select(order[next], "keys");
+    const next = this.#near(step);
+    if (next === undefined) return;
+    this.#sign = null;
+    this.selection.select(next, "keys");
     this.focus();
   }
 
@@ -72,40 +98,38 @@ export class Lines {
     this.#rows.get(this.selection.selected)?.focus({ preventScroll: true });
   }
 
-  /** Turn the chosen line into a field. */
-  edit(index = this.selection.selected) {
+  /** Turn the chosen line into a field; `caret` as openField takes it. */
+  edit(index = this.selection.selected, caret = null) {
     const row = this.#rows.get(index);
     if (!row || this.#editing !== null) return;
     if (index !== this.selection.selected) this.selection.select(index, "lines");
     this.#editing = index;
     const line = this.#item.reading.lines[index];
-    const field = element("input", { class: "field", value: line.text, spellcheck: "false", "aria-label": this.language.say("line.edit") });
-    const finish = (keep, refocus) => {
-      if (this.#editing !== index) return;
+    const finish = (text, step) => {
       this.#editing = null;
-      this.#keep = null;
-      if (keep) {
-        if (field.value !== line.text) {
-          line.read ??= line.text;
-          line.text = field.value;
-          delete line.characters; // they no longer stand where the recogniser put them
-        }
-        line.checked = true;
-        this.act.corrected(line);
-      }
+      this.#leave = null;
+      if (text !== null) this.act.correct(line, text);
+      if (this.#rows.get(index) !== row) return;
       this.#refresh(index);
-      if (refocus) row.focus();
+      this.#showDetails();
+      if (step === 0) row.focus();
+      const next = step ? this.#near(step) : undefined;
+      if (step && next !== index) this.edit(next);
+      else if (step) row.focus();
     };
-    this.#keep = () => finish(field.value !== line.text, false);
-    field.addEventListener("keydown", (event) => {
-      event.stopPropagation();
-      if (event.isComposing) return; // Enter and Escape belong to the Chinese input method
-      if (event.key === "Enter") finish(true, true);
-      if (event.key === "Escape") finish(false, true);
-    });
-    field.addEventListener("blur", () => this.#keep?.());
-    row.querySelector(".line-text").replaceChildren(field);
-    field.focus();
+    this.#leave = openField(row.querySelector(".line-text"), line.text, this.language.say("line.edit"), caret ?? this.#signRange(line), { finish });
+  }
+
+  #signRange(line) {
+    if (this.#sign === null || !isSpelt(line)) return null;
+    const start = line.characters.slice(0, this.#sign).reduce((sum, each) => sum + each.text.length, 0);
+    return [start, start + line.characters[this.#sign].text.length];
+  }
+
+  #near(step) {
+    const order = [...this.#rows.keys()];
+    const now = order.indexOf(this.selection.selected);
+    return order[now < 0 ? (step > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, now + step))];
   }
 
   #row(line, index) {
@@ -123,14 +147,21 @@ export class Lines {
         this.#button("copy", language.say("line.copy"), () => this.act.copy(line)),
       ),
     );
+    let wasSelected = false;
     row.addEventListener("pointerenter", () => this.selection.hover(index));
     row.addEventListener("pointerleave", () => this.selection.hover(null));
+    row.addEventListener("pointerdown", () => {
+      wasSelected = this.selection.selected === index;
+    });
     row.addEventListener("click", (event) => {
       if (event.target.closest("button, input")) return;
-      this.selection.select(index, "lines");
+      const cell = row.querySelector(".line-text");
+      const caret = wasSelected && getSelection().toString() === "" && cell.contains(event.target) ? caretAt(cell, event) : null;
+      if (caret) this.edit(index, caret);
+      else if (!wasSelected) this.look(index, null);
     });
     row.addEventListener("dblclick", (event) => {
-      if (!event.target.closest("button, input")) this.edit(index);
+      if (!event.target.closest("button, input")) this.edit(index, caretAt(row.querySelector(".line-text"), event));
     });
     row.addEventListener("focus", () => {
       if (this.selection.selected !== index) this.selection.select(index, "lines");
@@ -147,10 +178,10 @@ export class Lines {
   #refresh(index) {
     const row = this.#rows.get(index);
     const line = this.#item.reading.lines[index];
-    const doubtful = this.isDoubtful(line);
+    const doubtful = this.#doubt.isDoubtful(line);
     row.classList.toggle("doubtful", doubtful);
     row.classList.toggle("checked", Boolean(line.checked));
-    if (this.#editing !== index) row.querySelector(".line-text").replaceChildren(...this.#spelling(line));
+    if (this.#editing !== index) row.querySelector(".line-text").replaceChildren(...this.#spelling(line, index));
     const percent = Math.floor(line.confidence * 100 + 1e-6);
     const state = line.checked ? this.language.say("line.corrected") : doubtful ? this.language.say("line.doubtful") : "";
     const sure = row.querySelector(".line-sure");
@@ -165,23 +196,26 @@ export class Lines {
   }
 
   /** The text with its doubtful characters marked, where the server has told about each. */
-  #spelling(line) {
-    const characters = line.characters ?? [];
-    if (line.checked || !characters.length || characters.map((each) => each.text).join("") !== line.text) return [line.text];
+  #spelling(line, index) {
+    const places = new Set(doubtfulPlaces(line, this.#doubt.threshold));
+    const now = index === this.selection.selected ? this.#sign : null;
+    if (!places.size && now === null) return [line.text];
     const pieces = [];
-    for (const character of characters) {
-      const doubtful = character.confidence < this.#threshold && character.text.trim() !== "";
+    line.characters?.forEach(({ text }, at) => {
+      const kind = at === now ? "now" : places.has(at) ? "doubtful" : "";
       const last = pieces.at(-1);
-      if (last?.doubtful === doubtful) last.text += character.text;
-      else pieces.push({ doubtful, text: character.text });
-    }
-    return pieces.map((piece) => (piece.doubtful ? element("mark", {}, piece.text) : piece.text));
+      if (last?.kind === kind) last.text += text;
+      else pieces.push({ kind, text });
+    });
+    return pieces.map(({ kind, text }) => (kind ? element("mark", { class: kind }, text) : text));
   }
 
   #chosen(origin) {
+    if (origin !== "keys") this.#sign = null;
+    for (const index of this.#rows.keys()) if (this.#rows.get(index).querySelector("mark.now") || index === this.selection.selected) this.#refresh(index);
     this.#mark();
     this.#tabStop();
-    this.#showCrop();
+    this.#showDetails();
     const row = this.#rows.get(this.selection.selected);
     if (row && origin !== "lines") row.scrollIntoView({ block: "nearest", behavior: "instant" });
   }
@@ -203,33 +237,47 @@ export class Lines {
     }
   }
 
-  #showCrop() {
-    this.root.querySelector(".crop")?.remove();
+  /** Below the chosen line: the line cut out of the picture, and what the character that is looked at may be. */
+  #showDetails() {
+    for (const old of this.root.querySelectorAll(".crop, .choices")) old.remove();
     const row = this.#rows.get(this.selection.selected);
     if (!row) return;
     const line = this.#item.reading.lines[this.selection.selected];
     const canvas = this.act.crop(line, this.#page, row.clientWidth - 72);
     if (canvas) row.append(canvas);
+    const choices = this.#sign === null ? [] : choicesOf(line, this.#sign);
+    if (choices.length) row.append(this.#choices(line, choices));
+  }
+
+  #choices(line, choices) {
+    const button = ({ text, confidence }, number) => {
+      const onclick = () => this.take(number);
+      const label = this.language.say("choice", { text, n: Math.round(confidence * 100) });
+      return element("button", { type: "button", class: "choice", title: label, "aria-label": label, onclick }, element("kbd", {}, String(number + 1)), element("b", { lang: "zh" }, text));
+    };
+    const words = this.language.say("choices", { text: line.characters[this.#sign].text });
+    return element("span", { class: "choices", role: "gridcell", "aria-label": words }, ...choices.map(button));
   }
 
   #key(event) {
     if (event.target.matches("input") || event.altKey || event.ctrlKey || event.metaKey) return;
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
-    if (event.key in steps) this.move(steps[event.key]);
-    else if ((event.key === "Enter" || event.key === "F2") && event.target.matches(".row")) this.edit();
-    else return;
+    if (event.key in steps) {
+      this.move(steps[event.key]);
+    } else if ((event.key === "Enter" || event.key === "F2") && event.target.matches(".row")) {
+      this.edit();
+    } else {
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
   }
 }
 
-/**
- * The confidence of a line's most doubtful character; the line's own where there are no characters.
- * A mean hides one wrong digit: of 250 real lines, read by ppocrv6-small,
- * "a character below 0.9" caught 40 % of the wrong ones and
- * marked 16 % of all; "a mean below 0.9" caught 16 %.
- */
-function leastSure(line) {
-  const visible = (line.characters ?? []).filter((character) => character.text.trim());
-  return visible.length ? Math.min(...visible.map((character) => character.confidence)) : line.confidence;
+/** What character `at` of a line may be, itself first. */
+function choicesOf(line, at) {
+  const character = isSpelt(line) ? line.characters[at] : null;
+  if (!character) return [];
+  const others = (character.alternatives ?? []).filter(({ text }) => text && text !== character.text);
+  return [character, ...others].slice(0, MOST_CHOICES);
 }

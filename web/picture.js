@@ -1,6 +1,7 @@
 /** One page of a file with a box around every line, in the page's own pixels; scales, scrolls, points and chooses. */
 
 import { element, svgElement } from "./element.js";
+import { handle } from "./gestures.js";
 
 const STEP = 1.25;
 const SMALLEST = 0.05;
@@ -27,12 +28,13 @@ export class Picture {
     this.showsBoxes = true;
     this.showsText = false;
     this.image = null;
+    this.onlay = () => {}; // called whenever the sheet has been laid anew, or taken away
     selection.addEventListener("hover", () => this.#mark());
     selection.addEventListener("select", (event) => {
       this.#mark();
       if (event.detail.origin !== "picture") this.#reveal();
     });
-    stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    handle(stage, (factor, at) => this.#item && this.#zoomTo(this.#shownScale() * factor, at));
     new ResizeObserver(() => this.#resize()).observe(stage);
   }
 
@@ -49,6 +51,7 @@ export class Picture {
       this.sheet = null;
       this.leaf = null;
       this.image = null;
+      this.onlay();
       return;
     }
     if (!sameSheet) this.#lay(item, number);
@@ -107,6 +110,7 @@ export class Picture {
     this.sheet = element("div", { class: "sheet" }, this.leaf);
     this.svg = null;
     this.stage.replaceChildren(this.sheet);
+    this.onlay();
     if (item.leaves) {
       this.leaf.classList.add("coming");
       const canvas = item.leaves.drawn(number);
@@ -214,12 +218,6 @@ export class Picture {
       top: down ? 0 : (wanted.top + wanted.bottom - seen.top - seen.bottom) / 2,
       behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
     });
-  }
-
-  #wheel(event) {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    this.#zoomTo(this.#shownScale() * (event.deltaY < 0 ? 1.1 : 1 / 1.1), event);
   }
 
   #zoomTo(scale, at = null) {

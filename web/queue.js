@@ -1,6 +1,7 @@
 /** The files of this visit, in the order they came, a few of them being read at any time. */
 
 import { Problem } from "./api.js";
+import { applied } from "./edits.js";
 import { isDocument } from "./kinds.js";
 import { Leaves } from "./leaves.js";
 import { gathered, replaced, settled } from "./pages.js";
@@ -22,6 +23,7 @@ class Item {
     this.password = ""; // never kept, and never part of an address
     this.jobId = null; // of the service, while it reads a document
     this.page = 1;
+    this.edits = null; // corrections of an earlier visit, for pages that are still to come
     this.showable = null; // whether the browser can show it: known once it has tried
     this.selected = null; // index of the line that was looked at last
     this.reset();
@@ -38,6 +40,8 @@ class Item {
     this.pages = null; // how many have been read, of how many, while a document is read
     this.isOffline = false; // the service does not answer, but may go on reading
     this.views = new Map(); // number of a page -> clockwise angle at which it is shown, where a person chose one
+    this.done = []; // corrections that can be taken back, and made again once they were
+    this.undone = [];
     this.turning = null; // {number, orientation} of a page that is being read again, turned
   }
 }
@@ -61,10 +65,12 @@ export class Queue extends EventTarget {
     return this.#append(files.map(({ file, name }) => new Item(file, name ?? file.name, choices)));
   }
 
-  /** Append documents of an earlier visit, as {file, name, choices, jobId, page}, and go on reading them. */
+  /** Append documents of an earlier visit, as {file, name, choices, jobId, page, reading}, and go on reading those without one. */
   restore(kept) {
     return this.#append(
-      kept.map(({ id, since, file, name, choices, jobId, page }) => Object.assign(new Item(file, name, choices), { kept: id, since, jobId, page })),
+      kept.map(({ id, since, file, name, choices, jobId = null, page, reading = null, spentMs = 0, edits = null }) =>
+        Object.assign(new Item(file, name, choices), { kept: id, since, jobId, page, reading, spentMs, edits, state: reading ? "done" : "waiting" }),
+      ),
     );
   }
 
@@ -99,6 +105,7 @@ export class Queue extends EventTarget {
   again(item, choices) {
     this.#stop(item);
     item.reset();
+    item.edits = null;
     item.jobId = null; // deleted by #stop
     item.choices = choices;
     this.#tell(item);
@@ -168,7 +175,7 @@ export class Queue extends EventTarget {
       const reading = await this.#read(item, abort.signal, (news) => {
         if (this.#abort.get(item) === abort) this.#advance(item, news);
       });
-      outcome = { reading: settled(item.reading, reading) };
+      outcome = { reading: applied(settled(item.reading, reading), item.edits) };
     } catch (error) {
       outcome = { problem: error instanceof Problem ? error : new Problem({ slug: "network", detail: String(error) }) };
     }
@@ -185,7 +192,7 @@ export class Queue extends EventTarget {
       item.jobId = job;
       this.dispatchEvent(new CustomEvent("job", { detail: item }));
     }
-    if (records) item.reading = gathered(item.reading, records);
+    if (records) item.reading = applied(gathered(item.reading, records), item.edits);
     const isNews = records || (pages && JSON.stringify(item.pages) !== JSON.stringify(pages)) || (offline ?? item.isOffline) !== item.isOffline;
     item.pages = pages ?? item.pages;
     item.isOffline = offline ?? item.isOffline;

@@ -10,23 +10,29 @@ const HELP = [
   [["Ctrl", "V"], "help.paste"],
   [["↓", "↑"], "help.lines"],
   [["D"], "help.doubt"],
+  [["1", "…", "5"], "help.choices"],
+  [["Y"], "help.right"],
   [["Enter"], "help.edit"],
+  [["Ctrl", "Z"], "help.undo"],
   [["C"], "help.copyline"],
   [["A"], "help.copyall"],
+  [["V"], "help.form"],
   [["]", "["], "help.files"],
   [[">", "<"], "help.pages"],
   [["R"], "help.turn"],
   [["B", "T"], "help.boxes"],
+  [["M"], "help.template"],
   [["+", "−", "0"], "help.zoom"],
   [["?"], "help.help"],
 ];
 
 export class Shortcuts {
-  /** `actions` maps a key, as KeyboardEvent.key has it in lower case, to a function. */
-  constructor(dialog, language, actions) {
+  /** What each key does, as KeyboardEvent.key has it in lower case: filled in by who can do it. */
+  actions = {};
+
+  constructor(dialog, language) {
     this.dialog = dialog;
     this.language = language;
-    this.actions = actions;
     this.isOn = remembered();
     const box = document.getElementById("keys-on");
     box.checked = this.isOn;
@@ -61,7 +67,7 @@ export class Shortcuts {
 
   #key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (!this.isOn || this.dialog.open || event.target.closest?.("input:not([type=range]):not([type=radio]), select, textarea")) return;
+    if (!this.isOn || this.dialog.open || event.target.closest?.("input:not([type=range], [type=radio], [type=checkbox]), select, textarea")) return;
     const arrow = event.key.startsWith("Arrow");
     if (arrow && event.target.closest?.("input, .stage, .sheet-menu")) return; // these have their own use for arrows
     const action = this.actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];

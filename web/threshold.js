@@ -1,30 +1,36 @@
-/** Below which confidence a line wants a second look: a slider that remembers its place. */
+/** What wants a second look: characters below the slider's place and, if a box is ticked, lines that the service marks. */
 
 const STORED = "ocrsvc.threshold";
+const MARKS = "ocrsvc.marks";
 const USUAL_PERCENT = 90;
 
-/** Dispatches "change" while the slider moves; `value` is between 0 and 1. */
+/** Dispatches "change" while the slider moves; `value` is between 0 and 1. Both remember their state. */
 export class Threshold extends EventTarget {
   constructor(language) {
     super();
     this.language = language;
     this.slider = document.getElementById("threshold");
     this.slider.value = remembered();
+    this.box = document.getElementById("marks");
+    this.box.checked = recalled(MARKS) !== "off";
+    this.box.addEventListener("change", () => {
+      remember(MARKS, this.box.checked ? "on" : "off");
+      this.dispatchEvent(new Event("change"));
+    });
     this.slider.addEventListener("input", () => {
       this.rewrite();
       this.dispatchEvent(new Event("change"));
     });
-    this.slider.addEventListener("change", () => {
-      try {
-        localStorage.setItem(STORED, this.slider.value);
-      } catch {
-        // Then it stays as long as the page.
-      }
-    });
+    this.slider.addEventListener("change", () => remember(STORED, this.slider.value));
   }
 
   get value() {
     return Number(this.slider.value) / 100;
+  }
+
+  /** Whether lines that the service marks are doubtful whatever their characters. */
+  get marks() {
+    return this.box.checked;
   }
 
   rewrite() {
@@ -33,10 +39,22 @@ export class Threshold extends EventTarget {
 }
 
 function remembered() {
+  const percent = Number(recalled(STORED));
+  return percent >= 50 && percent <= 100 ? percent : USUAL_PERCENT;
+}
+
+function recalled(name) {
   try {
-    const percent = Number(localStorage.getItem(STORED));
-    return percent >= 50 && percent <= 100 ? percent : USUAL_PERCENT;
+    return localStorage.getItem(name);
   } catch {
-    return USUAL_PERCENT;
+    return null;
+  }
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Then it stays as long as the page.
   }
 }

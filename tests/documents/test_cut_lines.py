@@ -54,3 +54,13 @@ def test_other_lines_stay_whole(whole: Line, rules: list[Rule]) -> None:
     assert sorted(each.text for block in blocks for each in block.lines) == sorted(
         each.text for each in lines
     )
+
+
+def test_a_stroke_that_looks_like_a_rule_cuts_no_line_outside_of_tables() -> None:
+    """The upright stroke of 利 in a large heading is as long as the line is high."""
+    heading = line("和平路便利店", 200, 20)
+    lines = [heading, line("单价 数量", 160, 110), line("12", 110, 150), line("3", 260, 150)]
+    blocks = blocks_of(PAGE, lines, [Rule((290.0, 15.0), (290.0, 45.0)), *grid(100, 210, 320)])
+    texts = [each.text for block in blocks for each in block.lines]
+    assert texts[0] == heading.text
+    assert {"单价", "数量"} <= set(texts)  # the rule of the table still cuts

@@ -807,6 +807,7 @@ async def test_the_description_shows_three_forms_and_a_file_picker(bench: Bench)
         "review_threshold",
         "regions",
         "ignore",
+        "template",
     ]
     references = set(_references(description))
     assert "#/components/schemas/ProblemShape" in references

@@ -203,9 +203,20 @@ def test_regions_and_areas_to_ignore_reach_the_options() -> None:
     assert (area.box, area.unit) == ((0, 0, 10, 10), "pixel")
 
 
+def test_a_template_reaches_the_options_and_stands_alone() -> None:
+    anchor, region = '{"text": "Sum", "box": [0, 0, 1, 0.1]}', '{"name": "sum", "box": [0, 0, 1, 1]}'
+    text = f'{{"anchors": [{anchor}], "regions": [{region}]}}'
+    template = ask({"template": text}).options.template
+    assert template is not None
+    assert (template.anchors[0].text, template.regions[0].name) == ("Sum", "sum")
+    with pytest.raises(InvalidParameter, match="regions and ignore of its own"):
+        ask({"template": text, "regions": f"[{region}]"})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "place"),
     [
+        ("template", '{"anchors": [], "regions": []}', r"template\.anchors"),
         ("regions", "[", r"regions: Invalid JSON"),
         ("regions", '[{"name": "a", "box": [0, 0, 1, 1], "type": "isbn"}]', r"regions\[0\]\.type"),
         ("ignore", '[{"box": [0, 0, 1]}]', r"ignore\[0\]\.box\[3\]"),

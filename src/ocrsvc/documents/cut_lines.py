@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ocrsvc.documents.frame import Frame, Straight
@@ -14,13 +14,18 @@ _INNER = 0.4  # least distance of the rule from the ends of the line, in heights
 _MISSING = 0.15  # of the height of a line a rule may leave out at its upper and lower edge
 
 
-def cut(lines: Sequence[Line], frame: Frame) -> list[Line] | None:
-    """Return all lines, those that a vertical rule crosses in parts; None if there are none."""
-    result: list[Line] = []
-    for box in frame.boxes:
-        line = lines[box.index]
-        result += _parts(line, sorted(_shares(line, box, frame.down)))
-    return result if len(result) > len(lines) else None
+def parts_of(lines: Sequence[Line], frame: Frame) -> dict[int, list[Line]]:
+    """Return the parts of those lines that a vertical rule crosses, by their places in ``lines``."""
+    found = {
+        box.index: _parts(lines[box.index], sorted(_shares(lines[box.index], box, frame.down)))
+        for box in frame.boxes
+    }
+    return {index: parts for index, parts in found.items() if len(parts) > 1}
+
+
+def cut(lines: Sequence[Line], frame: Frame, parts: Mapping[int, Sequence[Line]]) -> list[Line]:
+    """Return all lines in the order of the frame, those in ``parts`` in parts."""
+    return [line for box in frame.boxes for line in parts.get(box.index, [lines[box.index]])]
 
 
 def _shares(line: Line, box: Box, down: Sequence[Straight]) -> list[float]:

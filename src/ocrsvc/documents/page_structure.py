@@ -19,15 +19,24 @@ Boxes = list[Box]
 def blocks_of(page: Page, lines: Sequence[Line], rules: Sequence[Rule] = ()) -> tuple[Block, ...]:
     """Return the blocks of a page in reading order; each of its ``lines`` is in exactly one of them.
 
-    A line that reaches over a vertical rule of a table is there in parts.
+    A line that reaches over a vertical rule of a table is there in parts, if one of them is in a table.
     ``rules`` are in pixels of the upright page (``rules.find``). Headers and footers are found later, when all pages
     are there (``repeats``).
     """
     if not lines:
         return ()
     frame = frame_of(page, lines, rules)
-    if (parts := cut_lines.cut(lines, frame)) is not None:
-        lines, frame = parts, frame_of(page, parts, rules)
+    parts = cut_lines.parts_of(lines, frame)
+    blocks = _blocks_of(page, cut_lines.cut(lines, frame, parts) if parts else lines, rules)
+    in_tables = {id(line) for block in blocks if block.table for line in block.lines}
+    confirmed = {i: each for i, each in parts.items() if not in_tables.isdisjoint(map(id, each))}
+    if len(confirmed) < len(parts):  # a stroke of a large character looks like a rule, but is in no table
+        blocks = _blocks_of(page, cut_lines.cut(lines, frame, confirmed) if confirmed else lines, rules)
+    return blocks
+
+
+def _blocks_of(page: Page, lines: Sequence[Line], rules: Sequence[Rule]) -> tuple[Block, ...]:
+    frame = frame_of(page, lines, rules)
     blocks: list[Block] = []
     waiting: list[Boxes] = []
     for item in _ordered(frame, ruled.find(frame)):

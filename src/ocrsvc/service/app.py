@@ -18,6 +18,7 @@ from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
 from ocrsvc.service.openapi import add_security, add_shapes
 from ocrsvc.service.process_group import ProcessGroup
+from ocrsvc.service.render_routes import rendering
 from ocrsvc.service.routes import exposition, reading, router
 from ocrsvc.service.state import ReaderFactory, Service
 from ocrsvc.settings import Settings
@@ -63,6 +64,7 @@ def create_app(
     app.state.service = service
     problems.install(app)
     app.include_router(reading)
+    app.include_router(rendering)
     app.include_router(jobs)
     app.include_router(router)
     if settings.compat:

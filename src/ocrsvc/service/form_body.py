@@ -23,6 +23,7 @@ from ocrsvc.service.pictures import (
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import ReceivedBody
 
+_IN_MEMORY_FILES = 2  # a picture, or a reading and its document
 _MAX_FIELDS = 32  # there are fewer than ten parameters
 
 
@@ -30,6 +31,16 @@ async def parse(
     request: Request, names: Sequence[str], limits: UploadLimits, received: ReceivedBody
 ) -> Upload:
     """Return the pictures and fields of a form; raise InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter."""
+    form = await received_form(request, limits, received)
+    try:
+        return _from_form(form, names, limits.files)
+    except BaseException:
+        await form.close()
+        raise
+
+
+async def received_form(request: Request, limits: UploadLimits, received: ReceivedBody) -> FormData:
+    """Return the parts of a form; raise InvalidRequest, EmptyInput or TooManyFiles."""
     stream = body.chunks(request, limit_bytes=limits.multipart_bytes, received=received)
     parser = MultiPartParser(
         request.headers,
@@ -38,8 +49,8 @@ async def parse(
         max_fields=_MAX_FIELDS + limits.files,
         max_part_size=limits.body_bytes,
     )
-    if limits.files == 1:
-        # One picture is held in memory anyway. Without a temporary file, a read-only file system is enough.
+    if limits.files <= _IN_MEMORY_FILES:
+        # These are held in memory anyway. Without a temporary file, a read-only file system is enough.
         parser.spool_max_size = limits.multipart_bytes + 1
     try:
         form = await parser.parse()
@@ -55,11 +66,7 @@ async def parse(
         await stream.aclose()
     if not record_of(request.scope).body_bytes:
         raise EmptyInput(NO_BODY)
-    try:
-        return _from_form(form, names, limits.files)
-    except BaseException:
-        await form.close()
-        raise
+    return form
 
 
 def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:

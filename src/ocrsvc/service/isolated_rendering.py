@@ -1,4 +1,4 @@
-"""Renders formats that contain the input in processes of their own, because libraries then parse what a client sent."""
+"""Renders in processes of their own what is made of bytes that a client sent: its document, its reading."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 import pickle
 import sys
 
-from ocrsvc.errors import UnmodifiablePdf, by_slug
+from ocrsvc.errors import by_slug
 from ocrsvc.formats import Format, Rendering
-from ocrsvc.formats.rendering_process import DONE, FAILED
+from ocrsvc.formats.rendering_process import DONE, FAILED, too_costly
 from ocrsvc.results import Document
+from ocrsvc.service.given_reading import GivenReading
 
 _AT_ONCE = 2  # each may take the memory below
 _MEMORY_BYTES, _MEMORY_PER_INPUT = 2**30, 6  # address space: this, and so many times the input
@@ -27,8 +28,11 @@ class IsolatedRendering:
         self._memory_bytes = memory_bytes
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def render(self, format_: Format, document: Document, rendering: Rendering) -> bytes:
-        """Return the document in this format; raises what its renderer raises, and UnmodifiablePdf at a limit."""
+    async def render(self, format_: Format, document: Document | GivenReading, rendering: Rendering) -> bytes:
+        """Return the document in this format; raises what its renderer raises, UnmodifiablePdf at a limit.
+
+        A reading that a client has given becomes a document in the process; Unprocessable at a limit without a source.
+        """
         message = pickle.dumps((format_.name, document, rendering))
         most = self._memory_bytes + _MEMORY_PER_INPUT * len(rendering.source or b"")
         async with self._places:
@@ -41,7 +45,7 @@ class IsolatedRendering:
                 start_new_session=True,  # Ctrl-C in a terminal must reach only the service
             )
             try:
-                answer = await _exchange(process, message, most)
+                answer = await _exchange(process, message, most, format_)
                 async with asyncio.timeout(_END_SECONDS):
                     await process.wait()
             except BaseException:
@@ -54,14 +58,14 @@ class IsolatedRendering:
             problem = json.loads(answer[1:])
             raise by_slug(problem["slug"])(problem["detail"])
         if answer[:1] != DONE:
-            raise UnmodifiablePdf(
-                "Adding text to this file takes too much time or memory; ask for another format, such as hocr."
-            )
+            raise too_costly(format_)
         return bytes(memoryview(answer)[1:])
 
 
-async def _exchange(process: asyncio.subprocess.Process, message: bytes, most_bytes: int) -> bytearray:
-    """Send ``message`` and return the answer; UnmodifiablePdf for more than ``most_bytes``."""
+async def _exchange(
+    process: asyncio.subprocess.Process, message: bytes, most_bytes: int, format_: Format
+) -> bytearray:
+    """Send ``message`` and return the answer; an error for more than ``most_bytes``."""
     assert process.stdin is not None  # noqa: S101  (for the type checker)
     assert process.stdout is not None  # noqa: S101
     process.stdin.write(message)
@@ -72,5 +76,5 @@ async def _exchange(process: asyncio.subprocess.Process, message: bytes, most_by
     while chunk := await process.stdout.read(_CHUNK_BYTES):
         answer += chunk
         if len(answer) > most_bytes:
-            raise UnmodifiablePdf("The PDF would be too large; ask for another format, such as hocr.")
+            raise too_costly(format_)
     return answer

@@ -21,7 +21,7 @@ from ocrsvc.service.pictures import (
 )
 
 _MAX_VALUES = 4000  # most values besides pictures: 128 regions with all their members have 3 000
-_LISTS = ("regions", "ignore")  # parameters that are JSON themselves
+_JSON = {"regions": list, "ignore": list, "template": dict}  # parameters that are JSON themselves
 
 
 def parse(content: bytes, names: Sequence[str], limits: UploadLimits, foreign: Sequence[str] = ()) -> Upload:
@@ -90,7 +90,7 @@ def _entry(entry: Any, name: str, index: int) -> Picture:
 
 
 def _text(name: str, value: Any) -> str:
-    if name in _LISTS and isinstance(value, list):
+    if name in _JSON and isinstance(value, _JSON[name]):
         return valid_text(name, json.dumps(value, ensure_ascii=False))
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -1,4 +1,4 @@
-"""Hand-written OpenAPI description of the POST routes, whose bodies have three forms, and of the routes of jobs."""
+"""Hand-written OpenAPI description of the routes that take files, whose bodies have several forms, and of jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ocrsvc.formats import FORMATS
 from ocrsvc.service.access import is_open
 from ocrsvc.service.job_schemas import JobShape, LastRecordShape, PageRecordShape
 from ocrsvc.service.negotiation import EVENTS_TYPE
-from ocrsvc.service.parameters import RESULT_NAMES, openapi_schemas
+from ocrsvc.service.parameters import RENDERING_NAMES, RESULT_NAMES, openapi_schemas
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
@@ -72,6 +72,17 @@ def result_parameters() -> dict[str, Any]:
     """Return ``openapi_extra`` for the result of a job."""
     schemas = openapi_schemas()
     return {"parameters": of_job()["parameters"] + _query({name: schemas[name] for name in RESULT_NAMES})}
+
+
+def given_reading() -> dict[str, Any]:
+    """Return ``openapi_extra`` for POST /api/render."""
+    schemas = openapi_schemas()
+    result = {"type": "string", "format": "binary", "contentMediaType": "application/json"}
+    form = {"type": "object", "required": ["result"], "properties": {"result": result, "image": _FILE}}
+    return {
+        "parameters": _query({name: schemas[name] for name in RENDERING_NAMES}),
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+    }
 
 
 def many_pictures() -> dict[str, Any]:

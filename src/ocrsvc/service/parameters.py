@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from ocrsvc import formats
 from ocrsvc.errors import InvalidParameter, UnknownModel
 from ocrsvc.fields.region import parse_areas, parse_regions
+from ocrsvc.fields.template import parse_template
 from ocrsvc.formats import FORMATS, Format, Granularity
 from ocrsvc.pages.text_layer import PdfText
 from ocrsvc.pages.turns import TurnName, turn_named
@@ -143,6 +144,13 @@ class RequestParameters(BaseModel):
     ignore: str | None = Field(
         None, description="JSON list of places whose lines are left out: box or polygon, unit, page."
     )
+    template: str | None = Field(
+        None,
+        description=(
+            "Instead of regions and ignore: JSON object with anchors (texts that are printed on every copy of a form) "
+            "and regions, which are found by them on pages that are shifted, scaled or slightly turned."
+        ),
+    )
 
 
 NAMES = tuple(RequestParameters.model_fields)
@@ -199,6 +207,8 @@ def parse(
         raise InvalidParameter(
             "charset_mode=report needs a charset to compare with; name one, or leave it out."
         )
+    if asked.template is not None and (asked.regions is not None or asked.ignore is not None):
+        raise InvalidParameter("A template has regions and ignore of its own: send either it or them.")
     options = ReadOptions(
         mode=asked.mode,
         model=asked.model,
@@ -214,6 +224,7 @@ def parse(
         layout=asked.layout,
         regions=parse_regions(asked.regions) if asked.regions else (),
         ignore=parse_areas(asked.ignore) if asked.ignore else (),
+        template=parse_template(asked.template) if asked.template else None,
     )
     if asked.format is None:
         chosen = negotiate(headers.get("accept", ""))
@@ -224,6 +235,7 @@ def parse(
 
 
 RESULT_NAMES = ("format", "characters", "granularity")
+RENDERING_NAMES = (*RESULT_NAMES, "layout", "password")
 
 
 def parse_result(
@@ -246,6 +258,38 @@ def parse_result(
         chosen = negotiate(accept)
         return chosen.format, chosen.events, granularity
     return formats.find(asked.format or format_name), False, granularity
+
+
+@dataclass(frozen=True, slots=True)
+class RenderingParameters:
+    """Checked parameters of POST /api/render."""
+
+    format: Format
+    granularity: Granularity
+    layout: Layout
+    password: str | None = None
+
+
+def parse_rendering(
+    query: Mapping[str, str], fields: Mapping[str, str], headers: Mapping[str, str]
+) -> RenderingParameters:
+    """Return how a given reading is to be written; raises as ``parse`` does."""
+    _check_names([*query, *fields], RENDERING_NAMES)
+    given = {
+        name: value if name == "password" else value.strip()
+        for source in (query, fields)
+        for name, value in source.items()
+        if value.strip()
+    }
+    try:
+        asked = RequestParameters.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error.errors()[0]) from error
+    format_ = (
+        negotiate(headers.get("accept", "")).format if asked.format is None else formats.find(asked.format)
+    )
+    password = asked.password.get_secret_value() if asked.password else None
+    return RenderingParameters(format_, _granularity(asked), asked.layout, password)
 
 
 def _granularity(asked: RequestParameters) -> Granularity:

@@ -80,14 +80,17 @@ def test_the_language_can_be_switched_at_any_time_and_is_remembered(ocr: OcrPage
     expect(ocr.page.locator("#lines-title")).to_have_text("3 行")
     expect(ocr.page.locator("#copy-all")).to_have_text("复制全文")
     ocr.page.reload()
-    expect(ocr.page.locator("#welcome-choose")).to_have_text("选择文件")
+    expect(ocr.page.locator("#choose")).to_have_text("选择文件")
     ocr.page.get_by_role("button", name="English").click()
-    expect(ocr.page.locator("#welcome-choose")).to_have_text("Choose files")
+    expect(ocr.page.locator("#choose")).to_have_text("Choose files")
 
 
 def test_both_languages_have_every_word(ocr: OcrPage) -> None:
     english, chinese = ocr.page.evaluate(
-        """async () => [(await import("./static/english.js")).ENGLISH, (await import("./static/chinese.js")).CHINESE]"""
+        """async () => [
+          {...(await import("./static/english.js")).ENGLISH, ...(await import("./static/english_more.js")).MORE_WORDS},
+          {...(await import("./static/chinese.js")).CHINESE, ...(await import("./static/chinese_more.js")).MORE_WORDS},
+        ]"""
     )
     assert set(english) - set(chinese) == set()
     assert {key for key in set(chinese) - set(english) if not key.startswith("title.")} == set()
@@ -206,7 +209,7 @@ def test_nothing_sticks_out_at_any_width(open_page: OpenPage, receipt: Draw, wid
     assert not sideways(ocr.page)
     ocr.read(receipt(f"{'a very long file name ' * 5}.png", ("收据 A",)), receipt("b.png", ("收据 B",)))
     assert not sideways(ocr.page)
-    for selector in ("#copy-all", "#lines-title", "#all-jsonl", "#help"):
+    for selector in ("#copy-all", "#lines-title", "#all-download summary", "#help"):
         box = ocr.page.locator(selector).bounding_box()
         assert box is not None
         assert box["x"] >= 0
@@ -238,16 +241,21 @@ def test_screen_readers_are_told(ocr: OcrPage, receipt: Draw) -> None:
     assert nameless == []
 
 
-def test_nothing_is_kept_but_the_settings(ocr: OcrPage, receipt: Draw) -> None:
+def test_nothing_is_kept_but_the_settings_if_one_says_so(ocr: OcrPage, receipt: Draw) -> None:
+    ocr.page.click("#history")
+    ocr.page.get_by_label("Keep documents").uncheck()
+    ocr.key("Escape")
     ocr.read(receipt())
     ocr.page.locator("#threshold").fill("80")
     ocr.page.get_by_role("button", name="中文").click()
     ocr.page.reload()
     expect(ocr.page.locator("#welcome")).to_be_visible()
-    kept = ocr.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    kept = ocr.page.evaluate(
+        "JSON.stringify([{...localStorage}, Object.keys(sessionStorage), document.cookie])"
+    )
     local, session, cookie = json.loads(kept)
-    assert local == {"ocrsvc.threshold": "80", "ocrsvc.language": "zh"}
-    assert (session, cookie) == ({}, "")
+    assert local == {"ocrsvc.threshold": "80", "ocrsvc.language": "zh", "ocrsvc.history": "off"}
+    assert (session, cookie) == (["ocrsvc.visit"], "")
     assert ocr.page.evaluate("indexedDB.databases()") == []
     expect(ocr.page.locator("#threshold")).to_have_value("80")
     ocr.read(receipt("next.png"))

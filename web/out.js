@@ -1,0 +1,138 @@
+/** The ways out: copying, files to keep, and the forms in which a text is shown. What few need is fetched when it is used. */
+
+import { copyTable, copyText } from "./clipboard.js";
+import { element } from "./element.js";
+import { more } from "./more.js";
+import { allText, textOf } from "./text.js";
+
+const FORMS = ["lines", "rows", "paragraphs", "tables", "compare"];
+const $ = (id) => document.getElementById(id);
+
+export class Out {
+  #form = "lines";
+  #layouts = null;
+  #views = null;
+  #compare = null;
+  #menus = new Map(); // id of a menu -> what fills it
+
+  /** `page` has current(), queue, options, selection, language and voice; `act` shown(), edit(index) and take(line, text). */
+  constructor(page, act) {
+    Object.assign(this, page);
+    this.act = act;
+    $("form").addEventListener("change", () => this.#choose($("form").value));
+    $("copy-page").addEventListener("click", () => this.#copyText(this.current().page));
+    $("copy-all").addEventListener("click", () => this.copyAll());
+    $("copy-table").addEventListener("click", () => this.#copySheet());
+    $("all-copy").addEventListener("click", () => {
+      const count = this.queue.items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0);
+      this.copy(allText(this.queue.items), count);
+    });
+    $("download").addEventListener("toggle", () => this.#fill("download"));
+    $("all-download").addEventListener("toggle", () => this.#fill("all-download"));
+  }
+
+  /** How the text is shown: lines, rows, paragraphs, tables, or compare: as two models read it. */
+  get form() {
+    return this.#form;
+  }
+
+  set form(form) {
+    if (form !== this.#form) this.#choose(form);
+  }
+
+  /** Show the text in the next form. */
+  turn() {
+    if (this.current()?.reading?.lines.length) this.#choose(FORMS[(FORMS.indexOf(this.#form) + 1) % FORMS.length]);
+  }
+
+  rewrite() {
+    $("form").replaceChildren(...FORMS.map((form) => element("option", { value: form, selected: form === this.#form }, this.language.say(`form.${form}`))));
+    $("download").open = $("all-download").open = false;
+  }
+
+  /** Show a page in its form, in the place of `lines`. */
+  show(lines, page) {
+    lines.clear("");
+    lines.isShown = true; // of the page; the rest of the page need not know in which form
+    if (this.#form === "compare") this.#compare.show(this.current(), page.number);
+    else this.#views.show(this.current(), page.number, this.#form);
+  }
+
+  async copy(text, count) {
+    if (!text) this.voice.toast(this.language.say("copied.nothing"));
+    else this.voice.toast((await copyText(text)) ? this.language.count("copied", count) : this.language.say("copy.failed"));
+  }
+
+  copyLine() {
+    const line = this.current()?.reading?.lines[this.selection.selected];
+    if (line) this.copy(line.text, 1);
+  }
+
+  copyAll() {
+    if (this.current()?.state === "done") this.#copyText(null);
+  }
+
+  #copyText(page) {
+    const { reading } = this.current();
+    const count = reading.lines.filter((line) => page === null || line.page === page).length;
+    this.copy(this.#form === "lines" || this.#form === "compare" ? textOf(reading, page) : this.#layouts.formedText(reading, this.#form, page), count);
+  }
+
+  async #copySheet() {
+    const { reading, page } = this.current();
+    const rows = this.#layouts.sheetOf(reading, page);
+    this.#copied(await copyTable(rows), rows.length);
+  }
+
+  #copied(isCopied, rows) {
+    this.voice.toast(isCopied ? this.language.count("copied.rows", rows) : this.language.say("copy.failed"));
+  }
+
+  async #choose(form) {
+    if (form === "compare" && !this.#compare) {
+      const found = await this.#fetched(import("./compare.js"));
+      if (!found) return;
+      this.#compare ??= new found[0].Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
+    } else if (form !== "lines" && form !== "compare" && !this.#views) {
+      const found = await this.#fetched(import("./layouts.js"), import("./views.js"));
+      if (!found) return;
+      const [layouts, { Views }] = found;
+      const edit = (index) => {
+        this.form = "lines";
+        this.act.edit(index);
+      };
+      this.#layouts = layouts;
+      this.#views = new Views($("reading"), this.selection, this.language, { edit, copied: (...what) => this.#copied(...what) });
+    }
+    this.#form = form;
+    $("form").value = form;
+    this.act.shown();
+  }
+
+  /** Modules with their words and styles; null, and said so, if the service does not answer. */
+  async #fetched(...modules) {
+    try {
+      return await Promise.all([...modules, more(this.language)]);
+    } catch {
+      this.voice.toast(`${this.language.say("problem.network.title")}. ${this.language.say("do.network")}`);
+      $("form").value = this.#form;
+      return null;
+    }
+  }
+
+  async #fill(id) {
+    const menu = $(id);
+    if (!menu.open) return;
+    const isAll = id === "all-download";
+    const found = await this.#fetched(isAll ? import("./all_downloads.js") : import("./downloads.js"));
+    if (!found) return;
+    const [made] = found;
+    if (!this.#menus.has(id)) {
+      const Menu = isAll ? made.AllDownloads : made.Downloads;
+      this.#menus.set(id, new Menu(menu, $(`${id}-list`), this.language, this.voice));
+    }
+    const { formats } = this.options.offered;
+    if (isAll) this.#menus.get(id).fillAll(this.queue, formats);
+    else this.#menus.get(id).fill(this.current(), formats);
+  }
+}
