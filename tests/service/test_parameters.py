@@ -106,7 +106,7 @@ def test_a_field_wins_and_an_empty_value_is_none() -> None:
         ({"model": "gpt"}, UnknownModel, "no model 'gpt'; there are crnn, crnn-fast"),
         ({"model": "../../etc"}, UnknownModel, "no model"),
         ({"pdf_text": "maybe"}, InvalidParameter, "no pdf_text 'maybe'; use one of auto, never, always"),
-        ({"format": "docx"}, UnknownFormat, "no output format 'docx'; use one of text, json"),
+        ({"format": "rtf"}, UnknownFormat, "no output format 'rtf'; use one of text, json"),
         ({"charset": "klingon"}, UnknownCharset, "klingon"),
         ({"charset_mode": "warn"}, InvalidParameter, "no charset_mode 'warn'; use one of force, report"),
         ({"charset_mode": "report"}, InvalidParameter, "needs a charset"),
