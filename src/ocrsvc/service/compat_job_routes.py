@@ -88,6 +88,7 @@ async def add_paddle_job(request: Request) -> Response:
     "/api/v2/ocr/jobs/{id}",
     operation_id="compatPaddleJobState",
     summary="PaddleOCR: how far a job is",
+    openapi_extra=described.path("id"),
     responses=described.responses(404, 503),
 )
 @_refusing(paddleocr_jobs.refuse)
@@ -101,6 +102,7 @@ async def paddle_job(request: Request) -> Response:
     "/api/v2/ocr/jobs/{id}/result.jsonl",
     operation_id="compatPaddleJobResult",
     summary="PaddleOCR: the result of a job",
+    openapi_extra=described.path("id"),
     responses=described.file_responses(LINES.media_type),
 )
 @_refusing(paddleocr_jobs.refuse)
@@ -185,6 +187,7 @@ async def umi_files(request: Request) -> Response:
     "/api/doc/download/{id}/{name}",
     operation_id="compatUmiFile",
     summary="Umi-OCR: a task's file",
+    openapi_extra=described.path("id", "name"),
     responses=described.file_responses("application/octet-stream"),
 )
 async def umi_file(request: Request) -> Response:
@@ -216,6 +219,7 @@ async def umi_file(request: Request) -> Response:
     "/api/doc/clear/{id}",
     operation_id="compatUmiClear",
     summary="Umi-OCR: end and forget a task",
+    openapi_extra=described.path("id"),
     responses=described.responses(503),
 )
 @_refusing(umi_ocr.refuse)

@@ -40,6 +40,14 @@ def request(*contents: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def path(*names: str) -> dict[str, Any]:
+    """Return ``openapi_extra`` for a route without a body whose path has these parts."""
+    string = {"type": "string"}
+    return {
+        "parameters": [{"name": name, "in": "path", "required": True, "schema": string} for name in names]
+    }
+
+
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return ``responses``: an object of the other service, or a problem document with members of its own."""
     answer = {
