@@ -412,7 +412,7 @@ def test_no_field(server: RunningServer, line: bytes) -> None:
         ("model=none", "unknown-model"),
         ("model=/etc", "unknown-model"),
         ("model=ppocrv6-det-small", "unknown-model"),
-        ("format=docx", "unknown-format"),
+        ("format=rtf", "unknown-format"),
         ("charset=klingon", "unknown-charset"),
         ("mode=word", "invalid-parameter"),
         ("pages=x", "invalid-parameter"),

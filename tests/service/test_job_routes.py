@@ -219,7 +219,7 @@ async def test_every_format_of_a_result(client: Client) -> None:
     events = (await client.result(job, accept="text/event-stream")).text
     assert events.count("event: page\n") == 5
     assert (await client.result(job, accept="image/png")).status_code == 406
-    for wrong in ("format=docx", "mode=line", "characters=maybe"):
+    for wrong in ("format=rtf", "mode=line", "characters=maybe"):
         assert (await client.result(job, wrong)).status_code == 422
 
 

@@ -133,9 +133,9 @@ def reader(spec: Manifest, precision: Precision) -> Recogniser:
 def test_new_characters_are_read_and_old_ones_as_before(
     shipped: Manifest, extended: Manifest, precision: Precision, draw_line: Callable[..., Picture]
 ) -> None:
-    lines = [fit(draw_line(text), 48) for text in ("合计 37.20", "收银小票", "Thank you")]
+    lines = [fit(draw_line(text), 48) for text in ("合计37.20", "收银小票", "Thank you")]
     before, after = (reader(spec, precision).run(640, lines) for spec in (shipped, extended))
-    assert before[0].text == "合计 37.20"
+    assert before[0].text == "合计37.20"
     assert [line.text for line in after] == [
         line.text.replace("合", NEW[0]).replace("7", NEW[1]) for line in before
     ]
@@ -148,10 +148,10 @@ def test_a_charset_knows_the_new_characters(
     extended: Manifest, precision: Precision, draw_line: Callable[..., Picture]
 ) -> None:
     recogniser = reader(extended, precision)
-    line = fit(draw_line("合计 37.20"), 48)
+    line = fit(draw_line("合计37.20"), 48)
     assert (
         recogniser.run(640, [line], recogniser.charset(f"digits,chars:.计 {NEW[0]}"))[0].text
-        == f"{NEW[0]}计 37.20"
+        == f"{NEW[0]}计37.20"
     )
 
 
@@ -188,14 +188,14 @@ def test_what_cannot_be_extended_is_refused(
 def test_the_command_adds_characters_and_says_how_well_they_fit(
     shipped: Manifest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["charset", "crnn-fast", "--characters", "chars:œЖ", "--model", str(tmp_path / "more")]
-    if extension.donor_head("ppocrv6-small").characters.count("œ") != 1:
-        missing("the donor writes no œ")
+    arguments = ["charset", "crnn-fast", "--characters", "chars:ĉЖ", "--model", str(tmp_path / "more")]
+    if extension.donor_head("ppocrv6-small").characters.count("ĉ") != 1:
+        missing("the donor writes no ĉ")
     cli.main(arguments)
     out = capsys.readouterr().out
     assert "ppocrv6-small: 1 characters; rows of " in out  # it has no Ж
     assert f"more: {len(shipped.charset) + 1} characters" in out
-    assert manifest.load(tmp_path / "more").charset == shipped.charset + "œ"
+    assert manifest.load(tmp_path / "more").charset == shipped.charset + "ĉ"
     with pytest.raises(SystemExit, match="is there already"):
         cli.main(arguments)
     with pytest.raises(SystemExit, match="nothing to add"):
