@@ -22,11 +22,7 @@ CHECKS = (
     "unsupported_method",
 )
 # Schemathesis takes the schema of a stream of events for that of each event; OpenAPI 3.1 describes the whole stream.
-CONFIGURATION = """
-[[operations]]
-include-path = "/api/jobs/{id}/events"
-checks.response_schema_conformance.enabled = false
-"""
+EXCLUDED = "/events$"
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -37,9 +33,7 @@ def test_no_request_that_the_description_allows_or_forbids_is_our_fault(
     if importlib.util.find_spec("schemathesis") is None:
         missing("schemathesis is not installed: make setup")
     server = start_server(workers=1)
-    configuration = tmp_path / "schemathesis.toml"
-    configuration.write_text(CONFIGURATION)
-    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"]
+    command = [sys.executable, "-m", "schemathesis.cli", "run", "--exclude-path-regex", EXCLUDED]
     command += [f"{server.url}/openapi.json", "--phases", "examples,fuzzing", "--seed", "1", "--no-shrink"]
     command += ["--max-examples", str(EXAMPLES), "--checks", ",".join(CHECKS), "--continue-on-failure"]
     command += ["--suppress-health-check", "all", "--request-timeout", "120", "--warnings", "off"]
