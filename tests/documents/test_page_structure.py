@@ -179,6 +179,7 @@ def test_each_line_is_in_exactly_one_block(
 
 
 @pytest.mark.timeout(20)  # quadratic time would take minutes; linear time takes a second
+@pytest.mark.timeout(90)  # with coverage, on a busy machine
 def test_two_thousand_lines_take_no_time_to_speak_of() -> None:
     rng = random.Random(3)
     scattered = [
