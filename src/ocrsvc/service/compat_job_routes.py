@@ -29,6 +29,7 @@ from ocrsvc.service.record import record_of
 from ocrsvc.service.routes import Direct
 from ocrsvc.service.state import service_of
 from ocrsvc.service.streamed import LINES, StreamedResponse
+from ocrsvc.service.uploads import media_type_of
 
 compat_jobs = APIRouter(route_class=Direct, tags=[described.TAG])
 
@@ -74,7 +75,7 @@ def _json(content: Members) -> Response:
 async def add_paddle_job(request: Request) -> Response:
     """Take a file as PaddleOCR's job interface does. Files at URLs are not fetched."""
     service = service_of(request)
-    if request.headers.get("content-type", "").lower().startswith("application/json"):
+    if media_type_of(request).startswith("application/json"):
         raise InvalidRequest("The service fetches no URLs: send the file itself, in the form field 'file'.")
     names = (paddleocr_jobs.UPLOAD_FIELD,)
     async with received(request, names, service.job_file) as (picture, members):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,8 +22,8 @@ from ocrsvc.service.pictures import Picture, Upload, UploadLimits, file_name
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import ReceivedBody
 from ocrsvc.service.state import Service, service_of
+from ocrsvc.service.writing import written
 
-_SMALL_LINES = 64  # most lines written on the event loop, in well under a millisecond
 # Our parameters that say what an answer contains, which here the contract does.
 _NOT_IN_QUERY = ("format", "granularity", "characters", "n_best", "regions")
 
@@ -61,13 +60,9 @@ async def answer(
         document = without_empty_lines(document)
         sent = Sent(members, kind, picture.name, record.request_id, began, time.perf_counter() - clock)
         with record.stage("format"):
-            if len(document.lines) <= _SMALL_LINES:
-                content = encoded(contract.answer(document, sent))
-            else:
-                loop = asyncio.get_running_loop()
-                content = await loop.run_in_executor(
-                    service.pool, lambda: encoded(contract.answer(document, sent))
-                )
+            content = await written(
+                service.pool, len(document.lines), lambda: encoded(contract.answer(document, sent))
+            )
     except OcrError as error:
         return refused(request, contract.refuse, error)
     return Response(content, media_type="application/json")
@@ -101,7 +96,7 @@ async def _upload(
         content = await body.whole(request, limit_bytes=limits.body_bytes, received=holder)
         name = file_name(unquote(request.headers.get("x-filename", "")))
         return Upload((Picture(name, content),), {})
-    is_form = request.headers.get("content-type", "").lower().startswith("multipart/")
+    is_form = uploads.media_type_of(request).startswith("multipart/")
     upload = await uploads.receive(
         request,
         names=names if is_form else (),

@@ -10,6 +10,7 @@ from ocrsvc.compat import fastgpt, liteparse, open_webui, paddlex, rapidocr_api,
 from ocrsvc.service import compat_openapi as described
 from ocrsvc.service import compat_reading
 from ocrsvc.service.routes import Direct
+from ocrsvc.service.uploads import media_type_of
 
 compat = APIRouter(route_class=Direct, tags=[described.TAG])
 
@@ -29,7 +30,7 @@ async def ocr(request: Request) -> Response:
 
     The picture is in `file` for PaddleX, too, as base64.
     """
-    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+    if media_type_of(request).startswith("multipart/"):
         return await compat_reading.read(request, (liteparse.CONTRACT, rapidocr_api.CONTRACT))
     return await compat_reading.read(request, (paddlex.OCR,))
 

@@ -6,9 +6,9 @@ What it may be is checked here: a reading comes from anywhere, and the formats t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -198,7 +198,7 @@ class GivenReading:
             reason = details["msg"].removeprefix("Value error, ").rstrip(".")
             raise InvalidParameter(f"{place[:200]}: {reason[:200]}.", place=place) from None
         lines = tuple(line.line for line in given.lines)
-        records = [_plain(block) for block in given.blocks]
+        records = [asdict(block) for block in given.blocks]
         document = Document(
             lines,
             tuple(Page(each.number, each.width, each.height, 0, each.orientation) for each in given.pages),
@@ -213,32 +213,6 @@ class GivenReading:
 
             return with_repeats(with_blocks(document))
         return document
-
-
-def _plain(block: _Block) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "kind": block.kind,
-        "page": block.page,
-        "polygon": block.polygon,
-        "rows": block.rows,
-    }
-    if block.table is not None:
-        cells = [
-            {
-                "row": cell.row,
-                "column": cell.column,
-                "row_span": cell.row_span,
-                "column_span": cell.column_span,
-                "rows": cell.rows,
-            }
-            for cell in block.table.cells
-        ]
-        body["table"] = {
-            "row_count": block.table.row_count,
-            "column_count": block.table.column_count,
-            "cells": cells,
-        }
-    return body
 
 
 @cache

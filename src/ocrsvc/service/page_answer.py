@@ -25,10 +25,9 @@ from ocrsvc.service.problems import describe
 from ocrsvc.service.record import RequestRecord, record_of
 from ocrsvc.service.state import service_of
 from ocrsvc.service.streamed import EVENTS, KEEP_ALIVE_SECONDS, LINES, Encoding, StreamedResponse
+from ocrsvc.service.writing import written
 
 logger = logging.getLogger("ocrsvc.service")
-
-_SMALL_LINES = 64  # most lines written on the event loop, in well under a millisecond
 
 
 async def page_answer(
@@ -130,11 +129,9 @@ class PageAnswer:
         document = page.document
         self.record.add_page(document)
         with self.record.stage("format"):
-            if len(document.lines) <= _SMALL_LINES:
-                return jsonl_format.page_record(document, page.number, self.page_count, self.rendering)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(
-                self.pool, jsonl_format.page_record, document, page.number, self.page_count, self.rendering
+            write, count = jsonl_format.page_record, len(document.lines)
+            return await written(
+                self.pool, count, write, document, page.number, self.page_count, self.rendering
             )
 
     def _problem(self, error: Exception) -> dict[str, Any]:

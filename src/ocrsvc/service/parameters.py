@@ -186,17 +186,7 @@ def parse(
     Raises UnknownModel, UnknownFormat, UnknownCharset, InvalidParameter (also for an unknown name) or NotAcceptable,
     each with the allowed values.
     """
-    _check_names([*query, *fields])
-    given = {
-        name: value if name == "password" else value.strip()  # a password may begin with a space
-        for source in (query, fields)
-        for name, value in source.items()
-        if value.strip()
-    }
-    try:
-        asked = RequestParameters.model_validate(given)
-    except ValidationError as error:
-        raise _invalid(error.errors()[0]) from error
+    asked = _asked(query, fields)
     if asked.model is not None and asked.model not in models:
         # Also checked here, because a name from a request must never become a path.
         raise UnknownModel(
@@ -245,13 +235,8 @@ def parse_result(
 
     ``format_name`` and ``granularity`` are what the job was sent with. Raises as ``parse`` does.
     """
-    _check_names(query, RESULT_NAMES)
-    given = {name: value.strip() for name, value in query.items() if value.strip()}
-    try:
-        asked = RequestParameters.model_validate(given)
-    except ValidationError as error:
-        raise _invalid(error.errors()[0]) from error
-    if "characters" in given or "granularity" in given:
+    asked = _asked(query, names=RESULT_NAMES)
+    if asked.model_fields_set & {"characters", "granularity"}:
         granularity = _granularity(asked)
     accept = headers.get("accept", "").strip()
     if asked.format is None and accept not in ("", "*/*"):
@@ -274,22 +259,27 @@ def parse_rendering(
     query: Mapping[str, str], fields: Mapping[str, str], headers: Mapping[str, str]
 ) -> RenderingParameters:
     """Return how a given reading is to be written; raises as ``parse`` does."""
-    _check_names([*query, *fields], RENDERING_NAMES)
-    given = {
-        name: value if name == "password" else value.strip()
-        for source in (query, fields)
-        for name, value in source.items()
-        if value.strip()
-    }
-    try:
-        asked = RequestParameters.model_validate(given)
-    except ValidationError as error:
-        raise _invalid(error.errors()[0]) from error
+    asked = _asked(query, fields, names=RENDERING_NAMES)
     format_ = (
         negotiate(headers.get("accept", "")).format if asked.format is None else formats.find(asked.format)
     )
     password = asked.password.get_secret_value() if asked.password else None
     return RenderingParameters(format_, _granularity(asked), asked.layout, password)
+
+
+def _asked(*sources: Mapping[str, str], names: Sequence[str] = NAMES) -> RequestParameters:
+    """Return what the sources say, of which later ones override earlier ones; an empty value counts as absent."""
+    _check_names([name for source in sources for name in source], names)
+    given = {
+        name: value if name == "password" else value.strip()  # a password may begin with a space
+        for source in sources
+        for name, value in source.items()
+        if value.strip()
+    }
+    try:
+        return RequestParameters.model_validate(given)
+    except ValidationError as error:
+        raise _invalid(error.errors()[0]) from error
 
 
 def _granularity(asked: RequestParameters) -> Granularity:

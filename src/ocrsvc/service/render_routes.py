@@ -20,7 +20,7 @@ from ocrsvc.service.pictures import Picture, UploadLimits, file_name, valid_text
 from ocrsvc.service.record import record_of
 from ocrsvc.service.routes import Direct
 from ocrsvc.service.state import service_of
-from ocrsvc.service.uploads import ONE
+from ocrsvc.service.uploads import ONE, media_type_of
 
 rendering = APIRouter(route_class=Direct, tags=["reading"])
 
@@ -43,7 +43,7 @@ async def render(request: Request) -> Response:
     does not have are ignored.
     """
     service, record = service_of(request), record_of(request.scope)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
+    if media_type_of(request) != "multipart/form-data":
         raise UnsupportedMedia("Send multipart/form-data with a field 'result'.")
     service.check_ready()
     most = service.job_file.multipart_bytes  # of the reading and its document together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -27,6 +26,7 @@ from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
 from ocrsvc.service.streamed import LINES, StreamedResponse
+from ocrsvc.service.writing import written
 
 
 class Direct(APIRoute):
@@ -41,8 +41,6 @@ class Direct(APIRoute):
 router = APIRouter()
 reading = APIRouter(route_class=Direct)
 exposition = APIRouter()  # left out where the metrics have a port of their own
-
-_SMALL_LINES = 64  # most lines rendered on the event loop, in well under a millisecond
 
 
 @reading.post(
@@ -86,11 +84,10 @@ async def read(request: Request) -> Response:
             rendering = replace(rendering, source=source, password=asked.options.password)
             isolated = service.isolated.render(asked.format, document, rendering)
             content = await unless_gone(isolated, request.receive, service.giving_up)
-        elif len(document.lines) <= _SMALL_LINES:
-            content = asked.format.render(document, rendering)
         else:
-            loop = asyncio.get_running_loop()
-            content = await loop.run_in_executor(service.pool, asked.format.render, document, rendering)
+            content = await written(
+                service.pool, len(document.lines), asked.format.render, document, rendering
+            )
     headers = headers_of(asked.format, pictures[0].name)
     return Response(content, headers=headers, media_type=asked.format.media_type)
 

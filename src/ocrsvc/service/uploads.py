@@ -22,6 +22,11 @@ _MAX_DISPOSITION_BYTES = 4096  # Python's parser takes seconds for 64 kB of semi
 _FORM = "application/x-www-form-urlencoded"
 
 
+def media_type_of(request: Request) -> str:
+    """Return the media type of a body in small letters without its parameters; empty if the request names none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def receive(
     request: Request,
     *,
@@ -37,7 +42,7 @@ async def receive(
     InvalidRequest for a malformed body, UnsupportedMedia for another content type, and the errors of the parsers and of
     body.chunks.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = media_type_of(request)
     if media_type == "multipart/form-data":
         return await form_body.parse(request, names, limits, received)
     content = await body.whole(request, limit_bytes=limits.body_bytes, received=received)

@@ -35,7 +35,7 @@ def test_every_pixel_is_ink_or_ground(bitmaps: Bitmaps) -> None:
 
 def test_menus_underline_the_letters_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     def drawn(share: float) -> np.ndarray | None:
-        monkeypatch.setattr("ocrsvc.training.drawing.bitmaps._UNDERLINED_SHARE", share)
+        monkeypatch.setattr("ocrsvc.training.drawing.glyphs._UNDERLINED_SHARE", share)
         return Bitmaps(random.Random(5)).coverage("工具(T)")
 
     if not CHINESE.exists():

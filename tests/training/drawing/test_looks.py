@@ -110,7 +110,7 @@ def test_subpixels_leave_colour_at_edges(library: Library) -> None:
 
 def test_menus_underline_the_letters_of_keys(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     def ink(share: float) -> float:
-        monkeypatch.setattr("ocrsvc.training.drawing.interface._UNDERLINED_SHARE", share)
+        monkeypatch.setattr("ocrsvc.training.drawing.glyphs._UNDERLINED_SHARE", share)
         coverage = [Synthesiser(library, i).interface._coverage("檔案(F)", 14) for i in range(12)]
         return sum(float(each.sum()) for each in coverage if each is not None)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ocrsvc.training.drawing.glyphs import Gray, keys
+from ocrsvc.training.drawing.glyphs import Gray, underlined
 
 FOLDER = Path(
     "/usr/share/fonts/X11/misc"
@@ -32,8 +32,6 @@ _LATIN = {
     **{(f"{name}.pcf.gz", int(name.strip("B").split("x")[1])): 0.5 for name in "7x13B 8x13B 9x15B".split()},
     **{(f"ter-u{size}{weight}_unicode.pcf.gz", size): 0.7 for size in (12, 14, 16, 18, 20) for weight in "nb"},
 }  # fmt: skip
-
-_UNDERLINED_SHARE = 0.75  # of the texts with the letters of keys
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,10 @@ class Bitmaps:
         canvas = Image.new("1", (round(face.font.getlength(text)) + 2 * size, 3 * size), 0)
         pen = ImageDraw.Draw(canvas)
         pen.text((size, size), text, 1, font=face.font)
-        if self.rng.random() < _UNDERLINED_SHARE:
-            below = size + face.font.getmetrics()[0] + 1
-            for letter in keys(text):
-                left, right = (size + face.font.getlength(text[:k]) for k in (letter, letter + 1))
-                pen.line((left, below, right - 2, below), 1)
+        below = size + face.font.getmetrics()[0] + 1
+        for letter in underlined(text, self.rng):
+            left, right = (size + face.font.getlength(text[:k]) for k in (letter, letter + 1))
+            pen.line((left, below, right - 2, below), 1)
         ink = np.asarray(canvas, np.float32)
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
         if not len(rows):

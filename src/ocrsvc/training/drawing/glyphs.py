@@ -21,7 +21,7 @@ from ocrsvc.recognition.charsets import named
 from ocrsvc.training.drawing.fonts import Face, Library
 from ocrsvc.training.drawing.wear import Gray, Wear
 
-__all__ = ["Glyphs", "Gray", "Style", "keys", "wide"]
+__all__ = ["Glyphs", "Gray", "Style", "keys", "underlined", "wide"]
 
 _WIDE = 0x2E80  # first code point of full-width characters; signs below it occur in both scripts
 _SEGMENT = re.compile(r"[\d.:-]+")
@@ -31,6 +31,7 @@ _HAS_WIDE = re.compile(r"[\u2e80-\uffff]")
 # A leader between a name and a page or a sum; any number of dots or dashes is labelled so.
 _LEADER = re.compile(r"(?<=\S)( ?)(……|——)(?= ?[\w(￥$]+$)")
 _KEY = re.compile(r"[\u2e80-\uffff] ?\(([A-Z0-9])\)")
+_UNDERLINED_SHARE = 0.75  # of the texts with the letters of keys
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
@@ -66,6 +67,11 @@ def wide(text: str) -> list[bool]:
 def keys(text: str) -> list[int]:
     """Return the places of the letters that menus underline, because they are the keys of an entry: 檔案(F)."""
     return [match.start(1) for match in _KEY.finditer(text)]
+
+
+def underlined(text: str, rng: random.Random) -> list[int]:
+    """Draw which of these letters are underlined: all of a text, or none."""
+    return keys(text) if rng.random() < _UNDERLINED_SHARE else []
 
 
 class Glyphs:

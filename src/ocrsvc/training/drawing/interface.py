@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from ocrsvc.training.drawing.bitmaps import Bitmaps
 from ocrsvc.training.drawing.camera import Bgr, Picture
 from ocrsvc.training.drawing.fonts import Library
-from ocrsvc.training.drawing.glyphs import Glyphs, Gray, keys, wide
+from ocrsvc.training.drawing.glyphs import Glyphs, Gray, underlined, wide
 
 _FILTER = np.array([[8, 77, 86, 77, 8]], np.float32) / 256  # FreeType's FT_LCD_FILTER_DEFAULT
 _THEMES = (  # text and ground, BGR
@@ -43,7 +43,6 @@ _CONSOLE = tuple(
 )
 _BITMAP_SHARE = 0.22  # of the lines in faces without anti-aliasing
 _SIZES = (9, 10, 11, 12, 12, 13, 14, 14)
-_UNDERLINED_SHARE = 0.75  # of the texts with the letters of keys
 
 
 class Interface:
@@ -92,7 +91,7 @@ class Interface:
         canvas = Image.new("L", (em * (len(text) + 4) + round(gap) * text.count(" ") * 2, 3 * em), 0)
         pen, x, i = ImageDraw.Draw(canvas), float(em), 0
         spacing = rng.choice((0, 0, 0, 1)) * scale
-        letters = keys(text) if rng.random() < _UNDERLINED_SHARE else ()
+        letters = underlined(text, rng)
         below = 2 * em + scale * rng.choice((1, 1, 2))
         while i < len(text):
             end = i + 1
