@@ -31,7 +31,7 @@ export class Review {
     $("doubt-next").disabled = !n;
   }
 
-  /** Go to the next character that is doubtful, or to the next line where none is told apart. */
+  /** Go to the next character that is doubtful, or to the next line where none is known. */
   next() {
     const places = this.#doubts().flatMap(([line, index]) => {
       const signs = doubtfulPlaces(line, this.threshold.value);
