@@ -41,8 +41,7 @@ def sample() -> Path:
 
 def run(options: argparse.Namespace) -> int:
     """Print each line with its confidence, and what to do next; return 0."""
-    import cv2
-
+    from ocrsvc.engine.drawing import as_png
     from ocrsvc.engine.ocr import OCR
 
     path = sample()
@@ -58,10 +57,7 @@ def run(options: argparse.Namespace) -> int:
         shutil.copyfile(path, options.save)
         print(f"The sample is now in {options.save}.")
     if options.marked is not None:
-        done, content = cv2.imencode(".png", result.draw())
-        if not done:
-            raise OSError(f"{options.marked} cannot be written")
-        options.marked.write_bytes(content.tobytes())
+        options.marked.write_bytes(as_png(result.draw()))
         print(f"The lines are outlined in {options.marked}.")
     print("Next: ocrsvc read FILE, or ocrsvc serve and a browser.")
     return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ocrsvc.documents import aligned, columns, cut_lines, paragraphs, ruled
@@ -27,16 +27,22 @@ def blocks_of(page: Page, lines: Sequence[Line], rules: Sequence[Rule] = ()) -> 
         return ()
     frame = frame_of(page, lines, rules)
     parts = cut_lines.parts_of(lines, frame)
-    blocks = _blocks_of(page, cut_lines.cut(lines, frame, parts) if parts else lines, rules)
+    if not parts:
+        return _blocks_of(page, lines, frame)
+
+    def in_parts(those: Mapping[int, Sequence[Line]]) -> tuple[Block, ...]:
+        cut = cut_lines.cut(lines, frame, those)
+        return _blocks_of(page, cut, frame_of(page, cut, rules))
+
+    blocks = in_parts(parts)
     in_tables = {id(line) for block in blocks if block.table for line in block.lines}
     confirmed = {i: each for i, each in parts.items() if not in_tables.isdisjoint(map(id, each))}
     if len(confirmed) < len(parts):  # a stroke of a large character looks like a rule, but is in no table
-        blocks = _blocks_of(page, cut_lines.cut(lines, frame, confirmed) if confirmed else lines, rules)
+        return in_parts(confirmed) if confirmed else _blocks_of(page, lines, frame)
     return blocks
 
 
-def _blocks_of(page: Page, lines: Sequence[Line], rules: Sequence[Rule]) -> tuple[Block, ...]:
-    frame = frame_of(page, lines, rules)
+def _blocks_of(page: Page, lines: Sequence[Line], frame: Frame) -> tuple[Block, ...]:
     blocks: list[Block] = []
     waiting: list[Boxes] = []
     for item in _ordered(frame, ruled.find(frame)):

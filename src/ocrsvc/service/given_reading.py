@@ -6,7 +6,7 @@ What it may be is checked here: a reading comes from anywhere, and the formats t
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Annotated, ClassVar, Literal
 
@@ -69,9 +69,7 @@ class _Line:
         characters = tuple(
             Character(each.text, each.confidence, each.start, each.end) for each in self.characters
         )
-        if "".join(each.text for each in characters) != self.text:
-            characters = ()
-        return Line(
+        line = Line(
             self.text,
             self.confidence,
             self.polygon,
@@ -80,6 +78,7 @@ class _Line:
             self.needs_review,
             source=self.source,
         )
+        return line if line.is_spelt else replace(line, characters=())
 
 
 @dataclass(frozen=True, slots=True)
