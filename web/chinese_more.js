@@ -3,6 +3,7 @@ export const MORE_WORDS = {
   "format.pdf": "可搜索 PDF（.pdf）",
   "format.markdown": "Markdown（.md）",
   "format.xlsx": "Excel（.xlsx）",
+  "format.docx": "Word（.docx）",
   "format.csv": "表格（.csv）",
   "format.hocr": "hOCR（.hocr）",
   "format.alto": "ALTO XML（.xml）",

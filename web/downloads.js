@@ -10,7 +10,7 @@ const OWN = {
   json: (item) => new Blob([`${JSON.stringify(objectOf(item.reading), null, 1)}\n`], { type: "application/json" }),
   text: (item) => new Blob([`${textOf(item.reading)}\n`], { type: "text/plain" }),
 };
-const ORDER = ["pdf", "markdown", "xlsx", "csv", "hocr", "alto", "pagexml", "tsv", "json", "text"];
+const ORDER = ["pdf", "markdown", "xlsx", "docx", "csv", "hocr", "alto", "pagexml", "tsv", "json", "text"];
 
 /** The formats that are offered for one file, in the order in which they are: those with a use for most people first. */
 export function offeredOf(formats) {

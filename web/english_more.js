@@ -3,6 +3,7 @@ export const MORE_WORDS = {
   "format.pdf": "Searchable PDF (.pdf)",
   "format.markdown": "Markdown (.md)",
   "format.xlsx": "Excel (.xlsx)",
+  "format.docx": "Word (.docx)",
   "format.csv": "Table (.csv)",
   "format.hocr": "hOCR (.hocr)",
   "format.alto": "ALTO XML (.xml)",
