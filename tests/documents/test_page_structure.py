@@ -152,7 +152,7 @@ def test_the_lines_of_a_page_on_its_side_are_put_together_as_well() -> None:
     assert [min(ys), max(ys)] == pytest.approx([430, 950])
 
 
-numbers = st.floats(0, 1000, allow_nan=False, allow_subnormal=False)
+numbers = st.floats(0, 1000, allow_nan=False)
 boxes = st.builds(line, st.sampled_from(["a", "一二", "12.50", ""]), numbers, numbers, numbers, numbers)
 
 

@@ -96,7 +96,7 @@ def test_invariant_02_each_line_gets_its_own_result_in_order(
 
 
 @random_schedules
-@given(world=worlds(), target=lines(), company=requests(), when=st.floats(0, 0.5, allow_subnormal=False))
+@given(world=worlds(), target=lines(), company=requests(), when=st.floats(0, 0.5))
 def test_invariant_03_a_line_reads_the_same_alone_and_in_company(
     world: World, target: Line, company: list[Request], when: float, count: Count
 ) -> None:
@@ -296,7 +296,7 @@ def test_invariant_12_a_crash_of_the_loop_is_visible(
 @given(
     world=worlds(),
     jobs=requests(lines(poison=True), cancels=True),
-    when=st.floats(0, 0.3, allow_subnormal=False),
+    when=st.floats(0, 0.3),
     grace=st.sampled_from([0.0, 0.005, 0.1, 100.0]),
 )
 def test_invariant_13_close_refuses_drains_and_returns_in_time(
