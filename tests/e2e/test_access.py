@@ -17,6 +17,7 @@ import pytest
 from running_server import RunningServer, StartServer, launch
 
 KEY, OTHER = "s3cret-of-the-shop-0001", "s3cret-of-the-till-0002"
+NEXT_KEY, OTHER_KEY = "nextnextnextnextnextnext", "otherotherotherotherother"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 OPEN = (
     "/",
@@ -34,13 +35,13 @@ CLOSED = ("/metrics", "/api/options", "/api/models", "/api/jobs/x", "/nothing-he
 @pytest.fixture(scope="module")
 def keys_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("keys") / "keys"
-    path.write_text(f"shop {KEY}\n")
+    path.write_text(f"shop {KEY}\nshop {NEXT_KEY}\nbank {OTHER_KEY}\n")
     return path
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory, keys_path: Path) -> Iterator[RunningServer]:
-    """A server with one key, which pages of one other site may use."""
+    """A server with two keys of one client and one of another, which pages of one other site may use."""
     folder = tmp_path_factory.mktemp("guarded")
     with launch(folder, api_keys_file=keys_path, cors_origins="https://app.example.org") as running:
         running.wait_until_ready()
@@ -152,6 +153,24 @@ def test_jobs_and_events_work_with_a_key(guarded: RunningServer, line: bytes) ->
         with client.stream("GET", f"/api/jobs/{job}/events", headers=headers) as events:
             assert "event: done" in "".join(events.iter_text())
         assert client.get(f"/api/jobs/{job}/result?format=text", headers=headers).status_code == 200
+
+
+def test_a_job_is_only_known_to_the_keys_of_its_client(guarded: RunningServer, line: bytes) -> None:
+    with httpx.Client(base_url=guarded.url, timeout=60) as client:
+        job = client.post("/api/jobs", content=line, headers={"X-API-Key": KEY}).json()["id"]
+        other, same = {"X-API-Key": OTHER_KEY}, {"X-API-Key": NEXT_KEY}
+        absent = client.get("/api/jobs/none", headers=other).json()
+        for path in (f"/api/jobs/{job}", f"/api/jobs/{job}/events", f"/api/jobs/{job}/result"):
+            answer = client.get(path, headers=other)
+            assert (answer.status_code, answer.json()["detail"]) == (404, absent["detail"])
+        assert client.delete(f"/api/jobs/{job}", headers=other).status_code == 404
+        task = client.post("/api/doc/upload", files={"file": ("a.png", line)}, headers=other).json()["data"]
+        assert client.get(f"/api/doc/clear/{task}", headers=same).json()["code"] != 100
+        assert client.get(f"/api/doc/clear/{task}", headers=other).json()["code"] == 100
+        with client.stream("GET", f"/api/jobs/{job}/events", headers=same) as events:
+            assert "event: done" in "".join(events.iter_text())
+        assert client.get(f"/api/jobs/{job}/result?format=text", headers=same).text
+        assert client.delete(f"/api/jobs/{job}", headers=same).status_code == 204
 
 
 def test_pages_of_a_known_site_may_ask_and_others_may_not(guarded: RunningServer) -> None:

@@ -25,7 +25,7 @@ class Order:
 
     ``keep_document``: the document is kept as long as the result, because the result contains it. ``file``: its name.
     ``contract``: what a contract of another service needs to answer, in plain values; ``name`` says which. Empty for
-    our own.
+    our own. ``key``: the name of the API key that sent the job; "" if anybody may see it.
     """
 
     options: ReadOptions
@@ -34,6 +34,7 @@ class Order:
     keep_document: bool = False
     file: str = ""
     contract: dict[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from ocrsvc.jobs.owner import Owner
 LEASE_SECONDS = 30.0
 MOST_CRASHES = 3  # owners of a job that may die one after the other; the job itself may be what kills them
 ADMITTED_SHARE = 0.75  # of the bytes; the rest is for the pages of jobs that have been admitted
+NO_SUCH_JOB = "There is no such job: it was removed, or its time has passed."
 _BUSY_SECONDS = 5.0  # for another process that writes
 _SHORT_RETRY_SECONDS, _LONG_RETRY_SECONDS = 10, 600
 
@@ -100,7 +101,7 @@ class Store:
             row = self._connection.execute(rows.SELECT_JOB, (job,)).fetchone()
         found = rows.job(row) if row else None
         if found is None or (found.ended or math.inf) + self._limits.keep_seconds <= self._clock():
-            raise NotFound("There is no such job: it was removed, or its time has passed.")
+            raise NotFound(NO_SUCH_JOB)
         return found
 
     def pages(self, job: str, after: int = 0, count: int = -1) -> list[rows.StoredPage]:

@@ -30,7 +30,7 @@ _BEARER = b"bearer "
 
 
 class Access:
-    """Answers 401 without a valid key and 429 beyond a key's limits; sets ``client`` of the request's record."""
+    """Answers 401 without a valid key and 429 beyond a key's limits; sets the record's ``client`` and ``key``."""
 
     def __init__(self, app: ASGIApp, *, keys: ApiKeys, limits: KeyLimits) -> None:
         self._app = app
@@ -46,7 +46,7 @@ class Access:
             record.client = (scope.get("client") or ("",))[0]
         elif not is_open(scope["path"]):
             try:
-                record.client = self._admitted(scope["headers"])
+                record.client = record.key = self._admitted(scope["headers"])
                 if scope["method"] in _COUNTED:
                     with self._limits.enter(record.client):
                         await self._app(scope, receive, send)

@@ -59,6 +59,11 @@ def _json(content: Members) -> Response:
     return Response(encoded(content), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
+async def _job(request: Request) -> Job:
+    """Return the job that the path names, if the client's key may see it; without a key, whoever knows its id."""
+    return await service_of(request).jobs.get(request.path_params["id"], key=record_of(request.scope).key)
+
+
 # --- PaddleOCR ---
 
 
@@ -81,7 +86,7 @@ async def add_paddle_job(request: Request) -> Response:
     async with received(request, names, service.job_file) as (picture, members):
         data = await picture.load(service.pool, limit_bytes=service.job_file.body_bytes)
         order = paddleocr_jobs.order_of(options_of(request, service), members, picture.name, sniff(data))
-        job = await service.jobs.add(order, data)
+        job = await service.jobs.add(order, data, key=record_of(request.scope).key)
     return _json(paddleocr_jobs.accepted(job))
 
 
@@ -95,7 +100,7 @@ async def add_paddle_job(request: Request) -> Response:
 @_refusing(paddleocr_jobs.refuse)
 async def paddle_job(request: Request) -> Response:
     """Return the state of a job, and the address of its result once it is done."""
-    job = paddleocr_jobs.check_ours(await service_of(request).jobs.get(request.path_params["id"]))
+    job = paddleocr_jobs.check_ours(await _job(request))
     return _json(paddleocr_jobs.state_of(job, f"{request.base_url}api/v2/ocr/jobs/{job.id}/result.jsonl"))
 
 
@@ -110,7 +115,7 @@ async def paddle_job(request: Request) -> Response:
 async def paddle_result(request: Request) -> Response:
     """Return the result, one page a line. No key is needed, because the clients send none here."""
     desk = service_of(request).jobs
-    job = paddleocr_jobs.check_ours(await desk.get(request.path_params["id"]))
+    job = paddleocr_jobs.check_ours(await _job(request))
     job_answers.check_whole(job)
     return StreamedResponse(_paddle_lines(desk, job), AsyncExitStack(), media_type=LINES.media_type)
 
@@ -141,7 +146,7 @@ async def umi_upload(request: Request) -> Response:
         data = await picture.load(service.pool, limit_bytes=service.job_file.body_bytes)
         sniff(data)
         order = umi_documents.order_of(options_of(request, service), members, picture.name)
-        job = await service.jobs.add(order, data)
+        job = await service.jobs.add(order, data, key=record_of(request.scope).key)
     return _json({"code": umi_ocr.DONE, "data": job.id})
 
 
@@ -194,7 +199,7 @@ async def umi_files(request: Request) -> Response:
 async def umi_file(request: Request) -> Response:
     """Return the file of one format, or a ZIP archive of several."""
     service = service_of(request)
-    job = umi_documents.check_ours(await service.jobs.get(request.path_params["id"]))
+    job = umi_documents.check_ours(await _job(request))
     asked = {"file_types": request.query_params.get("types", umi_documents.LAYERED).split(",")}
     kinds = umi_documents.wanted_files(job, asked)
     pages = await service.jobs.pages(job.id)
@@ -227,8 +232,8 @@ async def umi_file(request: Request) -> Response:
 async def umi_clear(request: Request) -> Response:
     """Stop reading the task and delete its document and its pages."""
     desk = service_of(request).jobs
-    job = umi_documents.check_ours(await desk.get(request.path_params["id"]))
-    await desk.remove(job.id)
+    job = umi_documents.check_ours(await _job(request))
+    await desk.remove(job.id, key=record_of(request.scope).key)
     return _json({"code": umi_ocr.DONE, "data": "Success"})
 
 
@@ -240,4 +245,4 @@ async def _umi_task(request: Request) -> tuple[Job, Members]:
     asked = json_body.load(content, "id")
     if not isinstance(asked.get("id"), str):
         raise NotFound("There is no task without an id.")
-    return umi_documents.check_ours(await service.jobs.get(asked["id"])), asked
+    return umi_documents.check_ours(await service.jobs.get(asked["id"], key=record.key)), asked

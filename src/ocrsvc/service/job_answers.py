@@ -57,7 +57,7 @@ async def progress(desk: JobDesk, job: Job, giving_up: asyncio.Future[None]) -> 
                 return
             await desk.change()
             try:
-                job = await desk.get(job.id)
+                job = await desk.get(job.id, key=job.order.key)
             except JobStoreUnavailable:
                 continue  # the store may be usable again at the next look
             except NotFound:

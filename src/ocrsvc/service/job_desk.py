@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
-from ocrsvc.errors import DocumentNotKept, Saturated, Unavailable
+from ocrsvc.errors import DocumentNotKept, NotFound, Saturated, Unavailable
 from ocrsvc.jobs.job import Job, Limits, Order, new_id
 from ocrsvc.jobs.rows import StoredPage
 from ocrsvc.jobs.runner import JobRunner
-from ocrsvc.jobs.store import ADMITTED_SHARE, Store
+from ocrsvc.jobs.store import ADMITTED_SHARE, NO_SUCH_JOB, Store
 from ocrsvc.jobs.store_thread import StoreThread
 from ocrsvc.reading.page_stream import BackgroundLimits
 from ocrsvc.reading.reader import Reader
@@ -66,16 +67,22 @@ class JobDesk:
         await self.pause()
         await asyncio.to_thread(self._store.close)
 
-    async def add(self, order: Order, data: bytes) -> Job:
-        """Queue a job and return it; JobStoreFull or JobStoreUnavailable."""
-        job = await self._store.call(Store.add, new_id(), order, data)
+    async def add(self, order: Order, data: bytes, *, key: str) -> Job:
+        """Queue a job of an API key ("" without keys) and return it; JobStoreFull or JobStoreUnavailable."""
+        job = await self._store.call(Store.add, new_id(), replace(order, key=key), data)
         if self._runner is not None:
             self._runner.look()
         return job
 
-    async def get(self, job: str) -> Job:
-        """Return a job; NotFound or JobStoreUnavailable."""
-        return await self._store.call(Store.get, job)
+    async def get(self, job: str, *, key: str) -> Job:
+        """Return a job; NotFound, also if another API key sent it, or JobStoreUnavailable.
+
+        ``key``: the name of the key that asks; "" for one who may see every job.
+        """
+        found = await self._store.call(Store.get, job)
+        if key and found.order.key not in ("", key):
+            raise NotFound(NO_SUCH_JOB)
+        return found
 
     async def pages(self, job: str, after: int = 0, count: int = -1) -> list[StoredPage]:
         """Return stored pages with numbers above ``after``, at most ``count`` (-1: all)."""
@@ -95,9 +102,9 @@ class JobDesk:
             )
         return data
 
-    async def remove(self, job: str) -> None:
-        """Delete a job; return once this process does no more work for it. NotFound if there is none."""
-        await self.get(job)
+    async def remove(self, job: str, *, key: str) -> None:
+        """Delete a job; return once this process does no more work for it. NotFound as for ``get``."""
+        await self.get(job, key=key)
         await self._store.call(Store.remove, job)
         if self._runner is not None:
             await self._runner.stop(job)

@@ -32,6 +32,11 @@ def _answer(job: Job, status: int = 200, **headers: str) -> Response:
     return Response(content, status, {"Cache-Control": "no-store", **headers}, "application/json")
 
 
+async def _job(request: Request) -> Job:
+    """Return the job that the path names, if the client's key may see it."""
+    return await service_of(request).jobs.get(request.path_params["id"], key=record_of(request.scope).key)
+
+
 @jobs.post(
     "/api/jobs",
     operation_id="addJob",
@@ -61,7 +66,7 @@ async def add(request: Request) -> Response:
             keep_document=asked.format.needs_source,
             file=pictures[0].name,
         )
-        job = await service.jobs.add(order, data)
+        job = await service.jobs.add(order, data, key=record_of(request.scope).key)
     return _answer(job, HTTPStatus.ACCEPTED, Location=f"{request.url.path}/{job.id}")
 
 
@@ -74,7 +79,7 @@ async def add(request: Request) -> Response:
 )
 async def get(request: Request) -> Response:
     """Return the state of a job, its pages, and why it failed."""
-    return _answer(await service_of(request).jobs.get(request.path_params["id"]))
+    return _answer(await _job(request))
 
 
 @jobs.delete(
@@ -87,7 +92,7 @@ async def get(request: Request) -> Response:
 )
 async def remove(request: Request) -> Response:
     """Stop reading the job, if it is being read, and delete its document and its pages."""
-    await service_of(request).jobs.remove(request.path_params["id"])
+    await service_of(request).jobs.remove(request.path_params["id"], key=record_of(request.scope).key)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -101,7 +106,7 @@ async def remove(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """Send the job whenever it changes, as `progress`, and at the end as `done`, `failed` or `cancelled`."""
     service = service_of(request)
-    job = await service.jobs.get(request.path_params["id"])
+    job = await _job(request)
     pieces = job_answers.progress(service.jobs, job, service.giving_up)
     return StreamedResponse(pieces, AsyncExitStack(), media_type=EVENTS.media_type)
 
@@ -116,7 +121,7 @@ async def events(request: Request) -> Response:
 async def result(request: Request) -> Response:
     """Return the whole result once the job is done (409 before). `jsonl` has the pages so far in any state."""
     service, request_id = service_of(request), record_of(request.scope).request_id
-    job = await service.jobs.get(request.path_params["id"])
+    job = await _job(request)
     format_, as_events, granularity = parse_result(
         request.query_params,
         request.headers,

@@ -24,10 +24,12 @@ class RequestRecord:
     """Figures of one request, set by the route and logged by the middleware; never image bytes or text.
 
     ``client``: who shares the service fairly with others: the name of the API key, or the address without keys.
+    ``key``: the name of the API key; "" where none is needed.
     """
 
     request_id: str
     client: str = ""
+    key: str = ""
     trace: TraceContext | None = None
     stage_log: StageLog | None = None  # if the request is traced
     body_bytes: int = 0
