@@ -69,7 +69,7 @@ test: $(VENV)/.setup
 	@tests/system-packages
 	@$(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo "PyTorch is not installed: the tests of training are skipped (make setup-train installs it)."
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(TEST)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
 lint: $(VENV)/.setup
 	@$(BIN)/ruff check .

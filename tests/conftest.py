@@ -22,6 +22,11 @@ from drawings import DrawnPage, Picture
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Training first: its files take minutes, and one at the end would keep a single worker busy."""
+    items.sort(key=lambda item: "training" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _interrupts_arrive() -> None:
     """A shell starts what runs in its background with Ctrl-C ignored, and the processes of the tests inherit that."""

@@ -36,7 +36,7 @@ from ocrsvc.training.packing import folder, readings
 from ocrsvc.training.texts import charset
 from ocrsvc.training.texts.corpus import Corpus
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 
 
 def test_from_lines_to_a_model_folder(
