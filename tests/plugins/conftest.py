@@ -1,0 +1,78 @@
+"""Plugins as their users have them: wheels, installed into folders of their own; and a service that they may ask."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from available import missing, model_name
+from running_server import launch
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``plugin(name)`` -> the folder with the wheel of plugins/NAME, installed without what it depends on."""
+    installed: dict[str, Path] = {}
+
+    def install(name: str) -> Path:
+        if name not in installed:
+            wheels, folder = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp(name)
+            build = [
+                sys.executable,
+                "-m",
+                "hatchling",
+                "build",
+                "--target",
+                "wheel",
+                "--directory",
+                str(wheels),
+            ]
+            subprocess.run(build, cwd=PLUGINS / name, check=True, capture_output=True)
+            (wheel,) = wheels.glob("*.whl")
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            pip += ["--no-deps", "--no-index", "--no-compile", "--target", str(folder), str(wheel)]
+            subprocess.run(pip, check=True, capture_output=True)
+            installed[name] = folder
+        return installed[name]
+
+    return install
+
+
+@pytest.fixture(scope="session")
+def program(plugin: Callable[[str], Path]) -> Callable[..., str]:
+    """``program(command, plugin_name, needs, *folders, given="", cwd=None)`` -> what a command prints with a plugin.
+
+    ``needs``: the module without which the plugin is of no use; ``folders``: of further modules.
+    """
+
+    def run(
+        command: list[str], name: str, needs: str, *folders: Path, given: str = "", cwd: Path | None = None
+    ) -> str:
+        if importlib.util.find_spec(needs) is None:
+            missing(f"no {needs}: make setup")
+        path = os.pathsep.join([str(plugin(name)), *map(str, folders), os.environ.get("PYTHONPATH", "")])
+        scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "PATH": scripts}
+        environment |= {"OCRSVC_MODEL": model_name(), "PYTHONIOENCODING": "utf-8"}
+        done = subprocess.run(
+            command, cwd=cwd, env=environment, input=given, capture_output=True, encoding="utf-8", check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def service_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a service that is ready to read."""
+    with launch(tmp_path_factory.mktemp("server")) as running:
+        running.wait_until_ready()
+        yield running.url
