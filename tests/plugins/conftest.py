@@ -57,8 +57,11 @@ def program(plugin: Callable[[str], Path]) -> Callable[..., str]:
     ) -> str:
         if importlib.util.find_spec(needs) is None:
             missing(f"no {needs}: make setup")
-        path = os.pathsep.join([str(plugin(name)), *map(str, folders), os.environ.get("PYTHONPATH", "")])
-        scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        installed = plugin(name)
+        path = os.pathsep.join([str(installed), *map(str, folders), os.environ.get("PYTHONPATH", "")])
+        scripts = os.pathsep.join(
+            [str(installed / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        )
         environment = {**os.environ, "PYTHONPATH": path.rstrip(os.pathsep), "PATH": scripts}
         environment |= {"OCRSVC_MODEL": model_name(), "PYTHONIOENCODING": "utf-8"}
         done = subprocess.run(
