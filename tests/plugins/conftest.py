@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from available import missing, model_name
+from drawings import DrawnPage
+from PIL import Image
 from running_server import launch
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -47,18 +50,16 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def program(plugin: Callable[[str], Path]) -> Callable[..., str]:
-    """``program(command, plugin_name, needs, *folders, given="", cwd=None)`` -> what a command prints with a plugin.
+    """``program(command, plugin_name, needs, given="", cwd=None)`` -> what a command prints with a plugin installed.
 
-    ``needs``: the module without which the plugin is of no use; ``folders``: of further modules.
+    ``needs``: the module without which the plugin is of no use. The modules of this folder can be imported.
     """
 
-    def run(
-        command: list[str], name: str, needs: str, *folders: Path, given: str = "", cwd: Path | None = None
-    ) -> str:
+    def run(command: list[str], name: str, needs: str, *, given: str = "", cwd: Path | None = None) -> str:
         if importlib.util.find_spec(needs) is None:
             missing(f"no {needs}: make setup")
         installed = plugin(name)
-        path = os.pathsep.join([str(installed), *map(str, folders), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(installed), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         scripts = os.pathsep.join(
             [str(installed / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
         )
@@ -71,6 +72,22 @@ def program(plugin: Callable[[str], Path]) -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory, draw_page: Callable[..., DrawnPage]) -> Path:
+    """A folder with what the plugins' pages take for granted: a receipt, a scan, a folder of scans, an export."""
+    folder = tmp_path_factory.mktemp("samples")
+    receipt = Image.fromarray(draw_page().image[:, :, ::-1])
+    (folder / "scans").mkdir()
+    for name in ("receipt.jpg", "scans/1.jpg"):
+        receipt.save(folder / name, quality=92)
+    receipt.save(folder / "scan.pdf", resolution=150)
+    area = {"x": 10, "y": 1, "width": 50, "height": 9, "rotation": 0, "text": ["上海好又多超市"]}
+    result = [{"id": "1", "from_name": "t", "to_name": "i", "type": "textarea", "value": area}]
+    task = {"id": 1, "data": {"ocr": "/data/upload/1/0a1b2c3d-1.jpg"}, "annotations": [{"result": result}]}
+    (folder / "project.json").write_text(json.dumps([task]), "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from available import missing
+from code_blocks import blocks_of
 from drawings import DrawnPage
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(600)
 
+BLOCKS = blocks_of(Path(__file__).parents[2] / "plugins" / "docling-ocrsvc" / "README.md")
 HEADING, TEXT = "采购合同", ("本合同由双方于 2026 年签订。", "The seller agrees")
 MARKDOWN = f"## {HEADING}\n\n{' '.join(TEXT)}"
 PLACES = ((40, 40), (40, 240))  # left and top of the heading and of the text, in pixels
@@ -25,6 +27,7 @@ POINTS_PER_PIXEL = 72 / 150  # of the PDF
 CONVERT = """
 import json, sys
 import docling_stand_ins
+from page_programs import printed
 from docling.backend.pypdfium2_backend import PyPdfiumDocumentBackend
 from docling.datamodel.base_models import InputFormat
 from docling.datamodel.pipeline_options import OcrMode, PdfPipelineOptions
@@ -52,7 +55,11 @@ def convert(path, mode, arguments):
         "cells": [[text, box.to_top_left_origin(height).as_tuple()] for text, box, height in cells],
     }
 
-json.dump([convert(*job) for job in json.load(sys.stdin)], sys.stdout)
+given = json.load(sys.stdin)
+json.dump({
+    "page": printed(given["page"]),
+    "ways": {way: convert(*job) for way, job in given["ways"].items()},
+}, sys.stdout)
 """
 
 
@@ -68,10 +75,11 @@ def sheet(draw_page: Callable[..., DrawnPage]) -> Image.Image:
 @pytest.fixture(scope="module")
 def converted(
     sheet: Image.Image,
+    samples: Path,
     program: Callable[..., str],
     service_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     """What docling makes of the page, by the name of the way; all in one process, which takes long to start."""
     if importlib.util.find_spec("torch") is None:
         missing("docling's converter needs torch: make setup-train")
@@ -88,13 +96,21 @@ def converted(
     }
     if importlib.util.find_spec("scipy") is None:
         del ways["blocks"]
-    jobs = [(str(folder / name), mode, arguments) for name, mode, arguments in ways.values()]
-    command = [sys.executable, "-c", CONVERT]
-    printed = program(command, "docling-ocrsvc", "docling", Path(__file__).parent, given=json.dumps(jobs))
-    return dict(zip(ways, json.loads(printed), strict=True))
+    jobs = {way: (str(folder / name), mode, arguments) for way, (name, mode, arguments) in ways.items()}
+    given = json.dumps({"page": [block.code for block in BLOCKS], "ways": jobs})
+    done: dict[str, Any] = json.loads(
+        program([sys.executable, "-c", CONVERT], "docling-ocrsvc", "docling", given=given, cwd=samples)
+    )
+    return {**done["ways"], "page": done["page"]}
 
 
-def test_a_scan_is_a_document_with_cells_in_their_places(converted: dict[str, dict[str, Any]]) -> None:
+def test_the_programs_of_the_page_print_what_they_shall(converted: dict[str, Any]) -> None:
+    assert BLOCKS
+    for block, output in zip(BLOCKS, converted["page"], strict=True):
+        assert block.word in output
+
+
+def test_a_scan_is_a_document_with_cells_in_their_places(converted: dict[str, Any]) -> None:
     for way, pixel in (("pdf", POINTS_PER_PIXEL), ("picture", 1.0)):
         done = converted[way]
         assert (done["status"], done["errors"]) == ("SUCCESS", [])
@@ -108,7 +124,7 @@ def test_a_scan_is_a_document_with_cells_in_their_places(converted: dict[str, di
             assert right - left > 2 * (bottom - top) > 40
 
 
-def test_blocks_are_read_one_by_one_and_stay_in_their_places(converted: dict[str, dict[str, Any]]) -> None:
+def test_blocks_are_read_one_by_one_and_stay_in_their_places(converted: dict[str, Any]) -> None:
     """docling's default for pages with text of their own; it finds the blocks with SciPy."""
     if "blocks" not in converted:
         pytest.skip("docling needs SciPy to read blocks, which is 140 MB: pip install scipy")
@@ -118,14 +134,14 @@ def test_blocks_are_read_one_by_one_and_stay_in_their_places(converted: dict[str
         assert box == pytest.approx(part, abs=3)
 
 
-def test_a_service_reads(converted: dict[str, dict[str, Any]]) -> None:
+def test_a_service_reads(converted: dict[str, Any]) -> None:
     assert converted["service"]["markdown"] == MARKDOWN
 
 
-def test_a_language_that_the_models_lack_is_refused(converted: dict[str, dict[str, Any]]) -> None:
+def test_a_language_that_the_models_lack_is_refused(converted: dict[str, Any]) -> None:
     assert "ocrsvc has no model for the OCR language 'iso:ru-Cyrl'" in converted["language"]["raised"]
 
 
-def test_what_cannot_be_read_is_an_error_of_the_conversion(converted: dict[str, dict[str, Any]]) -> None:
+def test_what_cannot_be_read_is_an_error_of_the_conversion(converted: dict[str, Any]) -> None:
     assert converted["model"]["status"] == "PARTIAL_SUCCESS"
     assert "no-such-model" in converted["model"]["errors"][0]

@@ -23,7 +23,7 @@ from available import missing, model_name
 from drawings import DrawnPage
 from PIL import Image
 
-from ocrsvc import Client
+from ocrsvc import OCR
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -190,7 +190,6 @@ def test_an_export_becomes_lines_to_train_with(
     home: Home,
     png: Callable[..., bytes],
     program: Callable[..., str],
-    service_url: str,
     tmp_path: Path,
 ) -> None:
     (prediction,) = predicted(backend, TEMPLATE, UPLOADED)
@@ -217,8 +216,8 @@ def test_an_export_becomes_lines_to_train_with(
         json.loads(row) for row in (tmp_path / "lines" / "manifest.jsonl").read_text("utf-8").splitlines()
     ]
     assert [row["text"] for row in rows] == ["改过的 corrected", *home.page.lines[2:]]
-    with Client(service_url) as client:
-        read = [client(tmp_path / "lines" / row["file"], mode="line").text for row in rows]
+    with OCR(model=model_name()) as ocr:
+        read = [ocr(tmp_path / "lines" / row["file"], mode="line").text for row in rows]
     assert read == [home.page.lines[0], *home.page.lines[2:]]
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from code_blocks import blocks_of
 from drawings import DrawnPage
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(600)
 
+BLOCKS = blocks_of(Path(__file__).parents[2] / "plugins" / "langchain-ocrsvc" / "README.md")
 PAGES = (("第一页 First page", "合计 TOTAL 37.20"), ("第二页 Second page",), ())
 
 # All in one process, which takes long to start: the loader at once, lazily and with an event loop, and the parser.
 PROGRAM = """
 import asyncio, json, sys
+from page_programs import printed
 from langchain_core.documents.base import Blob
-from langchain_core.load import dumpd
 from langchain_ocrsvc import OcrsvcLoader, OcrsvcParser
 from ocrsvc import OcrError
 
@@ -43,13 +46,15 @@ shown = {
     "service": OcrsvcLoader(scan, url=url).load(),
     "parser": parser.parse(given),
 }
-json.dump({k: v if isinstance(v, str) else [dict(page) for page in v] for k, v in shown.items()}, sys.stdout)
+shown = {k: v if isinstance(v, str) else [dict(page) for page in v] for k, v in shown.items()}
+json.dump({**shown, "page": printed(json.load(sys.stdin))}, sys.stdout)
 """
 
 
 @pytest.fixture(scope="module")
 def loaded(
     draw_page: Callable[..., DrawnPage],
+    samples: Path,
     program: Callable[..., str],
     service_url: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -64,8 +69,15 @@ def loaded(
     sheets[0].save(scan, resolution=150, save_all=True, append_images=sheets[1:])
     broken.write_bytes(b"%PDF-1.7 and no more")
     command = [sys.executable, "-c", PROGRAM, str(scan), str(broken), service_url]
-    printed = program(command, "langchain-ocrsvc", "langchain_core")
+    given = json.dumps([block.asking(service_url).code for block in BLOCKS])
+    printed = program(command, "langchain-ocrsvc", "langchain_core", given=given, cwd=samples)
     return {"path": str(scan), **json.loads(printed)}
+
+
+def test_the_programs_of_the_page_print_what_they_shall(loaded: dict[str, Any]) -> None:
+    assert BLOCKS
+    for block, output in zip(BLOCKS, loaded["page"], strict=True):
+        assert block.word in output
 
 
 def test_each_page_is_a_document(loaded: dict[str, Any]) -> None:

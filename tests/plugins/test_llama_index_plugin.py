@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from code_blocks import blocks_of
 from drawings import DrawnPage
 from PIL import Image
 
 pytestmark = pytest.mark.timeout(600)
 
+BLOCKS = blocks_of(Path(__file__).parents[2] / "plugins" / "llama-index-readers-ocrsvc" / "README.md")
 PAGES = (("第一页 First page", "合计 TOTAL 37.20"), ("第二页 Second page",))
 
 PROGRAM = """
 import json, sys
 import fsspec
+from page_programs import printed
 from llama_index.core import SimpleDirectoryReader
 from llama_index.core.schema import MetadataMode
 from llama_index.readers.ocrsvc import OcrsvcReader
@@ -32,21 +36,23 @@ found = {
     "memory": SimpleDirectoryReader("/scans", file_extractor=extractors, fs=memory).load_data(),
     "alone": reader.load_data(folder + "/scan.pdf", extra_info={"case": 7}),
 }
-json.dump({way: [{
+shown = {way: [{
     "text": each.text,
     "metadata": each.metadata,
     "shown": each.get_content(metadata_mode=MetadataMode.LLM),
-} for each in documents] for way, documents in found.items()}, sys.stdout)
+} for each in documents] for way, documents in found.items()}
+json.dump({**shown, "page": printed(json.load(sys.stdin))}, sys.stdout)
 """
 
 
 @pytest.fixture(scope="module")
 def loaded(
     draw_page: Callable[..., DrawnPage],
+    samples: Path,
     program: Callable[..., str],
     service_url: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, Any]:
     """What LlamaIndex got of a folder with a photograph and a scan of two pages."""
     folder = tmp_path_factory.mktemp("scans")
     sheets = [Image.new("RGB", (1000, 500), "white") for _ in PAGES]
@@ -55,13 +61,20 @@ def loaded(
     sheets[0].save(folder / "scan.pdf", resolution=150, save_all=True, append_images=sheets[1:])
     sheets[1].save(folder / "photo.jpg")
     command = [sys.executable, "-c", PROGRAM, str(folder), service_url]
-    answer: dict[str, list[dict[str, Any]]] = json.loads(
-        program(command, "llama-index-readers-ocrsvc", "llama_index")
+    given = json.dumps([block.asking(service_url).code for block in BLOCKS])
+    answer: dict[str, Any] = json.loads(
+        program(command, "llama-index-readers-ocrsvc", "llama_index", given=given, cwd=samples)
     )
     return answer
 
 
-def test_each_page_of_a_folder_is_a_document(loaded: dict[str, list[dict[str, Any]]]) -> None:
+def test_the_programs_of_the_page_print_what_they_shall(loaded: dict[str, Any]) -> None:
+    assert BLOCKS
+    for block, output in zip(BLOCKS, loaded["page"], strict=True):
+        assert block.word in output
+
+
+def test_each_page_of_a_folder_is_a_document(loaded: dict[str, Any]) -> None:
     photo, *scan = loaded["folder"]
     assert (photo["text"], photo["metadata"]["file_name"]) == (PAGES[1][0], "photo.jpg")
     for number, (document, lines) in enumerate(zip(scan, PAGES, strict=True), 1):
@@ -71,12 +84,12 @@ def test_each_page_of_a_folder_is_a_document(loaded: dict[str, list[dict[str, An
         assert 0.8 < document["metadata"]["confidence"] <= 1
 
 
-def test_files_of_other_file_systems_are_read(loaded: dict[str, list[dict[str, Any]]]) -> None:
+def test_files_of_other_file_systems_are_read(loaded: dict[str, Any]) -> None:
     assert [page["text"] for page in loaded["memory"]] == ["\n".join(lines) for lines in PAGES]
 
 
 def test_a_language_model_sees_the_page_but_not_the_confidence(
-    loaded: dict[str, list[dict[str, Any]]],
+    loaded: dict[str, Any],
 ) -> None:
     first = loaded["alone"][0]
     assert first["metadata"]["case"] == 7

@@ -1,4 +1,4 @@
-"""OCRmyPDF with our plugin: scans of three pages, both ways to draw text, a page that lies, as paperless-ngx does it."""
+"""OCRmyPDF with our plugin: scans of three pages, both ways to draw text, a page that lies, paperless-ngx's way."""
 
 from __future__ import annotations
 
