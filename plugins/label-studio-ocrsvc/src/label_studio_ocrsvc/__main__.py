@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--from", dest="origins", action="append", default=[], help="further origin of pictures"
     )
     serve.add_argument("--url", help="address of an ocrsvc service (default: read in this process)")
+    serve.add_argument("--api-key-file", type=Path, help="file with the key of that service")
     serve.add_argument("--model", help="name of a recogniser")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     serve.add_argument("--port", type=int, default=9090, help="(%(default)s)")
@@ -51,7 +52,8 @@ def _serve(given: argparse.Namespace) -> int:
     if given.url is None:
         reader = OCR(model=given.model)
     else:
-        reader = Client(given.url, api_key=os.environ.get("OCRSVC_API_KEY"))
+        key = given.api_key_file.read_text("utf-8").strip() if given.api_key_file is not None else None
+        reader = Client(given.url, api_key=key)
         options["model"] = given.model
     pictures = Pictures(given.label_studio, os.environ.get("LABEL_STUDIO_API_KEY"), given.origins)
     with reader:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -83,10 +82,7 @@ def _lines(
                 f"{where}, region {name}: neither a rectangle nor four corners in the picture"
             )
         else:
-            yield (
-                text,
-                cv2.cvtColor(crop.pixels, cv2.COLOR_GRAY2BGR) if crop.pixels.ndim == 2 else crop.pixels,
-            )
+            yield text, crop.pixels
 
 
 def _last(annotations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
