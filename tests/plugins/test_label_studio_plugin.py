@@ -19,15 +19,18 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from available import missing, model_name
+from available import missing, model_name, need_training
 from drawings import DrawnPage
 from PIL import Image
 
 from ocrsvc import OCR
+from ocrsvc.models import manifest
+from ocrsvc.models.registry import default_models_dir
 
 pytestmark = pytest.mark.timeout(600)
 
 PERSONAL_TOKEN, ACCESS = "head.refresh.sign", "head.access.sign"
+CORRECTED = "改过的 corrected"
 UPLOADED = "/data/upload/1/1a2b3c4d-receipt.png"
 LISTENING = re.compile(r"running on (http://\S+)")
 TEMPLATE = """<View>
@@ -185,18 +188,33 @@ def test_a_picture_that_cannot_be_had_leaves_the_others(backend: httpx.Client, h
     assert len(full["result"]) == 3 * len(home.page.lines)
 
 
-def test_an_export_becomes_lines_to_train_with(
+@dataclass(frozen=True)
+class Lines:
+    """What the converter made of an export: the manifest, what the command printed, the texts that were drawn."""
+
+    manifest: Path
+    printed: str
+    drawn: tuple[str, ...]
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        return [json.loads(row) for row in self.manifest.read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def lines(
     backend: httpx.Client,
     home: Home,
     png: Callable[..., bytes],
     program: Callable[..., str],
-    tmp_path: Path,
-) -> None:
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Lines:
+    """Of an export in which someone has corrected a page: another first text, no second."""
+    folder = tmp_path_factory.mktemp("export")
     (prediction,) = predicted(backend, TEMPLATE, UPLOADED)
     corrected = json.loads(json.dumps(prediction["result"]))
     texts = [each["value"]["text"] for each in corrected if each["type"] == "textarea"]
-    texts[0][0] = "改过的 corrected"
-    texts[1][0] = ""
+    texts[0][0], texts[1][0] = CORRECTED, ""
     old = {"updated_at": "2026-11-01T10:00:00Z", "was_cancelled": False, "result": []}
     skipped = {"updated_at": "2026-11-03T10:00:00Z", "was_cancelled": True, "result": []}
     new = {"updated_at": "2026-11-02T10:00:00Z", "was_cancelled": False, "result": corrected}
@@ -205,20 +223,29 @@ def test_an_export_becomes_lines_to_train_with(
         {"id": 2, "data": {"ocr": "/data/local-files/?d=scans/gone.png"}, "annotations": [new]},
         {"id": 3, "data": {"ocr": UPLOADED}, "annotations": []},
     ]
-    (tmp_path / "project.json").write_text(json.dumps(tasks), "utf-8")
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "receipt.png").write_bytes(png(home.page.image))
+    (folder / "project.json").write_text(json.dumps(tasks), "utf-8")
+    (folder / "pictures").mkdir()
+    (folder / "pictures" / "receipt.png").write_bytes(png(home.page.image))
     command = [sys.executable, "-m", "label_studio_ocrsvc", "export", "project.json"]
     command += ["--pictures", "pictures", "--out", "lines"]
-    told = program(command, "label-studio-ocrsvc", "fastapi", cwd=tmp_path)
-    assert told == f"{len(home.page.lines) - 1} lines in lines/manifest.jsonl, 2 left out\n"
-    rows = [
-        json.loads(row) for row in (tmp_path / "lines" / "manifest.jsonl").read_text("utf-8").splitlines()
-    ]
-    assert [row["text"] for row in rows] == ["改过的 corrected", *home.page.lines[2:]]
+    printed = program(command, "label-studio-ocrsvc", "fastapi", cwd=folder)
+    return Lines(folder / "lines" / "manifest.jsonl", printed, home.page.lines)
+
+
+def test_an_export_becomes_lines(lines: Lines) -> None:
+    assert lines.printed == f"{len(lines.drawn) - 1} lines in lines/manifest.jsonl, 2 left out\n"
+    assert [row["text"] for row in lines.rows] == [CORRECTED, *lines.drawn[2:]]
     with OCR(model=model_name()) as ocr:
-        read = [ocr(tmp_path / "lines" / row["file"], mode="line").text for row in rows]
-    assert read == [home.page.lines[0], *home.page.lines[2:]]
+        read = [ocr(lines.manifest.parent / row["file"], mode="line").text for row in lines.rows]
+    assert read == [lines.drawn[0], *lines.drawn[2:]]
+
+
+def test_fine_tuning_takes_the_lines(lines: Lines) -> None:
+    need_training()
+    from ocrsvc.training.data import examples
+
+    found = examples.read(lines.manifest, manifest.load(default_models_dir() / "crnn"))
+    assert [sample.text for sample in found.samples] == [CORRECTED, *lines.drawn[2:]]
 
 
 def test_outlines_survive_the_way_to_label_studio_and_back(
