@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,16 +18,20 @@ from PIL import Image
 
 pytestmark = pytest.mark.timeout(600)
 
-BLOCKS = blocks_of(Path(__file__).parents[2] / "plugins" / "docling-ocrsvc" / "README.md")
+PAGE = Path(__file__).parents[2] / "plugins" / "docling-ocrsvc" / "README.md"
+BLOCKS = blocks_of(PAGE)
 HEADING, TEXT = "采购合同", ("本合同由双方于 2026 年签订。", "The seller agrees")
 MARKDOWN = f"## {HEADING}\n\n{' '.join(TEXT)}"
 PLACES = ((40, 40), (40, 240))  # left and top of the heading and of the text, in pixels
 POINTS_PER_PIXEL = 72 / 150  # of the PDF
 
-# Converts a file in several ways and prints what came of each, with the cells of its pages in points from the top.
+COMMAND = re.compile(r"^docling (convert .+)$", re.MULTILINE)
+# Converts a file in several ways, and another one with docling's command (without its usual backend of PDFs, which is
+# 30 MB more); prints what came of each, with the cells of its pages in points from the top.
 CONVERT = """
 import json, sys
 import docling_stand_ins
+from docling.cli.main import app
 from page_programs import printed
 from docling.backend.pypdfium2_backend import PyPdfiumDocumentBackend
 from docling.datamodel.base_models import InputFormat
@@ -56,6 +61,10 @@ def convert(path, mode, arguments):
     }
 
 given = json.load(sys.stdin)
+try:
+    app([*given["command"], "--pdf-backend", "pypdfium2"])
+except SystemExit as done:
+    assert not done.code
 json.dump({
     "page": printed(given["page"]),
     "ways": {way: convert(*job) for way, job in given["ways"].items()},
@@ -97,7 +106,8 @@ def converted(
     if importlib.util.find_spec("scipy") is None:
         del ways["blocks"]
     jobs = {way: (str(folder / name), mode, arguments) for way, (name, mode, arguments) in ways.items()}
-    given = json.dumps({"page": [block.code for block in BLOCKS], "ways": jobs})
+    (command,) = COMMAND.findall(PAGE.read_text("utf-8"))
+    given = json.dumps({"page": [block.code for block in BLOCKS], "command": command.split(), "ways": jobs})
     done: dict[str, Any] = json.loads(
         program([sys.executable, "-c", CONVERT], "docling-ocrsvc", "docling", given=given, cwd=samples)
     )
@@ -108,6 +118,11 @@ def test_the_programs_of_the_page_print_what_they_shall(converted: dict[str, Any
     assert BLOCKS
     for block, output in zip(BLOCKS, converted["page"], strict=True):
         assert block.word in output
+
+
+def test_doclings_command_writes_the_document(converted: dict[str, Any], samples: Path) -> None:
+    assert converted
+    assert "合计 TOTAL 37.20" in (samples / "scan.md").read_text("utf-8")
 
 
 def test_a_scan_is_a_document_with_cells_in_their_places(converted: dict[str, Any]) -> None:
