@@ -121,8 +121,10 @@ def backend(
         process.wait(timeout=60)
 
 
-def predicted(backend: httpx.Client, configuration: str, *addresses: str) -> list[dict[str, Any]]:
-    tasks = [{"id": number, "data": {"ocr": address}} for number, address in enumerate(addresses, 1)]
+def predicted(
+    backend: httpx.Client, configuration: str, *addresses: str, key: str = "ocr"
+) -> list[dict[str, Any]]:
+    tasks = [{"id": number, "data": {key: address}} for number, address in enumerate(addresses, 1)]
     asked = {
         "tasks": tasks,
         "label_config": configuration,
@@ -186,6 +188,11 @@ def test_a_picture_that_cannot_be_had_leaves_the_others(backend: httpx.Client, h
     *empty, full = predicted(backend, TEMPLATE, *addresses)
     assert [each["result"] for each in empty] == [[], [], []]
     assert len(full["result"]) == 3 * len(home.page.lines)
+
+
+def test_a_picture_uploaded_before_the_configuration_is_read(backend: httpx.Client, home: Home) -> None:
+    (prediction,) = predicted(backend, TEMPLATE, UPLOADED, key="$undefined$")
+    assert len(prediction["result"]) == 3 * len(home.page.lines)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from label_studio_ocrsvc.pictures import Pictures, Unfetchable
 from label_studio_ocrsvc.predictions import prediction_of
 from ocrsvc import OCR, Client, OcrError
 
+UNNAMED = "$undefined$"  # key of pictures that were uploaded before there was a labelling configuration
 _log = logging.getLogger("label_studio_ocrsvc")
 
 
@@ -68,7 +69,8 @@ def application(reader: OCR | Client, pictures: Pictures, options: Mapping[str, 
 
     def predicted(task: dict[str, Any], labelling: Labelling, named: str) -> dict[str, Any]:
         try:
-            picture = pictures.fetch(str(task["data"][labelling.data_key]))
+            data = task["data"]
+            picture = pictures.fetch(str(data[labelling.data_key if labelling.data_key in data else UNNAMED]))
             return prediction_of(reader.read(picture, mode="page", **options), labelling, named)
         except (KeyError, Unfetchable) as error:
             _log.warning("Task %s: %s", task.get("id"), error)
