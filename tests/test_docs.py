@@ -22,6 +22,7 @@ PAGES = sorted(
         *FOLDERS["decisions"],
         *FOLDERS["lab"],
         *FOLDERS["migrate"],
+        *(ROOT / "plugins").glob("*/README.md"),
     ]
 )
 # docs/decisions/0007 or docs/decisions/0007-onnx-runtime-arena.md

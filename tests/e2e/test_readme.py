@@ -1,21 +1,20 @@
 """The commands and programs of the README and of pages in docs, as they stand, against a running service.
 
-A block runs if an HTML comment ``test: expect WORD`` stands before it: it must succeed and print WORD.
+``code_blocks`` says which.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from available import missing, model_name
+from code_blocks import Block, blocks_of
 from drawings import DrawnPage, Picture
 
 ROOT = Path(__file__).parents[2]
@@ -24,29 +23,7 @@ PAGES = [
     *(ROOT / "docs" / name for name in ("api.md", "structure.md", "fields.md", "python.md")),
     *sorted((ROOT / "docs" / "migrate").glob("*.md")),
 ]
-ADDRESS = "http://localhost:8000"
-BLOCK = re.compile(
-    r"<!-- test: expect (?P<word>[^\n]+) -->\n```(?P<language>\w+)\n(?P<code>.*?)```", re.DOTALL
-)
-
-
-@dataclass(frozen=True)
-class Block:
-    """One block of code and the word that it must print."""
-
-    language: str
-    code: str
-    word: str
-
-    def command(self) -> list[str]:
-        return [sys.executable, "-c", self.code] if self.language == "python" else ["bash", "-ec", self.code]
-
-
-BLOCKS = [
-    Block(m["language"], m["code"], m["word"])
-    for page in PAGES
-    for m in BLOCK.finditer(page.read_text("utf-8"))
-]
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 @pytest.fixture
@@ -76,11 +53,15 @@ def test_the_pages_have_blocks_to_run() -> None:
 def test_block(block: Block, folder: Path, server_url: str) -> None:
     if "curl" in block.code and shutil.which("curl") is None:
         missing("no curl: install curl")
-    here = Block(block.language, block.code.replace(ADDRESS, server_url), block.word)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OCRSVC_MODEL": model_name(), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        here.command(), cwd=folder, env=environment, capture_output=True, timeout=50, check=False
+        block.asking(server_url).command(),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        timeout=50,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     assert block.word in done.stdout.decode()
