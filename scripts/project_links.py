@@ -1,7 +1,7 @@
 """Links of the documentation outside of the checkout: on a package index, and on the site.
 
 Hatch runs this file while it builds (``pyproject.toml``), so it needs nothing but the standard library and hatchling.
-The home of the repository is no part of it: OCRSVC_REPOSITORY_URL names it to a build. Without it a link to a file of
+The home of the repository is no part of it: PROJECT_REPOSITORY_URL names it to a build. Without it a link to a file of
 the repository becomes plain text, because a wrong link is worse than none.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
-REPOSITORY_VARIABLE = "OCRSVC_REPOSITORY_URL"
+REPOSITORY_VARIABLE = "PROJECT_REPOSITORY_URL"
 INDEX_URL = "https://pypi.org/project/ocrsvc/"
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
