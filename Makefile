@@ -113,7 +113,7 @@ sbom: $(VENV)/.setup
 	@$(BIN)/python scripts/sbom.py dist/ocrsvc.cdx.json
 
 site: $(VENV)/.setup
-	@$(BIN)/python scripts/site.py dist/site
+	@$(BIN)/python scripts/build_site.py dist/site
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

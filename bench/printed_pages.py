@@ -58,7 +58,7 @@ def main() -> None:
 def write_lines(folder: Path, pages: Sequence[PageImage], encode: Callable[[Picture], bytes]) -> None:
     """Write each line of the pages as a picture, with their manifest."""
     (folder / "img").mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[str] = []
     for page in pages:
         for line in page.text.lines if page.text else ():
             across, down = ([round(each) for each in axis] for axis in zip(*line.polygon, strict=True))

@@ -48,7 +48,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         missing("zensical is not installed: make setup")
     folder = tmp_path_factory.mktemp("site") / "site"
     done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "site.py", folder], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "scripts" / "build_site.py", folder],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr  # strict: Zensical's own warnings are failures
     return folder

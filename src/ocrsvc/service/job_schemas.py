@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ocrsvc.service.schemas import FailureShape, LineShape, ModelIdShape, PageShape, ProblemShape, Shape
 
@@ -56,3 +56,18 @@ class JobShape(Shape):
     started: str | None = None
     ended: str | None = None
     problem: FailureShape | None = Field(None, description="Why the job failed (RFC 9457).")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "Zk3vT0mU5wq1",
+                    "state": "running",
+                    "pages": {"total": 120, "read": 37, "failed": 1},
+                    "created": "2026-11-27T10:15:00.120Z",
+                    "started": "2026-11-27T10:15:01.004Z",
+                    "ended": None,
+                }
+            ]
+        }
+    )

@@ -243,6 +243,33 @@ class BatchLineShape(Shape):
     fields: list[FieldShape] | None = None
     error: ProblemShape | None = None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "file": "a.png",
+                    "index": 0,
+                    "text": "12",
+                    "pages": [{"number": 1, "width": 64, "height": 48, "orientation": 0}],
+                    "model": {"name": "crnn", "digest": "sha256:5f0c..."},
+                    "timing_ms": {"decode": 0.4, "total": 9.1},
+                },
+                {
+                    "file": "notes.txt",
+                    "index": 1,
+                    "error": {
+                        "type": "/problems/unsupported-media-type",
+                        "title": "Unsupported media type",
+                        "status": 415,
+                        "detail": "The type of this file is not supported: send JPEG, PNG or PDF.",
+                        "instance": "/api/ocr/batch",
+                        "request_id": "4be1a0c2d97f3e55",
+                    },
+                },
+            ]
+        }
+    )
+
 
 class WeightsShape(Shape):
     """One file of weights."""

@@ -1,4 +1,4 @@
-"""Builds the site of the documentation: ``python scripts/site.py [FOLDER]``, or ``make site`` (dist/site).
+"""Builds the site of the documentation: ``python scripts/build_site.py [FOLDER]``, or ``make site`` (dist/site).
 
 The pages are those of docs/ and the READMEs, once with an English and once with a Chinese navigation and start page
 (``zh/``); ``site/navigation.toml`` has their order. Zensical makes HTML of them, in strict mode, without fonts or
