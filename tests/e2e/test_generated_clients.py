@@ -63,9 +63,9 @@ def test_a_client_in_python_reads_a_picture_and_a_batch(
         generate, cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stdout + made.stderr
-    # All that it leaves out is the type of the answer of a batch, which is JSON Lines.
-    assert made.stderr.count("WARNING") == 1, made.stderr
-    assert "(Unsupported content_type application/jsonl)" in made.stderr
+    # All that it leaves out are the types of answers in JSON Lines.
+    left_out = made.stderr.count("(Unsupported content_type application/jsonl)")
+    assert made.stderr.count("WARNING") == left_out >= 1, made.stderr
     command = [sys.executable, str(EXAMPLES / "read.py"), server.url, *map(str, files)]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONIOENCODING": "utf-8"}
     check(subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", check=False))
