@@ -6,6 +6,7 @@
 #   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
 #   make image-x86, make image-arm64   images for docker and podman (docs/containers.md); make test-arm64 DATA=folder
 #                  compares what both read; make lock renews the versions that they install
+#   make wheel, make sbom, make site   into dist/: the package, its bill of materials, the site of docs/ (docs/release.md)
 #
 # `make serve SERVE="--port 9000"` and `make test TEST="-k batcher"` pass arguments on.
 
@@ -24,7 +25,7 @@ PARITY ?=
 TORCH  ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train serve test lint format bench clean image-x86 image-arm64 test-arm64 lock
+.PHONY: help setup setup-train serve test lint format bench clean image-x86 image-arm64 test-arm64 lock wheel sbom site
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -102,6 +103,18 @@ test-arm64:
 lock: $(VENV)/.runtime
 	@$(PIP) uv
 	@containers/lock $(BIN)/uv
+
+# make wheel PROJECT_REPOSITORY_URL=https://... names the home of the project to the package and the site.
+export PROJECT_REPOSITORY_URL ?=
+
+wheel: $(VENV)/.setup
+	@$(BIN)/python -m hatchling build --target wheel --target sdist --directory dist
+
+sbom: $(VENV)/.setup
+	@$(BIN)/python scripts/sbom.py dist/ocrsvc.cdx.json
+
+site: $(VENV)/.setup
+	@$(BIN)/python scripts/build_site.py dist/site
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

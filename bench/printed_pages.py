@@ -1,17 +1,17 @@
 """Writes labelled pages that the project draws: printed by Chromium, as they are and as a cheap scanner leaves them.
 
-    python bench/printed_pages.py DATA_DIR --pages 20
+    python bench/printed_pages.py DATA_DIR --pages 20 --lines LINES_DIR
     python bench/pages.py DATA_DIR --engines crnn,crnn-fast,rapidocr,tesseract --json out.json
 
-The labels are the text layer of the PDF, so that nobody has typed them. The pages are the same for the same seed, as
-long as the faces of the machine and its Chromium are.
+With ``--lines`` also their lines, each a picture of its own. The labels are the text layer of the PDF, so that nobody
+has typed them. The data are the same for the same seed, as long as the faces of the machine and its Chromium are.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -28,6 +28,8 @@ _MOST_DEGREES = 1.5
 _SCANNED_SHARE = 0.6  # of 200 dpi
 _NOISE = 14.0
 _QUALITY = 45  # of the JPEG of a scan
+_MARGIN = 3  # pixels around a line
+_LEAST_PIXELS = 12  # height and width of a line
 
 
 def main() -> None:
@@ -38,6 +40,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA_DIR")
     parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--lines", type=Path, metavar="LINES_DIR", help="write the lines of the pages here")
     options = parser.parse_args()
     program = printed.chromium()
     if program is None:
@@ -47,6 +50,28 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     write(options.data / "printed", ((page, encoded(page.pixels, ".png")) for page in pages))
     write(options.data / "scanned", ((page, scanned(page.pixels, rng)) for page in pages))
+    if options.lines is not None:
+        write_lines(options.lines / "printed", pages, lambda picture: encoded(picture, ".png"))
+        write_lines(options.lines / "scanned", pages, lambda picture: scanned(picture, rng))
+
+
+def write_lines(folder: Path, pages: Sequence[PageImage], encode: Callable[[Picture], bytes]) -> None:
+    """Write each line of the pages as a picture, with their manifest."""
+    (folder / "img").mkdir(parents=True, exist_ok=True)
+    rows: list[str] = []
+    for page in pages:
+        for line in page.text.lines if page.text else ():
+            across, down = ([round(each) for each in axis] for axis in zip(*line.polygon, strict=True))
+            top, left = max(0, min(down) - _MARGIN), max(0, min(across) - _MARGIN)
+            crop = page.pixels[top : max(down) + _MARGIN, left : max(across) + _MARGIN]
+            if min(crop.shape[:2]) < _LEAST_PIXELS:
+                continue
+            content = encode(crop)
+            name = f"img/{len(rows):05}{'.png' if content.startswith(bytes([137])) else '.jpg'}"
+            (folder / name).write_bytes(content)
+            rows.append(json.dumps({"file": name, "text": line.text, "strict": True}, ensure_ascii=False))
+    (folder / "manifest.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    print(f"{folder}: {len(rows)} lines")
 
 
 def write(folder: Path, pages: Iterator[tuple[PageImage, bytes]]) -> None:

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,17 @@ def test_everything_that_is_copied_exists_and_is_sent(dockerfile: Path) -> None:
     }
     for path in copied(dockerfile):
         assert (ROOT / path).exists()
-        assert path.split("/")[0] in sent
+        assert {path, path.split("/")[0]} & sent
+
+
+def test_everything_that_the_wheel_is_made_of_is_copied(dockerfile: Path) -> None:
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]
+    wheel = hatch["build"]["targets"]["wheel"]
+    parts = [*wheel["packages"], *wheel["force-include"], *wheel["shared-data"]]
+    parts.append(hatch["metadata"]["hooks"]["custom"]["path"])
+    there = set(copied(dockerfile))
+    absent = [each for each in parts if not {each, each.split("/")[0]} & there]
+    assert absent == []
 
 
 def test_the_scripts_are_programs() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Literal
 
 Script = Literal["han", "latin", "mixed", "digits"]
@@ -55,3 +57,8 @@ def display_width(text: str) -> int:
 def is_wide(character: str) -> bool:
     """Return whether a character is Chinese, Japanese or full-width, so that no space separates it from its like."""
     return unicodedata.east_asian_width(character) in ("W", "F")
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known name that is most like this one, None if none is; ``likeness`` of difflib, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)), None)

@@ -54,7 +54,7 @@ def test_corners_may_be_pixels() -> None:
         ({"name": ""}, "regions[1].name", "at least 1 character"),
         ({"name": "r0"}, "regions[1].name", "already"),
         ({"unit": "inch"}, "regions[1].unit", "fraction"),
-        ({"colour": "red"}, "regions[1].colour", "Unexpected"),
+        ({"colour": "red"}, "regions[1].colour", "no such member"),
         ({"box": [0, 0, 1e7, 1]}, "regions[1].box[2]", "less than or equal"),
     ],
 )

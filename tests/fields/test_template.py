@@ -73,7 +73,7 @@ def test_the_schema_in_the_documentation_is_the_one_in_force() -> None:
         ),
         ({"page": None}, "template", "size of the template"),
         ({"least_anchors": 4}, "template", "there are 3"),
-        ({"fields": []}, "template.fields", "Unexpected"),
+        ({"fields": []}, "template.fields", "no such member"),
         ({"regions": [{"name": "a", "box": [0, 0, 1, 1]}] * 2}, "template.regions[1].name", "already"),
     ],
 )

@@ -14,7 +14,19 @@ import sys
 from collections.abc import Sequence
 
 from ocrsvc import __version__
-from ocrsvc.commands import bench, demo, doctor, evaluate, extract, mcp, models, read, serve, train
+from ocrsvc.commands import (
+    bench,
+    completion,
+    demo,
+    doctor,
+    evaluate,
+    extract,
+    mcp,
+    models,
+    read,
+    serve,
+    train,
+)
 from ocrsvc.commands.command_parser import CommandParser
 from ocrsvc.commands.exit_status import status_of
 
@@ -43,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, serve, read, extract, models, mcp, bench, doctor, evaluate, train):
+    for command in (demo, serve, read, extract, models, mcp, bench, doctor, evaluate, train, completion):
         command.add_parser(commands)
     return root
 

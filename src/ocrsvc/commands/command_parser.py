@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
-_LEAST_LIKE = 0.6  # of difflib, from 0 to 1
+from ocrsvc.text import nearest
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -18,20 +16,16 @@ class CommandParser(argparse.ArgumentParser):
         options, extra = super().parse_known_args(args, namespace)
         for each in extra:
             name = each.partition("=")[0]
-            if name.startswith("--") and (meant := _nearest(name, self._option_string_actions)):
+            if name.startswith("--") and (meant := nearest(name, self._option_string_actions)):
                 self.error(f"there is no option {name}; is {meant} meant?")
         return options, extra
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            meant = _nearest(str(value), map(str, action.choices))
+            meant = nearest(str(value), map(str, action.choices))
             if meant:
                 kind = "command" if isinstance(action, argparse._SubParsersAction) else "choice"
                 raise argparse.ArgumentError(
                     None if kind == "command" else action, f"there is no {kind} {value!r}; is {meant} meant?"
                 )
         super()._check_value(action, value)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=_LEAST_LIKE)), None)

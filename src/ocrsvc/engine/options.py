@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from ocrsvc.errors import InvalidParameter
 from ocrsvc.results import Layout
+from ocrsvc.text import nearest
 
 if TYPE_CHECKING:
     from ocrsvc.reading.reading import ReadOptions
@@ -46,8 +46,8 @@ def check_names(options: Iterable[str], known: Collection[str]) -> None:
     """Raise InvalidParameter for a name that is not known, with the nearest one that is."""
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; is {near[0]} meant?" if near else f"; use {', '.join(known)}."
+            near = nearest(name, known)
+            hint = f"; is {near} meant?" if near else f"; use {', '.join(known)}."
             raise InvalidParameter(f"There is no option {name!r}{hint}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from ocrsvc.errors import InvalidParameter, UnknownCharset
 from ocrsvc.recognition.charsets import characters_of
 from ocrsvc.results import Point, Polygon
+from ocrsvc.text import nearest
 
 TypeName = Literal[
     "date", "amount", "id_card", "credit_code", "bank_card", "plate", "phone", "invoice_number"
@@ -63,9 +64,24 @@ class Area:
         return (left, top), (right, top), (right, bottom), (left, bottom)
 
 
+def needed(member: str) -> Callable[[dict[str, Any]], None]:
+    """Return a change of a JSON schema: this member is required.
+
+    A dataclass cannot say so of a member after others that have defaults.
+    """
+
+    def require(schema: dict[str, Any]) -> None:
+        schema["properties"][member].pop("default", None)
+        schema["required"] = [*schema.get("required", ()), member]
+
+    return require
+
+
 @dataclass(frozen=True, slots=True)
 class Region(Area):
     """Area whose text is asked for by ``name``; read with a ``charset``, or as a value of a ``type``."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", json_schema_extra=needed("name"))
 
     name: Annotated[str, Field(min_length=1, max_length=_MOST_NAME_CHARACTERS)] = ""
     charset: str | None = None
@@ -124,11 +140,32 @@ def parsed(text: str, name: str, adapter: TypeAdapter[Any], most_bytes: int = MO
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         place = name + _place(details["loc"])
-        raise InvalidParameter(f"{place}: {_reason(details)}.", place=place) from error
+        raise InvalidParameter(
+            f"{place}: {_reason(details)}{_meant(details, adapter)}.", place=place
+        ) from error
 
 
 def _reason(details: Mapping[str, Any]) -> str:
+    if details["type"] == _UNKNOWN:
+        return "there is no such member"
     return str(details["msg"]).removeprefix("Value error, ").rstrip(".")
+
+
+_UNKNOWN = "unexpected_keyword_argument"
+
+
+def _meant(details: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
+    """Return the member that is meant, if the error is one that does not exist."""
+    if details["type"] != _UNKNOWN:
+        return ""
+    known = {name for each in _objects(adapter.json_schema()) for name in each.get("properties", ())}
+    near = nearest(str(details["loc"][-1]).lower(), sorted(known))
+    return f" (is {near} meant?)" if near else ""
+
+
+def _objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield schema
+    yield from schema.get("$defs", {}).values()
 
 
 def _place(path: tuple[int | str, ...]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
-from ocrsvc.fields.region import MOST_BYTES, Area, Areas, Regions, check_names, parsed
+from ocrsvc.fields.region import MOST_BYTES, Area, Areas, Regions, check_names, needed, parsed
 from ocrsvc.results import Polygon
 
 MOST_ANCHORS = 16
@@ -36,6 +36,8 @@ class Anchor(Area):
     ``tolerance``: largest distance from there, as a fraction of the page's longer side. ``similarity``: least share of
     the text that must agree, from 0 to 1.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", json_schema_extra=needed("text"))
 
     text: Annotated[str, Field(min_length=1, max_length=_MOST_TEXT_CHARACTERS)] = ""
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.15

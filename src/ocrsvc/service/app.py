@@ -9,14 +9,13 @@ from fastapi import FastAPI
 
 from ocrsvc import __version__
 from ocrsvc.reading.reader import Reader
-from ocrsvc.service import assets, job_schemas, problems, schemas
+from ocrsvc.service import assets, openapi_document, problems
 from ocrsvc.service.access import Access
 from ocrsvc.service.compat_job_routes import compat_jobs
 from ocrsvc.service.compat_routes import compat
 from ocrsvc.service.cross_origin import CrossOrigin
 from ocrsvc.service.job_routes import jobs
 from ocrsvc.service.middleware import RequestContext
-from ocrsvc.service.openapi import add_security, add_shapes
 from ocrsvc.service.process_group import ProcessGroup
 from ocrsvc.service.render_routes import rendering
 from ocrsvc.service.routes import exposition, reading, router
@@ -60,6 +59,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         separate_input_output_schemas=False,
+        **openapi_document.INFO,
     )
     app.state.service = service
     problems.install(app)
@@ -73,15 +73,7 @@ def create_app(
     if settings.metrics_port is None:
         app.include_router(exposition)
     assets.install(app, docs=settings.docs)
-    add_shapes(
-        app,
-        schemas.ProblemShape,
-        schemas.BatchLineShape,
-        job_schemas.PageRecordShape,
-        job_schemas.LastRecordShape,
-    )
-    if service.keys.required:
-        add_security(app)
+    openapi_document.install(app, keys=service.keys.required)
     # The last one is the outermost: all answers have its headers, are counted and logged.
     app.add_middleware(Access, keys=service.keys, limits=service.key_limits)
     if settings.cors_origins:

@@ -43,12 +43,35 @@ _DOCS_PAGE = """<!doctype html>
 </html>
 """
 # Served as a separate file because the policy allows no inline script.
-_DOCS_START = """window.ui = SwaggerUIBundle({
+# Swagger UI takes JSON Lines for a file to be saved, and then for broken JSON: they are shown as text.
+_DOCS_START = """const LINES = "application/jsonl";
+const isLines = (type) => (type ?? "").startsWith(LINES);
+
+async function textOfLines(response) {
+  if (isLines(response.headers["content-type"]) && response.data instanceof Blob) {
+    response.text = response.data = await response.data.text();
+  }
+  return response;
+}
+
+const shownAsText = (system) => ({
+  wrapComponents: {
+    responseBody: (Original) => (shown) =>
+      system.React.createElement(Original, {
+        ...shown,
+        contentType: isLines(shown.contentType) ? "text/plain" : shown.contentType,
+      }),
+  },
+});
+
+window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
+  responseInterceptor: textOfLines,
+  plugins: [shownAsText],
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });
 """

@@ -74,7 +74,7 @@ async def _job(request: Request) -> Job:
     openapi_extra=described.request(
         described.form("file", fields=("model", "optionalPayload", "pageRanges"))
     ),
-    responses=described.responses(400, 408, 413, 415, 422, 500, 503),
+    responses=described.responses(described.PADDLE_JOB, 400, 408, 413, 415, 422, 500, 503),
 )
 @_refusing(paddleocr_jobs.refuse)
 async def add_paddle_job(request: Request) -> Response:
@@ -95,7 +95,7 @@ async def add_paddle_job(request: Request) -> Response:
     operation_id="compatPaddleJobState",
     summary="PaddleOCR: how far a job is",
     openapi_extra=described.path("id"),
-    responses=described.responses(404, 503),
+    responses=described.responses(described.PADDLE_JOB, 404, 503),
 )
 @_refusing(paddleocr_jobs.refuse)
 async def paddle_job(request: Request) -> Response:
@@ -109,6 +109,7 @@ async def paddle_job(request: Request) -> Response:
     operation_id="compatPaddleJobResult",
     summary="PaddleOCR: the result of a job",
     openapi_extra=described.path("id"),
+    response_class=Response,
     responses=described.file_responses(LINES.media_type),
 )
 @_refusing(paddleocr_jobs.refuse)
@@ -135,7 +136,7 @@ async def _paddle_lines(desk: JobDesk, job: Job) -> AsyncGenerator[bytes, None]:
     operation_id="compatUmiUpload",
     summary="Umi-OCR: have a document read",
     openapi_extra=described.request(described.form("file", fields=("json",))),
-    responses=described.responses(503),
+    responses=described.responses(described.UMI, 503),
 )
 @_refusing(umi_ocr.refuse)
 async def umi_upload(request: Request) -> Response:
@@ -155,7 +156,7 @@ async def umi_upload(request: Request) -> Response:
     operation_id="compatUmiResult",
     summary="Umi-OCR: the state and the text of a task",
     openapi_extra=described.request(described.json_with("id", "is_data", "is_unread", "format")),
-    responses=described.responses(503),
+    responses=described.responses(described.UMI, 503),
 )
 @_refusing(umi_ocr.refuse)
 async def umi_result(request: Request) -> Response:
@@ -175,7 +176,7 @@ async def umi_result(request: Request) -> Response:
     operation_id="compatUmiFiles",
     summary="Umi-OCR: the address of a task's files",
     openapi_extra=described.request(described.json_with("id", "file_types", "ingore_blank")),
-    responses=described.responses(503),
+    responses=described.responses(described.UMI, 503),
 )
 @_refusing(umi_ocr.refuse)
 async def umi_files(request: Request) -> Response:
@@ -194,6 +195,7 @@ async def umi_files(request: Request) -> Response:
     operation_id="compatUmiFile",
     summary="Umi-OCR: a task's file",
     openapi_extra=described.path("id", "name"),
+    response_class=Response,
     responses=described.file_responses("application/octet-stream"),
 )
 async def umi_file(request: Request) -> Response:
@@ -226,7 +228,7 @@ async def umi_file(request: Request) -> Response:
     operation_id="compatUmiClear",
     summary="Umi-OCR: end and forget a task",
     openapi_extra=described.path("id"),
-    responses=described.responses(503),
+    responses=described.responses(described.UMI, 503),
 )
 @_refusing(umi_ocr.refuse)
 async def umi_clear(request: Request) -> Response:

@@ -23,7 +23,9 @@ compat = APIRouter(route_class=Direct, tags=[described.TAG])
         described.json_with("file", "fileType", "textRecScoreThresh", "logId"),
         described.form("file", "image_file", fields=("image_data", "language", "use_det")),
     ),
-    responses=described.responses(),
+    responses=described.responses(
+        {"anyOf": [described.PADDLEX, described.RAPIDOCR_API, described.LITEPARSE]}
+    ),
 )
 async def ocr(request: Request) -> Response:
     """Answer JSON as PaddleX, a form with `image_file` or `image_data` as RapidOCRAPI, with `file` as LiteParse.
@@ -40,7 +42,7 @@ async def ocr(request: Request) -> Response:
     operation_id="compatLayoutParsing",
     summary="PaddleX: read one file with its layout",
     openapi_extra=described.request(described.json_with("file", "fileType", "logId")),
-    responses=described.responses(),
+    responses=described.responses(described.PADDLEX),
 )
 async def layout_parsing(request: Request) -> Response:
     """Answer as PaddleX' layout parsing: blocks and Markdown for each page. RAGFlow asks here."""
@@ -52,7 +54,7 @@ async def layout_parsing(request: Request) -> Response:
     operation_id="compatFastGpt",
     summary="FastGPT: read one PDF as Markdown",
     openapi_extra=described.request(described.form("file")),
-    responses=described.responses(),
+    responses=described.responses(described.FASTGPT),
 )
 async def parse_file(request: Request) -> Response:
     """Answer as FastGPT's `customPdfParse` expects it: the number of pages, and Markdown."""
@@ -64,7 +66,7 @@ async def parse_file(request: Request) -> Response:
     operation_id="compatOpenWebUi",
     summary="Open WebUI: read one file page by page",
     openapi_extra=described.request(described.any_file()),
-    responses=described.responses(),
+    responses=described.responses(described.OPEN_WEBUI),
 )
 async def process(request: Request) -> Response:
     """Answer as Open WebUI's external content extraction engine: Markdown for each page that has text."""
@@ -75,7 +77,7 @@ async def process(request: Request) -> Response:
     "/api/ocr/get_options",
     operation_id="compatUmiOptions",
     summary="Umi-OCR: the options of POST /api/ocr",
-    responses=described.responses(503),
+    responses=described.responses(described.UMI_OPTIONS, 503),
 )
 async def umi_options(request: Request) -> Response:
     """Return the options that a request with `base64` may have."""
@@ -86,7 +88,7 @@ async def umi_options(request: Request) -> Response:
     "/api/doc/get_options",
     operation_id="compatUmiDocumentOptions",
     summary="Umi-OCR: the options of POST /api/doc/upload",
-    responses=described.responses(503),
+    responses=described.responses(described.UMI_OPTIONS, 503),
 )
 async def umi_document_options(request: Request) -> Response:
     """Return the options that an upload may have."""

@@ -9,7 +9,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from ocrsvc.errors import EmptyInput, InvalidRequest, reason
-from ocrsvc.service import body
+from ocrsvc.service import body, unknown_names
 from ocrsvc.service.pictures import (
     NO_BODY,
     Picture,
@@ -22,18 +22,27 @@ from ocrsvc.service.pictures import (
 )
 from ocrsvc.service.record import record_of
 from ocrsvc.service.request_limit import ReceivedBody
+from ocrsvc.text import nearest
 
 _IN_MEMORY_FILES = 2  # a picture, or a reading and its document
 _MAX_FIELDS = 32  # there are fewer than ten parameters
 
 
 async def parse(
-    request: Request, names: Sequence[str], limits: UploadLimits, received: ReceivedBody
+    request: Request,
+    names: Sequence[str],
+    limits: UploadLimits,
+    received: ReceivedBody,
+    *,
+    lenient: bool = False,
 ) -> Upload:
-    """Return the pictures and fields of a form; raise InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter."""
+    """Return the pictures and fields of a form; raise InvalidRequest, EmptyInput, TooManyFiles or InvalidParameter.
+
+    ``lenient``: files in other fields are ignored, as the contracts of other services have it.
+    """
     form = await received_form(request, limits, received)
     try:
-        return _from_form(form, names, limits.files)
+        return _from_form(form, names, limits.files, lenient=lenient)
     except BaseException:
         await form.close()
         raise
@@ -69,7 +78,7 @@ async def received_form(request: Request, limits: UploadLimits, received: Receiv
     return form
 
 
-def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:
+def _from_form(form: FormData, names: Sequence[str], max_files: int, *, lenient: bool) -> Upload:
     pictures: list[Picture] = []
     fields: dict[str, str] = {}
     strangers: list[str] = []
@@ -84,6 +93,9 @@ def _from_form(form: FormData, names: Sequence[str], max_files: int) -> Upload:
             fields[name] = valid_text(name, value)
         else:
             strangers.append(name)
+    for name in strangers:
+        if not lenient and (pictures or nearest(name.lower(), names)):
+            raise unknown_names.unknown("file", name, names)
     if not pictures:
         hint = f"; there is a file in {strangers[0][:40]!r}" if strangers else ""
         raise InvalidRequest(f"The form has no picture: send the file in the field {names[0]!r}{hint}.")

@@ -6,15 +6,18 @@ What it may be is checked here: a reading comes from anywhere, and the formats t
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
-from ocrsvc.errors import InvalidParameter
+from ocrsvc.errors import InvalidParameter, reason
 from ocrsvc.formats.json_blocks import from_records
 from ocrsvc.results import BlockKind, Character, Document, Layout, Line, LineSource, ModelId, Page
+from ocrsvc.text import nearest
 
 MOST_LINES = 200_000
 _MOST_PAGES = 10_000
@@ -190,12 +193,18 @@ class GivenReading:
     def document(self) -> Document:
         """Return the reading as a document; InvalidParameter says where it is wrong."""
         try:
-            given = _adapter().validate_json(self.content)
+            content = from_json(self.content)
+        except ValueError as error:
+            raise InvalidParameter(f"result: it is no JSON: {reason(error)}.", place="result") from None
+        _check_members(content)
+        try:
+            given = _adapter().validate_python(content)
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(step) for step in ("result", *details["loc"]))
-            reason = details["msg"].removeprefix("Value error, ").rstrip(".")
-            raise InvalidParameter(f"{place[:200]}: {reason[:200]}.", place=place) from None
+            why = details["msg"].removeprefix("Value error, ").rstrip(".")
+            raise InvalidParameter(f"{place[:200]}: {why[:200]}.", place=place) from None
+        del content
         lines = tuple(line.line for line in given.lines)
         records = [asdict(block) for block in given.blocks]
         document = Document(
@@ -212,6 +221,46 @@ class GivenReading:
 
             return with_repeats(with_blocks(document))
         return document
+
+
+# What answers have besides the members that count. A test compares them with the shapes of the answers, which are not
+# imported: numpy, which comes with them, takes longer than writing most readings.
+BESIDES: Mapping[str, tuple[str, ...]] = {
+    "result": ("text", "timing_ms", "request_id", "fields", "page_errors"),
+    "lines": ("charset_conflict", "free_text", "alternatives", "words"),
+    "pages": ("lines_omitted",),
+    "blocks": ("lines",),
+}
+_PARTS: Mapping[str, Any] = {"lines": _Line, "pages": _Page, "blocks": _Block}
+_LIKENESS = 0.8  # of a member to the one that it is taken for: notes of clients have names of their own
+
+
+def _check_members(content: Any) -> None:
+    """Raise InvalidParameter for a member that is nearly one that counts: a correction would be lost.
+
+    Others are ignored, because clients note things in a reading.
+    """
+    if not isinstance(content, dict):
+        return
+    _check_object(content, "result", known_members("result"))
+    for name in _PARTS:
+        known, parts = known_members(name), content.get(name)
+        for index, part in enumerate(parts if isinstance(parts, list) else ()):
+            if isinstance(part, dict) and not part.keys() <= known:
+                _check_object(part, f"result.{name}.{index}", known)
+
+
+def known_members(part: str) -> frozenset[str]:
+    """Return the members that answers have in a part of a reading."""
+    return frozenset((*(each.name for each in fields(_PARTS.get(part, _Reading))), *BESIDES[part]))
+
+
+def _check_object(given: Mapping[str, Any], place: str, known: frozenset[str]) -> None:
+    for name in sorted(given.keys() - known):
+        near = nearest(name, sorted(known), _LIKENESS)
+        if near is not None and near not in given:
+            place = f"{place}.{name[:40]}"
+            raise InvalidParameter(f"{place}: there is no such member (is {near} meant?).", place=place)
 
 
 @cache

@@ -18,7 +18,7 @@ from ocrsvc.service import job_answers, openapi, uploads
 from ocrsvc.service.attachment import headers_of
 from ocrsvc.service.connection import unless_gone
 from ocrsvc.service.incoming import incoming
-from ocrsvc.service.parameters import parse_result
+from ocrsvc.service.parameters import check_none, parse_result
 from ocrsvc.service.record import record_of
 from ocrsvc.service.routes import Direct
 from ocrsvc.service.state import service_of
@@ -75,10 +75,11 @@ async def add(request: Request) -> Response:
     operation_id="job",
     summary="How far a job is",
     openapi_extra=openapi.of_job(),
-    responses=openapi.job_responses(200, 404, 503),
+    responses=openapi.job_responses(200, 404, 422, 503),
 )
 async def get(request: Request) -> Response:
     """Return the state of a job, its pages, and why it failed."""
+    check_none(request.query_params)
     return _answer(await _job(request))
 
 
@@ -88,10 +89,11 @@ async def get(request: Request) -> Response:
     summary="Cancel and forget a job",
     openapi_extra=openapi.of_job(),
     status_code=HTTPStatus.NO_CONTENT,
-    responses=openapi.problems(404, 503),
+    responses=openapi.problems(404, 422, 503),
 )
 async def remove(request: Request) -> Response:
     """Stop reading the job, if it is being read, and delete its document and its pages."""
+    check_none(request.query_params)
     await service_of(request).jobs.remove(request.path_params["id"], key=record_of(request.scope).key)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
@@ -101,10 +103,12 @@ async def remove(request: Request) -> Response:
     operation_id="jobEvents",
     summary="The progress of a job as server-sent events",
     openapi_extra=openapi.of_job(),
+    response_class=Response,
     responses=openapi.events_responses(),
 )
 async def events(request: Request) -> Response:
     """Send the job whenever it changes, as `progress`, and at the end as `done`, `failed` or `cancelled`."""
+    check_none(request.query_params)
     service = service_of(request)
     job = await _job(request)
     pieces = job_answers.progress(service.jobs, job, service.giving_up)

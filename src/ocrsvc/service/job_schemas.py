@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from ocrsvc.service.schemas import LineShape, ModelIdShape, PageShape, ProblemShape, Shape
+from ocrsvc.service.schemas import FailureShape, LineShape, ModelIdShape, PageShape, ProblemShape, Shape
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JOB_STATES: tuple[str, ...] = get_args(JobState)
 
 
 class PageRecordShape(Shape):
@@ -31,7 +34,7 @@ class LastRecordShape(Shape):
     pages_read: int
     pages_failed: int
     request_id: str
-    state: str | None = Field(None, description="Of the result of a job: its state.")
+    state: JobState | None = Field(None, description="Of the result of a job: its state.")
     error: ProblemShape | None = Field(None, description="What ended the reading early.")
 
 
@@ -47,11 +50,24 @@ class JobShape(Shape):
     """One job."""
 
     id: str = Field(description="Whoever knows it may fetch the text, so keep it secret.")
-    state: Literal["queued", "running", "done", "failed", "cancelled"] = Field(
-        description="cancelled: only in the last event of a job that was deleted."
-    )
+    state: JobState = Field(description="cancelled: only in the last event of a job that was deleted.")
     pages: JobPagesShape | None = None
     created: str | None = Field(None, description="Time in UTC (RFC 3339).")
     started: str | None = None
     ended: str | None = None
-    problem: dict[str, Any] | None = Field(None, description="Why the job failed (RFC 9457).")
+    problem: FailureShape | None = Field(None, description="Why the job failed (RFC 9457).")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "Zk3vT0mU5wq1",
+                    "state": "running",
+                    "pages": {"total": 120, "read": 37, "failed": 1},
+                    "created": "2026-11-27T10:15:00.120Z",
+                    "started": "2026-11-27T10:15:01.004Z",
+                    "ended": None,
+                }
+            ]
+        }
+    )

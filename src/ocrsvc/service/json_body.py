@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from ocrsvc.errors import EmptyInput, InvalidParameter, InvalidRequest, reason
+from ocrsvc.service import unknown_names
 from ocrsvc.service.pictures import (
     SMALL_BYTES,
     Picture,
@@ -19,8 +20,10 @@ from ocrsvc.service.pictures import (
     too_many,
     valid_text,
 )
+from ocrsvc.text import nearest
 
 _MAX_VALUES = 4000  # most values besides pictures: 128 regions with all their members have 3 000
+_ENTRY = ("image", "file")  # members of a picture with a name
 _JSON = {"regions": list, "ignore": list, "template": dict}  # parameters that are JSON themselves
 
 
@@ -63,6 +66,9 @@ def load(content: bytes, name: str, *, files: int = 1) -> dict[str, Any]:
 def _own(message: dict[str, Any], names: Sequence[str], limits: UploadLimits) -> Upload:
     name = next((name for name in names if message.get(name) is not None), None)
     if name is None:
+        for each in message:
+            if each not in names and nearest(each.lower(), names):
+                raise unknown_names.unknown("member", each, names)
         raise InvalidRequest(f"The JSON has no member {names[0]!r}, which must hold the picture in base64.")
     value = message[name]
     entries = value if isinstance(value, list) else [value]
@@ -83,6 +89,7 @@ def _entry(entry: Any, name: str, index: int) -> Picture:
     if isinstance(entry, str):
         return Picture(f"{name}-{index}", entry, name)
     if isinstance(entry, dict) and isinstance(entry.get("image"), str):
+        unknown_names.check(f"member of {name!r}, item {index}:", entry, _ENTRY)
         return Picture(file_name(str(entry.get("file") or "")) or f"{name}-{index}", entry["image"], name)
     raise InvalidRequest(
         f"{name!r}, item {index}: a picture must be base64 text or a data URI, not {_kind(entry)}."

@@ -1,24 +1,26 @@
-"""Hand-written OpenAPI description of the routes that take files, whose bodies have several forms, and of jobs."""
+"""Hand-written OpenAPI description of the routes that take files, whose bodies have several forms, and of jobs.
+
+``openapi_document`` adds what all routes share.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
-from pydantic import BaseModel
-
 from ocrsvc.formats import FORMATS
-from ocrsvc.service.access import is_open
 from ocrsvc.service.job_schemas import JobShape, LastRecordShape, PageRecordShape
 from ocrsvc.service.negotiation import EVENTS_TYPE
-from ocrsvc.service.parameters import RENDERING_NAMES, RESULT_NAMES, openapi_schemas
+from ocrsvc.service.parameters import RENDERING_NAMES, RESULT_NAMES, TIMEOUT_HEADER, openapi_schemas
 from ocrsvc.service.schemas import BatchLineShape, ProblemShape, ReadingShape
+
+COMPONENTS = "#/components/schemas/"
+BINARY = {"type": "string", "format": "binary"}
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVzHiwAAAABJRU5ErkJggg=="
 
-_FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
-_BASE64 = {"type": "string", "description": "base64, or a data URI"}
+_FILE = {**BINARY, "description": "The picture or PDF. Its type is seen from its bytes."}
+_BASE64 = {"type": "string", "minLength": 1, "description": "base64, or a data URI"}
 
 
 def _query(schemas: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -34,23 +36,86 @@ def _query(schemas: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-# Parameters may also be form fields, but are not described so: Swagger UI would fill in each one.
-def _body(multipart: dict[str, Any], json_schema: dict[str, Any], examples: dict[str, Any]) -> dict[str, Any]:
+def bodies() -> dict[str, dict[str, Any]]:
+    """Return the schemas of request bodies by name.
+
+    Parameters may also be form fields, but are not described so: Swagger UI would fill in each one.
+    """
+    fields = {name: _in_json(name, schema) for name, schema in openapi_schemas().items()}
+    of_many = {name: schema for name, schema in fields.items() if name != "format"}
+    images = {"type": "array", "minItems": 1, "items": _FILE}
+    result = {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/json",
+        "description": "The answer of a reading in the format json, corrected.",
+    }
+    named = {"image": _BASE64, "file": {"type": "string", "description": "Name of the file."}}
+    entries = {"anyOf": [_BASE64, _reference("NamedPicture")]}
+    return {
+        "PictureForm": _object("A form with one file.", {"image": _FILE}),
+        "PicturesForm": _object("A form with many files.", {"images": images}),
+        "CorrectedForm": _object("A form with a reading.", {"result": result, "image": _FILE}),
+        "PictureJson": _object("One picture with its parameters.", {"image": _BASE64, **fields}),
+        "PicturesJson": _object(
+            "Pictures with their parameters.",
+            {"images": {"type": "array", "minItems": 1, "items": entries}, **of_many},
+        ),
+        "NamedPicture": _object("A picture with the name of its file.", named),
+    }
+
+
+def _in_json(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a parameter as a member of a JSON body, where one that is JSON itself need not be text."""
+    forms = {
+        "regions": {"type": "array", "items": _reference("Region")},
+        "ignore": {"type": "array", "items": _reference("Area")},
+        "template": _reference("Template"),
+    }
+    if name not in forms:
+        return dict(schema)
+    return {"description": schema["description"], "anyOf": [forms[name], {"type": "string"}]}
+
+
+def _object(about: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object whose first member is required."""
+    return {
+        "type": "object",
+        "description": about,
+        "required": [next(iter(properties))],
+        "properties": dict(properties),
+        "additionalProperties": False,
+    }
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": COMPONENTS + name}
+
+
+def _body(form: str, json_body: str, examples: dict[str, Any]) -> dict[str, Any]:
     return {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": multipart},
-            "application/json": {"schema": json_schema, "examples": examples},
+            "multipart/form-data": {"schema": _reference(form)},
+            "application/json": {"schema": _reference(json_body), "examples": examples},
         },
     }
 
 
+_TIMEOUT = {
+    "name": TIMEOUT_HEADER.title(),
+    "in": "header",
+    "required": False,
+    "description": "Seconds that the client waits; never more than the deadline of the service.",
+    "schema": {"type": "number", "exclusiveMinimum": 0},
+}
+
+
 def one_picture() -> dict[str, Any]:
     """Return ``openapi_extra`` for POST /api/ocr."""
-    fields = openapi_schemas()
     body = _body(
-        {"type": "object", "required": ["image"], "properties": {"image": _FILE}},
-        {"type": "object", "required": ["image"], "properties": {"image": _BASE64, **fields}},
+        "PictureForm",
+        "PictureJson",
         {
             "base64": {"summary": "base64", "value": {"image": _PIXEL, "mode": "line"}},
             "data-uri": {"summary": "data URI", "value": {"image": f"data:image/png;base64,{_PIXEL}"}},
@@ -58,7 +123,7 @@ def one_picture() -> dict[str, Any]:
     )
     for media_type in ("image/*", "application/pdf", "application/octet-stream"):
         body["content"][media_type] = {"schema": _FILE}
-    return {"parameters": _query(fields), "requestBody": body}
+    return {"parameters": [*_query(openapi_schemas()), _TIMEOUT], "requestBody": body}
 
 
 def of_job() -> dict[str, Any]:
@@ -77,44 +142,32 @@ def result_parameters() -> dict[str, Any]:
 def given_reading() -> dict[str, Any]:
     """Return ``openapi_extra`` for POST /api/render."""
     schemas = openapi_schemas()
-    result = {"type": "string", "format": "binary", "contentMediaType": "application/json"}
-    form = {"type": "object", "required": ["result"], "properties": {"result": result, "image": _FILE}}
     return {
         "parameters": _query({name: schemas[name] for name in RENDERING_NAMES}),
-        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": _reference("CorrectedForm")}},
+        },
     }
 
 
 def many_pictures() -> dict[str, Any]:
     """Return ``openapi_extra`` for POST /api/ocr/batch."""
     fields = {name: schema for name, schema in openapi_schemas().items() if name != "format"}
-    named = {
-        "type": "object",
-        "required": ["image"],
-        "properties": {"file": {"type": "string"}, "image": _BASE64},
-    }
     body = _body(
-        {
-            "type": "object",
-            "required": ["images"],
-            "properties": {"images": {"type": "array", "items": _FILE}},
-        },
-        {
-            "type": "object",
-            "required": ["images"],
-            "properties": {"images": {"type": "array", "items": {"anyOf": [_BASE64, named]}}, **fields},
-        },
+        "PicturesForm",
+        "PicturesJson",
         {
             "base64": {"summary": "base64", "value": {"images": [_PIXEL, _PIXEL], "mode": "line"}},
             "named": {"summary": "with names", "value": {"images": [{"file": "a.png", "image": _PIXEL}]}},
         },
     )
-    return {"parameters": _query(fields), "requestBody": body}
+    return {"parameters": [*_query(fields), _TIMEOUT], "requestBody": body}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return ``responses`` for these statuses, each a problem document."""
-    schema = {"$ref": f"#/components/schemas/{ProblemShape.__name__}"}
+    schema = _reference(ProblemShape.__name__)
     said = {
         400: "Malformed request: wrong JSON, base64 or multipart, a missing field, or no bytes",
         401: "No API key, or an unknown one",
@@ -126,6 +179,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         415: "Not a supported type of picture or document",
         422: "A file that cannot be decoded, too many pixels or pages, or an unknown or wrong parameter",
         429: "The API key has used up its share; see Retry-After",
+        431: "The headers have more bytes than the limit",
         500: "Internal error",
         503: "Saturated, starting or shutting down; see Retry-After",
         504: "The reading did not finish before the deadline",
@@ -159,7 +213,7 @@ def events_responses() -> dict[int | str, dict[str, Any]]:
         "description": "Server-sent events: progress, and at the end done, failed or cancelled; each has the job.",
         "content": {EVENTS_TYPE: {"schema": {"type": "string"}}},
     }
-    return {200: answer, **problems(404, 503)}
+    return {200: answer, **problems(404, 422, 503)}
 
 
 def _contents() -> dict[str, Any]:
@@ -172,13 +226,13 @@ def _contents() -> dict[str, Any]:
         if each.name not in ("json", "jsonl")
     }
     names = (PageRecordShape.__name__, LastRecordShape.__name__)
-    records = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in names]}
+    records = {"anyOf": [_reference(name) for name in names]}
     return content | {"application/jsonl": {"schema": records}, EVENTS_TYPE: {"schema": {"type": "string"}}}
 
 
 def batch_responses() -> dict[int | str, dict[str, Any]]:
     """Return ``responses`` for POST /api/ocr/batch."""
-    schema = {"$ref": f"#/components/schemas/{BatchLineShape.__name__}"}
+    schema = _reference(BatchLineShape.__name__)
     answer = {
         "description": "JSON Lines: each line is one object of this shape.",
         "content": {"application/jsonl": {"schema": schema}},
@@ -186,42 +240,7 @@ def batch_responses() -> dict[int | str, dict[str, Any]]:
     return {200: answer, **problems(400, 408, 413, 415, 422, 500, 503)}
 
 
-def add_shapes(app: FastAPI, *shapes: type[BaseModel]) -> None:
-    """Add shapes to the OpenAPI document that only a ``$ref`` names, not a ``response_model``."""
-    plain = app.openapi
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            description = plain()
-            components = description.setdefault("components", {}).setdefault("schemas", {})
-            for shape in shapes:
-                schema = shape.model_json_schema(ref_template="#/components/schemas/{model}")
-                components |= schema.pop("$defs", {})
-                components[shape.__name__] = schema
-        return plain()
-
-    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend it
-
-
-def add_security(app: FastAPI) -> None:
-    """Describe in the OpenAPI document that all but the open paths need an API key."""
-    plain = app.openapi
-
-    def described() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            description = plain()
-            description["components"]["securitySchemes"] = {
-                "bearer": {"type": "http", "scheme": "bearer"},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            }
-            for path, operations in description["paths"].items():
-                if not is_open(path):
-                    for method, operation in operations.items():
-                        operation["security"] = [{"bearer": []}, {"header": []}]
-                        statuses = (401, 429) if method in ("post", "put") else (401,)
-                        operation["responses"] |= {
-                            str(status): response for status, response in problems(*statuses).items()
-                        }
-        return plain()
-
-    app.openapi = described  # type: ignore[method-assign]
+def metrics_responses(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Return ``responses`` for GET /metrics."""
+    content = {media_type.partition(";")[0]: {"schema": {"type": "string"}}}
+    return {200: {"description": "All metrics in Prometheus' text format.", "content": content}}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, get_args
@@ -20,6 +19,7 @@ from ocrsvc.pages.turns import TurnName, turn_named
 from ocrsvc.reading.reading import CharsetMode, Mode, ReadOptions
 from ocrsvc.recognition.charsets import characters_of, named
 from ocrsvc.results import MOST_ALTERNATIVES, Layout
+from ocrsvc.service import unknown_names
 from ocrsvc.service.negotiation import negotiate
 
 MODES: tuple[str, ...] = get_args(Mode)
@@ -267,9 +267,14 @@ def parse_rendering(
     return RenderingParameters(format_, _granularity(asked), asked.layout, password)
 
 
+def check_none(query: Mapping[str, str]) -> None:
+    """Raise InvalidParameter if a request to a route without parameters has one."""
+    unknown_names.check("parameter", query, ())
+
+
 def _asked(*sources: Mapping[str, str], names: Sequence[str] = NAMES) -> RequestParameters:
     """Return what the sources say, of which later ones override earlier ones; an empty value counts as absent."""
-    _check_names([name for source in sources for name in source], names)
+    unknown_names.check("parameter", [name for source in sources for name in source], names)
     given = {
         name: value if name == "password" else value.strip()  # a password may begin with a space
         for source in sources
@@ -300,20 +305,6 @@ def openapi_schemas() -> dict[str, dict[str, Any]]:
             key: value for key, value in (present | schema).items() if key not in ("title", "default")
         }
     return schemas
-
-
-def _check_names(given: Collection[str], names: Sequence[str] = NAMES) -> None:
-    """Raise InvalidParameter for an unknown name, so that a typo (charst=digits) is not silently ignored.
-
-    Names that begin with an underscore pass, because clients add them to bypass caches.
-    """
-    for name in given:
-        if name not in names and not name.startswith("_"):
-            near = difflib.get_close_matches(name.lower(), names, n=1)
-            meant = f" (is {near[0]} meant?)" if near else ""
-            raise InvalidParameter(
-                f"There is no parameter {name[:40]!r}{meant}; there are {', '.join(names)}.", allowed=names
-            )
 
 
 def _invalid(details: ErrorDetails) -> InvalidParameter:

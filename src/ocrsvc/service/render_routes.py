@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ocrsvc.errors import InvalidRequest, UnsupportedMedia
 from ocrsvc.formats import Rendering
-from ocrsvc.service import form_body, openapi
+from ocrsvc.service import form_body, openapi, unknown_names
 from ocrsvc.service.attachment import headers_of
 from ocrsvc.service.connection import unless_gone
 from ocrsvc.service.given_reading import GivenReading
@@ -88,6 +88,8 @@ async def _parts(form: FormData, limit_bytes: int) -> tuple[bytes, Picture | Non
             document = Picture(file_name(value.filename) if isinstance(value, UploadFile) else name, value)
         elif isinstance(value, str):
             fields[name] = valid_text(name, value)
+        else:
+            raise unknown_names.unknown("file", name, ("result", *ONE))
     if not result:
         raise InvalidRequest("The form has no reading: send the JSON of one in the field 'result'.")
     return result, document, fields

@@ -22,6 +22,7 @@ from ocrsvc.service.batches import BatchReading
 from ocrsvc.service.connection import unless_given_up, unless_gone
 from ocrsvc.service.incoming import incoming
 from ocrsvc.service.page_answer import page_answer
+from ocrsvc.service.parameters import check_none
 from ocrsvc.service.pictures import Picture
 from ocrsvc.service.record import record_of
 from ocrsvc.service.state import service_of
@@ -98,6 +99,7 @@ async def read(request: Request) -> Response:
     operation_id="readMany",
     summary="Read many pictures: one JSON line each, as they finish",
     openapi_extra=openapi.many_pictures(),
+    response_class=Response,
     responses=openapi.batch_responses(),
 )
 async def read_many(request: Request) -> Response:
@@ -129,16 +131,30 @@ async def read_many(request: Request) -> Response:
         return StreamedResponse(reading.lines(), resources.pop_all(), media_type=LINES.media_type)
 
 
-@router.get("/api/models", tags=["about"], operation_id="models", response_model=schemas.ModelsShape)
+@router.get(
+    "/api/models",
+    tags=["about"],
+    operation_id="models",
+    response_model=schemas.ModelsShape,
+    responses=openapi.problems(422),
+)
 async def models(request: Request) -> Any:
     """Return the recognisers that a request may name."""
+    check_none(request.query_params)
     service = service_of(request)
     return catalogue.models(service.manifests, service.default_model)
 
 
-@router.get("/api/options", tags=["about"], operation_id="options", response_model=schemas.OptionsShape)
+@router.get(
+    "/api/options",
+    tags=["about"],
+    operation_id="options",
+    response_model=schemas.OptionsShape,
+    responses=openapi.problems(422),
+)
 async def options(request: Request) -> Any:
     """Return the options, limits and defaults of the service: all that a client needs to build a form."""
+    check_none(request.query_params)
     service = service_of(request)
     return catalogue.options(
         service.settings, service.manifests, service.default_model, job_bytes=service.job_file.body_bytes
@@ -209,7 +225,13 @@ async def started(request: Request) -> Any:
     return {"status": "started"}
 
 
-@exposition.get("/metrics", tags=["probes"], operation_id="metrics", response_class=Response)
+@exposition.get(
+    "/metrics",
+    tags=["probes"],
+    operation_id="metrics",
+    response_class=Response,
+    responses=openapi.metrics_responses(metrics.CONTENT_TYPE),
+)
 async def prometheus(request: Request) -> Response:
     """Return all metrics in Prometheus' text format, of all processes if several share this port."""
     _, port = request.scope.get("server") or (None, None)

@@ -6,6 +6,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ocrsvc.formats import FORMATS
+from ocrsvc.pages.text_layer import PdfText
+from ocrsvc.pages.turns import TurnName
+from ocrsvc.reading.reading import CharsetMode, Mode
+from ocrsvc.results import BlockKind, Layout
+
+_FORMAT: Any = Field(json_schema_extra={"enum": list(FORMATS)})
+
 
 class Shape(BaseModel):
     """Base of all shapes; it forbids undocumented members."""
@@ -98,7 +106,7 @@ class TableShape(Shape):
 class BlockShape(Shape):
     """Part of a page; present with layout=rows, paragraphs or tables."""
 
-    kind: Literal["paragraph", "heading", "table", "header", "footer", "footnote"]
+    kind: BlockKind
     page: int = Field(ge=1)
     polygon: list[tuple[float, float]] = Field(min_length=4, max_length=4)
     lines: list[int] = Field(description="Its lines in reading order, by their places in lines, from 0.")
@@ -129,8 +137,8 @@ class ModelIdShape(Shape):
     digest: str = Field(description="SHA-256 of the weights.")
 
 
-class ProblemShape(BaseModel):
-    """Problem document (RFC 9457). Further members depend on the problem, such as max_bytes, allowed, phase."""
+class FailureShape(BaseModel):
+    """Problem document (RFC 9457) of a page or a job, which belongs to no single request."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -138,6 +146,11 @@ class ProblemShape(BaseModel):
     title: str = Field(examples=["Image cannot be decoded"])
     status: int = Field(examples=[422])
     detail: str = Field(description="What was wrong, in plain language.")
+
+
+class ProblemShape(FailureShape):
+    """Problem document (RFC 9457). Further members depend on the problem, such as max_bytes, allowed, phase."""
+
     instance: str = Field(examples=["/api/ocr"])
     request_id: str
 
@@ -172,7 +185,7 @@ class PageErrorShape(Shape):
     """A page that could not be read."""
 
     page: int = Field(ge=1)
-    error: dict[str, Any] = Field(description="A problem document.")
+    error: FailureShape
 
 
 class ReadingShape(Shape):
@@ -230,6 +243,33 @@ class BatchLineShape(Shape):
     fields: list[FieldShape] | None = None
     error: ProblemShape | None = None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "file": "a.png",
+                    "index": 0,
+                    "text": "12",
+                    "pages": [{"number": 1, "width": 64, "height": 48, "orientation": 0}],
+                    "model": {"name": "crnn", "digest": "sha256:5f0c..."},
+                    "timing_ms": {"decode": 0.4, "total": 9.1},
+                },
+                {
+                    "file": "notes.txt",
+                    "index": 1,
+                    "error": {
+                        "type": "/problems/unsupported-media-type",
+                        "title": "Unsupported media type",
+                        "status": 415,
+                        "detail": "The type of this file is not supported: send JPEG, PNG or PDF.",
+                        "instance": "/api/ocr/batch",
+                        "request_id": "4be1a0c2d97f3e55",
+                    },
+                },
+            ]
+        }
+    )
+
 
 class WeightsShape(Shape):
     """One file of weights."""
@@ -260,7 +300,7 @@ class ModelsShape(Shape):
 class FormatShape(Shape):
     """One output format."""
 
-    name: str
+    name: str = _FORMAT
     media_type: str
     suffix: str
 
@@ -290,25 +330,25 @@ class LimitsShape(Shape):
 class DefaultsShape(Shape):
     """Values of parameters that a request leaves out."""
 
-    mode: str
+    mode: Mode
     model: str
-    format: str
-    charset_mode: str
-    pdf_text: str
-    layout: str
+    format: str = _FORMAT
+    charset_mode: CharsetMode
+    pdf_text: PdfText
+    layout: Layout
 
 
 class OptionsShape(Shape):
     """Answer of GET /api/options: all that a client needs to build a form."""
 
     version: str
-    modes: list[str]
+    modes: list[Mode]
     models: list[str]
     formats: list[FormatShape]
-    charset_modes: list[str]
-    orientations: list[str]
-    pdf_texts: list[str] = Field(description="Uses of the text layer of a PDF.")
-    layouts: list[str]
+    charset_modes: list[CharsetMode]
+    orientations: list[TurnName]
+    pdf_texts: list[PdfText] = Field(description="Uses of the text layer of a PDF.")
+    layouts: list[Layout]
     charsets: list[CharsetShape]
     accepted_types: list[str] = Field(description="Media types of pictures, for a file picker.")
     accepted_suffixes: list[str]
@@ -328,7 +368,7 @@ class ProblemKindShape(Shape):
 class HealthShape(Shape):
     """Answer of a probe that succeeds."""
 
-    status: str
+    status: Literal["alive", "ready", "started"]
     jobs: Literal["ok", "unavailable"] | None = Field(
         None, description="Of /readyz: whether jobs are taken; the log says why not."
     )
