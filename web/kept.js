@@ -65,6 +65,7 @@ export class Kept {
       sessionStorage.setItem(TAB, this.#tab);
       await transact("readwrite", (store) => store.put({ id, since, seen: Date.now(), tab: this.#tab, file, name, choices, jobId, page }));
     } catch {
+      item.isUnkept = true;
       if (isNew) this.miss();
       return;
     }

@@ -10,6 +10,7 @@ const $ = (id) => document.getElementById(id);
 
 export class Out {
   #form = "lines";
+  #wanted = "lines"; // the form that was chosen last, which may have to be fetched
   #layouts = null;
   #views = null;
   #compare = null;
@@ -37,12 +38,12 @@ export class Out {
   }
 
   set form(form) {
-    if (form !== this.#form) this.#choose(form);
+    if (form !== this.#wanted) this.#choose(form);
   }
 
   /** Show the text in the next form. */
   turn() {
-    if (this.current()?.reading?.lines.length) this.#choose(FORMS[(FORMS.indexOf(this.#form) + 1) % FORMS.length]);
+    if (this.current()?.reading?.lines.length) this.#choose(FORMS[(FORMS.indexOf(this.#wanted) + 1) % FORMS.length]);
   }
 
   rewrite() {
@@ -89,24 +90,32 @@ export class Out {
   }
 
   async #choose(form) {
+    this.#wanted = form;
     if (form === "compare" && !this.#compare) {
       const found = await this.#fetched(import("./compare.js"));
-      if (!found) return;
+      if (!found) return this.#stay(form);
       this.#compare ??= new found[0].Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
     } else if (form !== "lines" && form !== "compare" && !this.#views) {
       const found = await this.#fetched(import("./layouts.js"), import("./views.js"));
-      if (!found) return;
+      if (!found) return this.#stay(form);
       const [layouts, { Views }] = found;
       const edit = (index) => {
         this.form = "lines";
         this.act.edit(index);
       };
       this.#layouts = layouts;
-      this.#views = new Views($("reading"), this.selection, this.language, { edit, copied: (...what) => this.#copied(...what) });
+      this.#views ??= new Views($("reading"), this.selection, this.language, { edit, copied: (...what) => this.#copied(...what) });
     }
+    if (form !== this.#wanted) return; // another one has been chosen in the meantime
     this.#form = form;
     $("form").value = form;
     this.act.shown();
+  }
+
+  /** `form` could not be fetched: the text stays as it is shown. */
+  #stay(form) {
+    if (form === this.#wanted) this.#wanted = this.#form;
+    $("form").value = this.#form;
   }
 
   /** Modules with their words and styles; null, and said so, if the service does not answer. */
@@ -115,7 +124,6 @@ export class Out {
       return await Promise.all([...modules, more(this.language)]);
     } catch {
       this.voice.toast(`${this.language.say("problem.network.title")}. ${this.language.say("do.network")}`);
-      $("form").value = this.#form;
       return null;
     }
   }

@@ -23,6 +23,7 @@ const HELP = [
   [["B", "T"], "help.boxes"],
   [["M"], "help.template"],
   [["+", "−", "0"], "help.zoom"],
+  [["L"], "help.live"],
   [["?"], "help.help"],
 ];
 

@@ -139,7 +139,7 @@ def test_every_shortcut_is_in_the_help_and_can_be_switched_off(ocr: OcrPage, rec
     ocr.key("?")
     expect(ocr.page.locator("#help-dialog")).to_be_visible()
     keys = set(ocr.page.locator("#help-keys kbd").all_text_contents())
-    assert keys >= {"O", "D", "C", "A", "Enter", "]", "[", ">", "<", "B", "T", "+", "0", "?"}
+    assert keys >= {"O", "D", "C", "A", "Enter", "]", "[", ">", "<", "B", "T", "+", "0", "L", "?"}
     ocr.page.get_by_label("Single-key shortcuts").uncheck()
     ocr.key("Escape")
     expect(ocr.page.locator("#help-dialog")).to_be_hidden()

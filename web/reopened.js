@@ -1,0 +1,13 @@
+/** The documents of this tab before a reload: those that were read, and those whose reading goes on. */
+
+/** Put them into the queue; resolves to {items, isUnread}: whether some are still to be read. */
+export async function reopen(kept, past, queue) {
+  const [begun, read] = await Promise.all([kept.restore(), past.restore()]);
+  const done = new Set(read.map(({ id }) => id));
+  const unread = begun.filter(({ id }) => !done.has(id));
+  for (const document of unread) document.edits = await past.editsOf(document.id);
+  const found = [...read, ...unread].sort((a, b) => a.since - b.since);
+  const items = found.length ? queue.restore(found) : [];
+  for (const item of items) if (item.reading) past.adopt(item);
+  return { items, isUnread: unread.length > 0 };
+}
