@@ -6,7 +6,8 @@ export async function reopen(kept, past, queue) {
   const done = new Set(read.map(({ id }) => id));
   const unread = begun.filter(({ id }) => !done.has(id));
   for (const document of unread) document.edits = await past.editsOf(document.id);
-  const found = [...read, ...unread].sort((a, b) => a.since - b.since);
+  const isHere = ({ id }) => queue.items.some(({ kept: own }) => own === id); // added while this was looked up
+  const found = [...read, ...unread].filter((document) => !isHere(document)).sort((a, b) => a.since - b.since);
   const items = found.length ? queue.restore(found) : [];
   for (const item of items) if (item.reading) past.adopt(item);
   return { items, isUnread: unread.length > 0 };
