@@ -31,7 +31,9 @@ def completed(message: str) -> str:
     found = json.loads(message)
     if str(found.get("method")).startswith("browsingContext.download"):
         parameters = found["params"]
-        parameters["download"] = parameters.get("download") or parameters.get("navigation") or parameters["url"]
+        parameters["download"] = (
+            parameters.get("download") or parameters.get("navigation") or parameters["url"]
+        )
         return json.dumps(found)
     return message
 

@@ -215,7 +215,9 @@ export const ENGLISH = {
   "title.file-gone": "The file has changed",
   "problem.file-gone.detail": "It was changed, moved or deleted after it had been added, so the browser can no longer read it.",
   "do.file-gone": "Add it again from where it is now.",
-  "live": "Live figures of the service",
+  "live": "Live figures",
   "live.hint": "Live figures of the service (L)",
   "help.live": "Live figures of the service",
+  "help.save": "Save as searchable PDF",
+  "help.next": "Keep the text and correct the next doubt",
 };

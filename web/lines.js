@@ -19,8 +19,8 @@ export class Lines {
   #sign = null; // place of the doubtful character that is looked at, in the chosen line
 
   /**
-   * `root` is the element to fill; `act` has copy(line), correct(line, text), choose(line, at, text) and
-   * crop(line, page, width) -> canvas or null.
+   * `root` is the element to fill; `act` has copy(line), correct(line, text), choose(line, at, text), next() -
+   * go on to the next doubt, to correct it - and crop(line, page, width) -> canvas or null.
    */
   constructor(root, selection, language, act) {
     Object.assign(this, { root, selection, language, act });
@@ -117,6 +117,10 @@ export class Lines {
       this.#refresh(index);
       this.#showDetails();
       if (step === 0) row.focus();
+      if (step === Infinity) {
+        this.act.next();
+        return;
+      }
       const next = step ? this.#near(step) : undefined;
       if (step && next !== index) this.edit(next);
       else if (step) row.focus();

@@ -28,6 +28,7 @@ export class Out {
       const count = this.queue.items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0);
       this.copy(allText(this.queue.items), count);
     });
+    document.addEventListener("keydown", (event) => this.#key(event));
     $("download").addEventListener("toggle", () => this.#fill("download"));
     $("all-download").addEventListener("toggle", () => this.#fill("all-download"));
   }
@@ -128,19 +129,37 @@ export class Out {
     }
   }
 
+  /** Ctrl+S saves what has been corrected, not the page of the browser. */
+  async #key(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.key.toLowerCase() !== "s") return;
+    const item = this.current();
+    if (item?.state !== "done" || event.target.closest?.("dialog")) return;
+    event.preventDefault();
+    if (event.target.matches?.(".row .field")) event.target.blur(); // what is being typed is kept
+    const menu = await this.#menu("download");
+    const formats = this.options.offered.formats.filter(({ name }) => name === "pdf");
+    if (formats.length) menu?.write(item, formats[0]);
+  }
+
   async #fill(id) {
+    if (!$(id).open) return;
+    const menu = await this.#menu(id);
+    const { formats } = this.options.offered;
+    if (id === "all-download") menu?.fillAll(this.queue, formats);
+    else menu?.fill(this.current(), formats);
+  }
+
+  /** What fills a menu and writes its files; null if it cannot be fetched. */
+  async #menu(id) {
     const menu = $(id);
-    if (!menu.open) return;
     const isAll = id === "all-download";
     const found = await this.#fetched(isAll ? import("./all_downloads.js") : import("./downloads.js"));
-    if (!found) return;
+    if (!found) return null;
     const [made] = found;
     if (!this.#menus.has(id)) {
       const Menu = isAll ? made.AllDownloads : made.Downloads;
       this.#menus.set(id, new Menu(menu, $(`${id}-list`), this.language, this.voice));
     }
-    const { formats } = this.options.offered;
-    if (isAll) this.#menus.get(id).fillAll(this.queue, formats);
-    else this.#menus.get(id).fill(this.current(), formats);
+    return this.#menus.get(id);
   }
 }

@@ -30,14 +30,15 @@ export function cardFor(item, page, language, act) {
 function refusalCard(item, language, act) {
   const { problem } = item;
   if (PASSWORD.has(problem.slug)) return passwordCard(item, language, act);
-  const detail = problem.detail || language.say(language.has(`problem.${problem.slug}.detail`) ? `problem.${problem.slug}.detail` : "problem.http.detail");
+  const own = problem.status && language.has(`detail.${problem.slug}`) ? language.say(`detail.${problem.slug}`) : "";
+  const detail = own || problem.detail || language.say(language.has(`problem.${problem.slug}.detail`) ? `problem.${problem.slug}.detail` : "problem.http.detail");
   const advice = language.has(`do.${problem.slug}`) ? `do.${problem.slug}` : "do.other";
   const facts = [item.name, language.size(item.file.size), problem.status ? `HTTP ${problem.status}` : "", problem.requestId && language.say("facts.request", { id: problem.requestId })];
   return element(
     "div",
     { class: "card refusal" },
     element("p", { class: "card-title" }, icon("warning"), titleOf(problem, language)),
-    element("p", { class: "card-detail", lang: problem.title ? "en" : null }, detail),
+    element("p", { class: "card-detail", lang: problem.status && problem.title && !own ? "en" : null }, detail),
     element("p", { class: "card-advice" }, element("strong", {}, language.say("problem.what")), " ", language.say(advice)),
     element(
       "p",
@@ -45,6 +46,7 @@ function refusalCard(item, language, act) {
       element("button", { type: "button", class: problem.isTemporary ? "button primary" : "button", onclick: act.again }, icon("again"), language.say("retry")),
       element("button", { type: "button", class: "button", onclick: act.remove }, icon("close"), language.say("remove", { name: "" }).trim()),
     ),
+    own && problem.detail ? element("p", { class: "card-facts", lang: "en" }, problem.detail) : "", // the server's word, for who has to ask
     element("p", { class: "card-facts" }, facts.filter(Boolean).join(" · ")),
   );
 }

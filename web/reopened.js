@@ -2,7 +2,8 @@
 
 /** Put them into the queue; resolves to {items, isUnread}: whether some are still to be read. */
 export async function reopen(kept, past, queue) {
-  const [begun, read] = await Promise.all([kept.restore(), past.restore()]);
+  const read = await past.restore();
+  const begun = await kept.restore(past.visits.isBack);
   const done = new Set(read.map(({ id }) => id));
   const unread = begun.filter(({ id }) => !done.has(id));
   for (const document of unread) document.edits = await past.editsOf(document.id);

@@ -45,6 +45,7 @@ const lines = new Lines($("reading"), selection, language, {
     edits.choose(current, line, at, text);
     review.next();
   },
+  next: () => review.next() && lines.edit(),
   crop: (line, page, width) => cropLine(picture.image, page, line.polygon, CROP_HEIGHT, width),
 });
 const out = new Out({ current: () => current, queue, options, selection, language, voice }, { shown: showText, edit: (index) => lines.edit(index), take: (line, text) => edits.correct(current, line, text) });
@@ -182,7 +183,7 @@ function showPicture() {
   $("file-name").title = current?.name ?? "";
   picture.show(current, current?.page ?? 1, isDoubtful, () => {
     viewTools.show(current, pageOf(current));
-    if (pageOf(current)) selection.select(selection.selected, "picture"); // the line can be cut out now
+    lines.refresh(); // the chosen line can be cut out now
   });
   viewTools.show(current, pageOf(current));
   pager.show(current);

@@ -6,7 +6,6 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import firefox_relay
 import pdf_drawings
