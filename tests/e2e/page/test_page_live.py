@@ -26,7 +26,7 @@ def asked(ocr: OcrPage) -> int:
 def test_figures_are_asked_for_while_the_panel_is_open(ocr: OcrPage, receipt: Draw) -> None:
     ocr.page.route("**/api/ocr?*", lambda route: route.continue_())
     ocr.key("l")
-    panel = ocr.page.get_by_role("region", name="Live figures of the service")
+    panel = ocr.page.get_by_role("region", name="Live figures")
     expect(panel).to_be_focused()
     expect(panel.locator(".live-figure")).to_have_count(9)
     expect(panel.locator(".live-trend").first).to_be_visible()  # after the second answer
@@ -50,7 +50,7 @@ def test_figures_are_asked_for_while_the_panel_is_open(ocr: OcrPage, receipt: Dr
     ocr.page.click("#live")
     expect(panel).to_be_visible()
     ocr.page.get_by_role("button", name="中文").click()
-    expect(ocr.page.get_by_role("region", name="服务实时状态")).to_contain_text("每秒行数")
+    expect(ocr.page.get_by_role("region", name="实时状态")).to_contain_text("每秒行数")
     ocr.key("l")
     expect(ocr.page.locator(".live")).to_be_hidden()
 
