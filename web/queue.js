@@ -7,8 +7,7 @@ import { Leaves } from "./leaves.js";
 import { gathered, replaced, settled } from "./pages.js";
 
 const AT_ONCE = 2; // enough to hide the upload behind the reading; more would only wait on the server
-const MOST_TRIES = 5; // of a file that the server had no room for
-const MOST_UNANSWERED = 8; // of a file while no server answers: two minutes, in which one can be restarted
+const MOST_TRIES = 8; // of a file while the server has no room or does not answer: two minutes, in which one can be restarted
 
 let lastId = 0;
 
@@ -187,7 +186,8 @@ export class Queue extends EventTarget {
     this.#abort.delete(item);
     item.sent = null;
     item.spentMs = performance.now() - started;
-    if (isWorthWaiting(outcome.problem, item.tries)) this.#later(item, outcome.problem);
+    const { problem } = outcome;
+    if ((problem?.isBusy || problem?.isUnanswered) && item.tries < MOST_TRIES) this.#later(item, problem);
     else this.#end(item, outcome.reading ? "done" : "failed", outcome);
     this.#next();
   }
@@ -223,10 +223,4 @@ export class Queue extends EventTarget {
     Object.assign(item, { state, reading: outcome.reading ?? null, problem: outcome.problem ?? null });
     this.#tell(item);
   }
-}
-
-/** Whether a file may be read after a while, without bothering anybody. */
-function isWorthWaiting(problem, tries) {
-  if (!problem) return false;
-  return problem.isBusy ? tries < MOST_TRIES : problem.isUnanswered && tries < MOST_UNANSWERED;
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +27,36 @@ def noise(name: str = "noise.png") -> FilePayload:
     return {"name": name, "mimeType": "image/png", "buffer": encode(picture)}
 
 
-def slow_down(ocr: OcrPage, bytes_per_second: int) -> None:
-    """Let the browser send no faster; -1 takes that back."""
-    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
-    ocr.page.context.new_cdp_session(ocr.page).send("Network.emulateNetworkConditions", limits)
+@contextmanager
+def slowly(ocr: OcrPage, bytes_per_second: int) -> Iterator[None]:
+    """Let the browser send no faster, what is under way included."""
+    session = ocr.page.context.new_cdp_session(ocr.page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": bytes_per_second})
+    yield
+    session.send("Network.emulateNetworkConditions", {**limits, "uploadThroughput": -1})
+    session.detach()
 
 
 def test_how_much_has_been_sent_is_shown_and_sending_is_cancelled(ocr: OcrPage, receipt: Draw) -> None:
-    slow_down(ocr, BYTES_PER_SECOND // 10)  # a minute
-    ocr.choose(noise())
-    expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^\d+ KiB of 1\.2 MiB sent$"))
-    expect(ocr.page.locator(".entry progress")).to_be_visible()
-    expect(ocr.page.locator(".pages-now")).to_have_text(re.compile(r"^Sent \d+ KiB of 1\.2 MiB$"))
-    expect(ocr.status).to_have_text(re.compile(r"^Sending noise\.png: \d+ % of 1\.2 MiB\.$"))
-    expect(ocr.page.locator(".quiet-card")).to_contain_text("Sending the file…")
-    ocr.page.get_by_role("button", name="中文").click()
-    expect(ocr.page.locator(".pages-now")).to_have_text(re.compile(r"^已上传 \d+ KiB，共 1\.2 MiB$"))
-    expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^已上传 \d+ KiB / 1\.2 MiB$"))
-    with ocr.page.expect_event("requestfailed"):
-        ocr.page.locator("#job-bar").get_by_role("button", name="取消").click()
-    assert ocr.file_states() == []
-    slow_down(ocr, -1)
+    with slowly(ocr, BYTES_PER_SECOND // 10):  # a minute
+        ocr.choose(noise())
+        expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^\d+ KiB of 1\.2 MiB sent$"))
+        expect(ocr.page.locator(".entry progress")).to_be_visible()
+        expect(ocr.page.locator(".pages-now")).to_have_text(re.compile(r"^Sent \d+ KiB of 1\.2 MiB$"))
+        expect(ocr.status).to_have_text(re.compile(r"^Sending noise\.png: \d+ % of 1\.2 MiB\.$"))
+        expect(ocr.page.locator(".quiet-card")).to_contain_text("Sending the file…")
+        ocr.page.get_by_role("button", name="中文").click()
+        expect(ocr.page.locator(".pages-now")).to_have_text(re.compile(r"^已上传 \d+ KiB，共 1\.2 MiB$"))
+        expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^已上传 \d+ KiB / 1\.2 MiB$"))
+        with ocr.page.expect_event("requestfailed"):
+            ocr.page.locator("#job-bar").get_by_role("button", name="取消").click()
+        assert ocr.file_states() == []
     ocr.read(receipt())
     expect(ocr.page.locator("#job-bar")).to_be_hidden()
 
 
 def test_what_has_been_sent_gives_way_to_the_reading(ocr: OcrPage) -> None:
-    slow_down(ocr, BYTES_PER_SECOND)
     ocr.page.evaluate(
         """() => {
           window.titles = [];
@@ -59,9 +64,10 @@ def test_what_has_been_sent_gives_way_to_the_reading(ocr: OcrPage) -> None:
           new MutationObserver(look).observe(document.getElementById("reading"), {childList: true});
         }"""
     )
-    ocr.choose(noise())
-    expect(ocr.page.locator(".pages-now")).to_be_visible()
-    ocr.wait_until_finished(1)
+    with slowly(ocr, BYTES_PER_SECOND):
+        ocr.choose(noise())
+        expect(ocr.page.locator(".pages-now")).to_be_visible()
+        ocr.wait_until_finished(1)
     titles = ocr.page.evaluate("titles")
     assert [each for each in titles if each in ("Sending the file…", "Reading…")][-1] == "Reading…"
     assert "Sending the file…" in titles
@@ -97,17 +103,16 @@ def test_a_server_that_is_restarted_during_an_upload_gets_the_file_again(
     first = start_server(port=port, workers=1)
     first.wait_until_ready()
     ocr = open_page(locale="zh-CN", url=first.url)
-    slow_down(ocr, BYTES_PER_SECOND // 10)
-    ocr.choose(noise("scan.png"))
-    expect(ocr.page.locator(".entry progress")).to_be_visible()
-    assert re.search("^已上传", ocr.page.locator(".entry-state").inner_text())
-    first.process.kill()
-    first.wait()
-    expect(ocr.page.locator(".refusal")).to_contain_text("无法连接")
-    expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^服务器无应答，\d+ 秒后重试$"))
-    slow_down(ocr, -1)
-    start_server(port=port, workers=1)
-    ocr.wait_until_finished(1)
+    with slowly(ocr, BYTES_PER_SECOND // 10):
+        ocr.choose(noise("scan.png"))
+        expect(ocr.page.locator(".entry progress")).to_be_visible()
+        assert re.search("^已上传", ocr.page.locator(".entry-state").inner_text())
+        first.process.kill()
+        first.wait()
+        expect(ocr.page.locator(".refusal")).to_contain_text("无法连接")
+        expect(ocr.page.locator(".entry-state")).to_have_text(re.compile(r"^服务器无应答，\d+ 秒后重试$"))
+    start_server(port=port, workers=1).wait_until_ready()
+    expect(ocr.page.locator(".entry[data-state=done]")).to_have_count(1, timeout=100_000)
     assert ocr.file_states() == [("scan.png", "done")]
     ocr.complaints[:] = [
         each for each in ocr.complaints if "ERR_" not in each and "status of 503" not in each
