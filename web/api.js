@@ -1,6 +1,7 @@
 /** The service's HTTP interface: the options it offers, one file in, one reading out, problems as RFC 9457 has them. */
 
 import { key } from "./key.js";
+import { post } from "./upload.js";
 
 const AGAIN_LATER = new Set([429, 502, 503, 504]);
 
@@ -16,9 +17,14 @@ export class Problem extends Error {
     return this.status === 503 || this.status === 429;
   }
 
+  /** There is no server at present, or a proxy that finds none: it may be restarted. */
+  get isUnanswered() {
+    return this.slug === "network" || this.status === 502;
+  }
+
   /** Asking again may help. */
   get isTemporary() {
-    return this.slug === "network" || AGAIN_LATER.has(this.status);
+    return this.isUnanswered || AGAIN_LATER.has(this.status);
   }
 }
 
@@ -31,24 +37,44 @@ export async function fetchOptions() {
 /** What a reading is asked for, so that it can be checked by character and written in any format. */
 const WHOLE = { format: "json", characters: "true", layout: "tables", n_best: "5" };
 
-/** Read one file. Returns the JSON document; raises Problem, or AbortError if `signal` was aborted. */
-export async function readFile(file, choices, signal) {
-  const answer = await send(address("api/ocr", { ...choices, ...WHOLE }), {
-    method: "POST",
-    body: form(file, choices),
-    signal,
-  });
-  return answer.json();
+/**
+ * Read one file. Returns the JSON document; raises Problem, or AbortError if `signal` was aborted.
+ * `tell` gets {sent: {loaded, total}} in bytes while the file is being sent, and {sent: null} after that.
+ */
+export function readFile(file, choices, signal, tell = () => {}) {
+  return sendFile("api/ocr", file, choices, signal, tell);
 }
 
-/** Queue one file as a job. Returns the job; raises as readFile does. */
-export async function addJob(file, choices, signal) {
-  const answer = await send(address("api/jobs", { ...choices, ...WHOLE }), {
-    method: "POST",
-    body: form(file, choices),
-    signal,
-  });
-  return answer.json();
+/** Queue one file as a job. Returns the job; tells and raises as readFile does. */
+export function addJob(file, choices, signal, tell = () => {}) {
+  return sendFile("api/jobs", file, choices, signal, tell);
+}
+
+async function sendFile(path, file, choices, signal, tell) {
+  const request = { body: form(file, choices), signal };
+  try {
+    const answer = await send(address(path, { ...choices, ...WHOLE }), request, (url, whole) => post(url, whole, tell));
+    return await answer.json();
+  } catch (error) {
+    if (error instanceof Problem && error.slug === "network" && !(await isReadable(file))) throw new Problem({ slug: "file-gone" });
+    throw error;
+  }
+}
+
+/** Whether the file is still there as it was when it was chosen: browsers read it only when it is sent. */
+async function isReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The service's figures in Prometheus' text format. */
+export async function fetchMetrics(signal) {
+  const answer = await send("metrics", { signal, headers: { Accept: "text/plain" } });
+  return answer.text();
 }
 
 /** How far a job is. */
@@ -100,12 +126,12 @@ function form(file, { password = "", template = "" }) {
 }
 
 /** Send a request, again with another key if the service asks for one and somebody types it. */
-async function send(url, request) {
+async function send(url, request, transport = fetch) {
   for (;;) {
     const used = key.value;
     let answer;
     try {
-      answer = await fetch(url, { ...request, headers: { Accept: "application/json", ...request.headers, ...key.headers } });
+      answer = await transport(url, { ...request, headers: { Accept: "application/json", ...request.headers, ...key.headers } });
     } catch (error) {
       if (error.name === "AbortError") throw error;
       throw new Problem({ slug: "network" });

@@ -10,6 +10,7 @@ const BEGUN = ["ocrsvc.visit", "ocrsvc.tab"]; // in sessionStorage, if this tab 
 const KEPT = "ocrsvc"; // database of documents that are being read, perhaps by a tab that is gone
 
 let work = null;
+let live = null;
 
 /** The part of the page that works on files, fetched when it is needed first; null if it cannot be fetched. */
 async function workspace() {
@@ -19,9 +20,24 @@ async function workspace() {
     return found;
   } catch {
     work = null; // a lost connection may come back
-    voice.toast(`${language.say("problem.network.title")}. ${language.say("do.network")}`);
+    missed();
     return null;
   }
+}
+
+/** Show the figures of the service, or hide them. */
+async function turnLive() {
+  try {
+    live ??= Promise.all([import("./live_panel.js"), more(language, "live.css")]).then(([{ LivePanel }]) => new LivePanel(language));
+    (await live).turn();
+  } catch {
+    live = null;
+    missed();
+  }
+}
+
+function missed() {
+  voice.toast(`${language.say("problem.network.title")}. ${language.say("do.network")}`);
 }
 
 const intake = new Intake({
@@ -29,7 +45,7 @@ const intake = new Intake({
   miss: (key, values) => voice.toast(language.say(key, values)),
   language,
 });
-Object.assign(shortcuts.actions, { o: () => intake.choose(), "?": () => shortcuts.open() });
+Object.assign(shortcuts.actions, { o: () => intake.choose(), l: turnLive, "?": () => shortcuts.open() });
 
 function rewrite() {
   document.documentElement.lang = language.tag === "zh" ? "zh-CN" : "en";
@@ -68,6 +84,7 @@ options.addEventListener("change", showOptions);
 language.addEventListener("change", rewrite);
 $("language").addEventListener("click", () => language.choose(language.other));
 $("help").addEventListener("click", () => shortcuts.open());
+for (const id of ["live", "help-live"]) $(id).addEventListener("click", turnLive);
 $("history").addEventListener("click", async () => (await workspace())?.openHistory());
 // By the time that a file has been chosen, what reads it is there.
 for (const id of ["choose", "welcome-choose", "photo", "welcome-photo"]) $(id).addEventListener("click", workspace);

@@ -53,7 +53,7 @@ export class Downloads {
   /** Fill the menu for one file that has been read; `formats` are those of the service. */
   fill(item, formats) {
     const { language } = this;
-    const entries = offeredOf(formats).map((format) => this.entry(format.name, nameOf(format, language), () => this.#write(item, format)));
+    const entries = offeredOf(formats).map((format) => this.entry(format.name, nameOf(format, language), () => this.write(item, format)));
     const labels = this.entry("labels", language.say("download.labels"), () => this.#labels(item));
     const notes = [language.say("download.corrected"), keepsOwnText(item) ? language.say("download.own-text") : ""].filter(Boolean);
     this.list.replaceChildren(...entries, labels, element("p", { class: "menu-note" }, notes.join(" ")));
@@ -75,7 +75,8 @@ export class Downloads {
     return element("button", { type: "button", class: "menu-item", "data-format": name, onclick }, words);
   }
 
-  async #write(item, format) {
+  /** Write a file that has been read in a format, and keep it. */
+  async write(item, format) {
     if (!(format.name in OWN)) this.voice.toast(this.language.say("download.writing", { name: renamed(item.name, format.suffix) }));
     try {
       const [suffix, content] = await written(item, format);

@@ -62,8 +62,9 @@ export class History {
   /** The documents of this tab before a reload, as Queue.restore takes them. */
   async restore() {
     try {
+      const isBack = await this.visits.arrive();
       await this.#takeRescued();
-      if (!(await this.visits.arrive()) || !(await this.#exists())) return [];
+      if (!isBack || !(await this.#exists())) return [];
       const mine = (await this.list()).filter(({ tab, isOpen }) => isOpen && tab === this.visits.tab);
       return (await Promise.all(mine.map(({ id }) => this.load(id)))).filter(Boolean).sort((a, b) => a.since - b.since);
     } catch {

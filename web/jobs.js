@@ -12,13 +12,14 @@ const GROWTH = 1.5; // the pages so far come as a whole, so that they are fetche
 
 /**
  * Read one item of the queue: pictures as a request, documents as a job. An item that has a job goes on with it.
- * `tell` gets {job: id or null}, {pages: {read, failed, total}}, {records: pages so far} and {offline: true or false}.
+ * `tell` gets {sent: {loaded, total} or null}, {job: id or null}, {pages: {read, failed, total}}, {records: pages so far}
+ * and {offline: true or false}.
  * Raises as readFile does; the job is deleted at the end, and when `signal` is aborted.
  */
 export async function readAny(item, signal, tell) {
   const { file } = item;
   const choices = { ...item.choices, password: item.password };
-  if (!isDocument(file)) return readFile(file, choices, signal);
+  if (!isDocument(file)) return readFile(file, choices, signal, tell);
   if (item.jobId) {
     const begun = await readJob({ id: item.jobId, state: "running", pages: item.pages }, item, signal, tell);
     if (begun) return begun;
@@ -26,9 +27,9 @@ export async function readAny(item, signal, tell) {
   for (let sent = 0; sent < 2; sent += 1) {
     let job;
     try {
-      job = await addJob(file, choices, signal);
+      job = await addJob(file, choices, signal, tell);
     } catch (error) {
-      if (error instanceof Problem && NO_JOBS.has(error.slug)) return readAtOnce(file, choices, signal, error);
+      if (error instanceof Problem && NO_JOBS.has(error.slug)) return readAtOnce(file, choices, signal, tell, error);
       throw error;
     }
     const reading = await readJob(job, item, signal, tell);
@@ -54,9 +55,9 @@ async function readJob(job, item, signal, tell) {
 }
 
 /** A document that is too large for a request has to wait until there is room for its job. */
-async function readAtOnce(file, choices, signal, full) {
+async function readAtOnce(file, choices, signal, tell, full) {
   try {
-    return await readFile(file, choices, signal);
+    return await readFile(file, choices, signal, tell);
   } catch (error) {
     throw error instanceof Problem && error.slug === "too-large" ? full : error;
   }

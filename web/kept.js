@@ -25,10 +25,14 @@ export class Kept {
     queue.addEventListener("job", ({ detail: item }) => this.#write(item));
   }
 
-  /** The documents of this tab's last visit, and of tabs that are gone: {id, file, name, choices, jobId, page}. */
-  async restore() {
+  /**
+   * The documents of this tab's last visit, and of tabs that are gone: {id, file, name, choices, jobId, page}.
+   * `isBack`: whether this tab was reloaded; a copied one has the same sessionStorage, but its documents are another's.
+   */
+  async restore(isBack) {
     const found = [];
     try {
+      if (!isBack && !this.#tab) sessionStorage.removeItem(TAB);
       if (indexedDB.databases && !(await indexedDB.databases()).some(({ name }) => name === DATABASE)) return found;
       const tab = sessionStorage.getItem(TAB);
       for (const record of await transact("readonly", (store) => store.getAll())) {
@@ -65,6 +69,7 @@ export class Kept {
       sessionStorage.setItem(TAB, this.#tab);
       await transact("readwrite", (store) => store.put({ id, since, seen: Date.now(), tab: this.#tab, file, name, choices, jobId, page }));
     } catch {
+      item.isUnkept = true;
       if (isNew) this.miss();
       return;
     }

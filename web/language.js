@@ -68,7 +68,8 @@ export class Language extends EventTarget {
 
   /** A size of a file in the units that people read. */
   size(bytes) {
-    return bytes < 2 ** 20 ? `${Math.max(1, Math.round(bytes / 2 ** 10))} KiB` : `${Number((bytes / 2 ** 20).toFixed(1))} MiB`;
+    if (bytes < 2 ** 20) return `${Math.max(1, Math.round(bytes / 2 ** 10))} KiB`;
+    return bytes < 2 ** 30 ? `${Number((bytes / 2 ** 20).toFixed(1))} MiB` : `${Number((bytes / 2 ** 30).toFixed(1))} GiB`;
   }
 
   /** Fill every element below `root` that is marked with data-t, data-t-label or data-t-placeholder. */

@@ -66,16 +66,16 @@ export class Leaves extends EventTarget {
   }
 
   /** Draw a page, `wanted` pixels wide, before all that waits. `isWanted()` is asked before it begins: null if not. */
-  async draw(number, wanted, isWanted) {
-    const canvas = await this.#queued(async () => {
+  draw(number, wanted, isWanted) {
+    return this.#queued(async () => {
+      const opened = this.#opened;
       const kept = this.#drawn.get(number);
-      if (kept && kept.asked >= this.widthFor(number, wanted)) return kept;
-      this.#sizes.set(number, await this.#opened.size(number));
+      if (kept && kept.asked >= this.widthFor(number, wanted)) return this.#keep(number, kept);
+      this.#sizes.set(number, await opened.size(number));
       const asked = this.widthFor(number, wanted);
-      return Object.assign(await this.#opened.draw(number, asked), { asked });
+      const canvas = Object.assign(await opened.draw(number, asked), { asked });
+      return opened === this.#opened ? this.#keep(number, canvas) : canvas; // before the next one begins, which may want it, too
     }, isWanted, true);
-    if (canvas) this.#keep(number, canvas);
-    return canvas;
   }
 
   /** Draw a page small, when nothing more important waits. */
@@ -106,6 +106,7 @@ export class Leaves extends EventTarget {
       this.#drawn.delete(other);
       release(old);
     }
+    return canvas;
   }
 
   /** One thing at a time, so that pages that have been left do not hold up the one on show. */

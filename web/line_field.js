@@ -4,7 +4,8 @@ import { element } from "./element.js";
 
 /**
  * Put a field into `cell`. `caret` is [start, end] of what is selected in it, or null for the end of the text.
- * `act` has finish(text or null, step): null if nothing is to be kept, step -1, 0 or 1 to the line to edit next, or
+ * `act` has finish(text or null, step): null if nothing is to be kept, step -1, 0 or 1 to the line to edit next, Infinity to
+ * the next doubt, or
  * null if the keyboard has gone elsewhere. Returns a function that ends the editing and keeps what was typed.
  */
 export function openField(cell, text, label, caret, act) {
@@ -17,10 +18,11 @@ export function openField(cell, text, label, caret, act) {
   };
   const leave = () => finish(field.value !== text, null);
   field.addEventListener("keydown", (event) => {
-    event.stopPropagation();
+    if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); // single keys are text here
     if (event.isComposing) return; // Enter, Escape and arrows belong to the Chinese input method
     const steps = { ArrowDown: 1, ArrowUp: -1 };
-    if (event.key === "Enter") finish(true, 0);
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) finish(true, Infinity);
+    else if (event.key === "Enter") finish(true, 0);
     else if (event.key === "Escape") finish(false, 0);
     else if (event.key in steps) finish(field.value !== text, steps[event.key]);
     else return;

@@ -4,6 +4,8 @@ import { doubtfulPlaces, isSpelt, leastSure } from "./doubts.js";
 import { element, icon } from "./element.js";
 import { caretAt, openField } from "./line_field.js";
 
+const DOUBLE_CLICK_MS = 500;
+const NEAR_PIXELS = 4; // of two clicks that are one double click
 const MOST_CHOICES = 5;
 
 export class Lines {
@@ -13,11 +15,12 @@ export class Lines {
   #doubt = { threshold: 0.9, isDoubtful: () => false };
   #editing = null;
   #leave = null; // ends the editing and keeps what has been typed
+  #click = null; // the one that has chosen a line: {event, index, caret}
   #sign = null; // place of the doubtful character that is looked at, in the chosen line
 
   /**
-   * `root` is the element to fill; `act` has copy(line), correct(line, text), choose(line, at, text) and
-   * crop(line, page, width) -> canvas or null.
+   * `root` is the element to fill; `act` has copy(line), correct(line, text), choose(line, at, text), next() -
+   * go on to the next doubt, to correct it - and crop(line, page, width) -> canvas or null.
    */
   constructor(root, selection, language, act) {
     Object.assign(this, { root, selection, language, act });
@@ -38,6 +41,7 @@ export class Lines {
       if (line.page === page.number) grid.append(this.#row(line, index));
     });
     grid.addEventListener("keydown", (event) => this.#key(event));
+    grid.addEventListener("click", (event) => this.#again(event), { capture: true });
     this.root.replaceChildren(grid);
     this.#tabStop();
     this.#mark();
@@ -113,6 +117,10 @@ export class Lines {
       this.#refresh(index);
       this.#showDetails();
       if (step === 0) row.focus();
+      if (step === Infinity) {
+        this.act.next();
+        return;
+      }
       const next = step ? this.#near(step) : undefined;
       if (step && next !== index) this.edit(next);
       else if (step) row.focus();
@@ -130,6 +138,17 @@ export class Lines {
     const order = [...this.#rows.keys()];
     const now = order.indexOf(this.selection.selected);
     return order[now < 0 ? (step > 0 ? 0 : order.length - 1) : Math.min(order.length - 1, Math.max(0, now + step))];
+  }
+
+  /** The second of two clicks means the line of the first one: what was cut out below another line has left its place. */
+  #again(event) {
+    const first = this.#click;
+    this.#click = null;
+    if (!first || (event.detail < 2 && event.timeStamp - first.event.timeStamp > DOUBLE_CLICK_MS)) return;
+    if (Math.hypot(event.clientX - first.event.clientX, event.clientY - first.event.clientY) > NEAR_PIXELS) return;
+    event.stopPropagation();
+    event.preventDefault();
+    this.edit(first.index, first.caret);
   }
 
   #row(line, index) {
@@ -156,12 +175,16 @@ export class Lines {
     row.addEventListener("click", (event) => {
       if (event.target.closest("button, input")) return;
       const cell = row.querySelector(".line-text");
-      const caret = wasSelected && getSelection().toString() === "" && cell.contains(event.target) ? caretAt(cell, event) : null;
-      if (caret) this.edit(index, caret);
-      else if (!wasSelected) this.look(index, null);
+      const caret = cell.contains(event.target) ? caretAt(cell, event) : null;
+      if (!wasSelected) {
+        this.#click = { event, index, caret };
+        this.look(index, null);
+      } else if (caret && getSelection().toString() === "") {
+        this.edit(index, caret);
+      }
     });
     row.addEventListener("dblclick", (event) => {
-      if (!event.target.closest("button, input")) this.edit(index, caretAt(row.querySelector(".line-text"), event));
+      if (!event.target.closest("button, input")) this.edit(index);
     });
     row.addEventListener("focus", () => {
       if (this.selection.selected !== index) this.selection.select(index, "lines");

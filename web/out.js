@@ -10,6 +10,7 @@ const $ = (id) => document.getElementById(id);
 
 export class Out {
   #form = "lines";
+  #wanted = "lines"; // the form that was chosen last, which may have to be fetched
   #layouts = null;
   #views = null;
   #compare = null;
@@ -27,6 +28,7 @@ export class Out {
       const count = this.queue.items.reduce((sum, item) => sum + (item.reading?.lines.length ?? 0), 0);
       this.copy(allText(this.queue.items), count);
     });
+    document.addEventListener("keydown", (event) => this.#key(event));
     $("download").addEventListener("toggle", () => this.#fill("download"));
     $("all-download").addEventListener("toggle", () => this.#fill("all-download"));
   }
@@ -37,12 +39,12 @@ export class Out {
   }
 
   set form(form) {
-    if (form !== this.#form) this.#choose(form);
+    if (form !== this.#wanted) this.#choose(form);
   }
 
   /** Show the text in the next form. */
   turn() {
-    if (this.current()?.reading?.lines.length) this.#choose(FORMS[(FORMS.indexOf(this.#form) + 1) % FORMS.length]);
+    if (this.current()?.reading?.lines.length) this.#choose(FORMS[(FORMS.indexOf(this.#wanted) + 1) % FORMS.length]);
   }
 
   rewrite() {
@@ -89,24 +91,32 @@ export class Out {
   }
 
   async #choose(form) {
+    this.#wanted = form;
     if (form === "compare" && !this.#compare) {
       const found = await this.#fetched(import("./compare.js"));
-      if (!found) return;
+      if (!found) return this.#stay(form);
       this.#compare ??= new found[0].Compare($("reading"), this.options, this.selection, this.language, { take: this.act.take });
     } else if (form !== "lines" && form !== "compare" && !this.#views) {
       const found = await this.#fetched(import("./layouts.js"), import("./views.js"));
-      if (!found) return;
+      if (!found) return this.#stay(form);
       const [layouts, { Views }] = found;
       const edit = (index) => {
         this.form = "lines";
         this.act.edit(index);
       };
       this.#layouts = layouts;
-      this.#views = new Views($("reading"), this.selection, this.language, { edit, copied: (...what) => this.#copied(...what) });
+      this.#views ??= new Views($("reading"), this.selection, this.language, { edit, copied: (...what) => this.#copied(...what) });
     }
+    if (form !== this.#wanted) return; // another one has been chosen in the meantime
     this.#form = form;
     $("form").value = form;
     this.act.shown();
+  }
+
+  /** `form` could not be fetched: the text stays as it is shown. */
+  #stay(form) {
+    if (form === this.#wanted) this.#wanted = this.#form;
+    $("form").value = this.#form;
   }
 
   /** Modules with their words and styles; null, and said so, if the service does not answer. */
@@ -115,24 +125,41 @@ export class Out {
       return await Promise.all([...modules, more(this.language)]);
     } catch {
       this.voice.toast(`${this.language.say("problem.network.title")}. ${this.language.say("do.network")}`);
-      $("form").value = this.#form;
       return null;
     }
   }
 
+  /** Ctrl+S saves what has been corrected, not the page of the browser. */
+  async #key(event) {
+    if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey || event.key.toLowerCase() !== "s") return;
+    const item = this.current();
+    if (item?.state !== "done" || event.target.closest?.("dialog")) return;
+    event.preventDefault();
+    if (event.target.matches?.(".row .field")) event.target.blur(); // what is being typed is kept
+    const menu = await this.#menu("download");
+    const formats = this.options.offered.formats.filter(({ name }) => name === "pdf");
+    if (formats.length) menu?.write(item, formats[0]);
+  }
+
   async #fill(id) {
+    if (!$(id).open) return;
+    const menu = await this.#menu(id);
+    const { formats } = this.options.offered;
+    if (id === "all-download") menu?.fillAll(this.queue, formats);
+    else menu?.fill(this.current(), formats);
+  }
+
+  /** What fills a menu and writes its files; null if it cannot be fetched. */
+  async #menu(id) {
     const menu = $(id);
-    if (!menu.open) return;
     const isAll = id === "all-download";
     const found = await this.#fetched(isAll ? import("./all_downloads.js") : import("./downloads.js"));
-    if (!found) return;
+    if (!found) return null;
     const [made] = found;
     if (!this.#menus.has(id)) {
       const Menu = isAll ? made.AllDownloads : made.Downloads;
       this.#menus.set(id, new Menu(menu, $(`${id}-list`), this.language, this.voice));
     }
-    const { formats } = this.options.offered;
-    if (isAll) this.#menus.get(id).fillAll(this.queue, formats);
-    else this.#menus.get(id).fill(this.current(), formats);
+    return this.#menus.get(id);
   }
 }

@@ -148,7 +148,7 @@ export class Picture {
     if (leaves?.state !== "open" || !leaf.isConnected) return;
     const number = this.#number;
     const wanted = leaf.offsetWidth * Math.min(window.devicePixelRatio || 1, 2);
-    if (this.image?.asked >= leaves.widthFor(number, wanted)) return;
+    if (this.image?.width && this.image.asked >= leaves.widthFor(number, wanted)) return; // a canvas without a width was given back
     const isWanted = () => this.leaf === leaf;
     try {
       const canvas = await leaves.draw(number, wanted, isWanted);

@@ -3,6 +3,8 @@
 import { titleOf } from "./refusal.js";
 
 export class Progress {
+  #quarters = new WeakMap(); // item -> quarter of it that was announced last
+
   constructor(queue, language, voice) {
     Object.assign(this, { queue, language, voice });
     this.bar = document.getElementById("progress");
@@ -21,6 +23,17 @@ export class Progress {
     this.figures.textContent = total > 1 ? language.say("progress.now", { done: finished, total }) : "";
     this.foot.hidden = queue.items.filter((each) => each.state === "done").length < 2;
     if (item?.state === "done" || item?.state === "failed") this.#announce(item, finished, total);
+  }
+
+  /** Announce how much of a large file has been sent, a quarter at a time: more would talk over everything else. */
+  sending(item) {
+    const { loaded, total } = item.sent ?? { loaded: 0, total: 0 };
+    const quarter = total ? Math.floor((4 * loaded) / total) : null;
+    if (quarter === (this.#quarters.get(item) ?? null)) return;
+    this.#quarters.set(item, quarter);
+    if (quarter === null) return;
+    const values = { name: item.name, size: this.language.size(total), n: Math.floor((100 * loaded) / total) };
+    this.voice.say(this.language.say("say.sent", values));
   }
 
   #announce(item, finished, total) {

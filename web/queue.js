@@ -7,7 +7,7 @@ import { Leaves } from "./leaves.js";
 import { gathered, replaced, settled } from "./pages.js";
 
 const AT_ONCE = 2; // enough to hide the upload behind the reading; more would only wait on the server
-const MOST_TRIES = 5; // of a file that the server had no room for
+const MOST_TRIES = 8; // of a file while the server has no room or does not answer: two minutes, in which one can be restarted
 
 let lastId = 0;
 
@@ -23,6 +23,7 @@ class Item {
     this.password = ""; // never kept, and never part of an address
     this.jobId = null; // of the service, while it reads a document
     this.page = 1;
+    this.isUnkept = false; // the browser has no room for it, so it would be lost with the page
     this.edits = null; // corrections of an earlier visit, for pages that are still to come
     this.showable = null; // whether the browser can show it: known once it has tried
     this.selected = null; // index of the line that was looked at last
@@ -37,6 +38,7 @@ class Item {
     this.wakesAt = 0;
     this.spentMs = 0;
     this.selected = null;
+    this.sent = null; // {loaded, total} in bytes, while a large file is being sent
     this.pages = null; // how many have been read, of how many, while a document is read
     this.isOffline = false; // the service does not answer, but may go on reading
     this.views = new Map(); // number of a page -> clockwise angle at which it is shown, where a person chose one
@@ -46,7 +48,7 @@ class Item {
   }
 }
 
-/** Dispatches "progress" with `detail` an Item of which pages were read, "job" with an Item whose job has begun or ended, and "change" with an Item (its state changed) or null (the list changed). */
+/** Dispatches "progress" with `detail` an Item of which bytes were sent or pages read, "job" with an Item whose job has begun or ended, and "change" with an Item (its state changed) or null (the list changed). */
 export class Queue extends EventTarget {
   #read;
   #abort = new Map();
@@ -167,6 +169,7 @@ export class Queue extends EventTarget {
     const abort = new AbortController();
     this.#abort.set(item, abort);
     item.state = "reading";
+    item.problem = null;
     item.tries += 1;
     this.#tell(item);
     const started = performance.now();
@@ -181,19 +184,22 @@ export class Queue extends EventTarget {
     }
     if (this.#abort.get(item) !== abort) return; // removed, or begun anew, in the meantime
     this.#abort.delete(item);
+    item.sent = null;
     item.spentMs = performance.now() - started;
-    if (outcome.problem?.isBusy && item.tries < MOST_TRIES) this.#later(item, outcome.problem);
+    const { problem } = outcome;
+    if ((problem?.isBusy || problem?.isUnanswered) && item.tries < MOST_TRIES) this.#later(item, problem);
     else this.#end(item, outcome.reading ? "done" : "failed", outcome);
     this.#next();
   }
 
-  #advance(item, { job, pages, records, offline }) {
+  #advance(item, { sent = item.sent, job, pages, records, offline }) {
     if (job !== undefined && job !== item.jobId) {
       item.jobId = job;
       this.dispatchEvent(new CustomEvent("job", { detail: item }));
     }
     if (records) item.reading = applied(gathered(item.reading, records), item.edits);
-    const isNews = records || (pages && JSON.stringify(item.pages) !== JSON.stringify(pages)) || (offline ?? item.isOffline) !== item.isOffline;
+    const isNews = records || sent !== item.sent || (pages && JSON.stringify(item.pages) !== JSON.stringify(pages)) || (offline ?? item.isOffline) !== item.isOffline;
+    item.sent = sent;
     item.pages = pages ?? item.pages;
     item.isOffline = offline ?? item.isOffline;
     if (isNews) this.dispatchEvent(new CustomEvent("progress", { detail: item }));
@@ -202,6 +208,7 @@ export class Queue extends EventTarget {
   #later(item, problem) {
     const seconds = Math.min(30, Math.max(1, problem.retryAfterSeconds || 2 ** item.tries));
     item.state = "waiting";
+    item.problem = problem;
     item.wakesAt = Date.now() + seconds * 1000;
     const wake = () => {
       this.#alarms.delete(item);

@@ -1,6 +1,7 @@
 /** The list of files with their states; the first to say what happens, and what has gone wrong. */
 
 import { element, icon } from "./element.js";
+import { sizesOf } from "./job_bar.js";
 
 export class Rail {
   #entries = new Map(); // item -> its <li>
@@ -51,7 +52,8 @@ export class Rail {
   #entry(item) {
     const name = element("span", { class: "entry-name", title: item.name }, item.name);
     const open = element("button", { type: "button", class: "entry-open", onclick: () => this.act.open(item) }, this.#thumbnail(item));
-    open.append(element("span", { class: "entry-words" }, name, element("span", { class: "entry-state" })));
+    const sent = element("progress", { class: "entry-sent", "aria-hidden": "true" });
+    open.append(element("span", { class: "entry-words" }, name, element("span", { class: "entry-state" }), sent));
     const label = this.language.say("remove", { name: item.name });
     const remove = { type: "button", class: "tool entry-remove", title: label, "aria-label": label, onclick: () => this.act.remove(item) };
     return element("li", { class: "entry" }, open, element("button", remove, icon("close")));
@@ -75,6 +77,9 @@ export class Rail {
     if (item === this.#current) open.setAttribute("aria-current", "true");
     else open.removeAttribute("aria-current");
     entry.querySelector(".entry-state").textContent = this.#state(item);
+    const sent = entry.querySelector(".entry-sent");
+    sent.hidden = !item.sent;
+    if (item.sent) Object.assign(sent, { max: item.sent.total, value: item.sent.loaded });
     if (item.wakesAt) this.#tick();
   }
 
@@ -82,7 +87,8 @@ export class Rail {
     const { language } = this;
     if (item.state === "done") return language.count("state.done", item.reading.lines.length);
     if (item.state === "failed") return language.say("state.failed");
-    if (item.wakesAt) return language.say("state.busy", { n: Math.max(1, Math.ceil((item.wakesAt - Date.now()) / 1000)) });
+    if (item.wakesAt) return language.say(item.problem.isBusy ? "state.busy" : "state.unanswered", { n: Math.max(1, Math.ceil((item.wakesAt - Date.now()) / 1000)) });
+    if (item.sent) return language.say("state.sent", sizesOf(item.sent, language));
     if (item.isOffline) return language.say("state.offline");
     if (item.state === "reading" && item.pages?.total > 1) {
       return language.say("state.pages", { n: item.pages.read + item.pages.failed, total: item.pages.total });

@@ -12,18 +12,33 @@ export function titleOf(problem, language) {
 
 const PASSWORD = new Set(["password-required", "wrong-password"]);
 
-/** A card about one failed file. `act` has again(), remove() and unlock(password). */
-export function refusalCard(item, language, act) {
+/** What stands in the place of the text of `item`, of which `page` is on show (null: not read); `act` as refusalCard takes it. */
+export function cardFor(item, page, language, act) {
+  if (!item) return "";
+  if (item.problem) return refusalCard(item, language, act);
+  const problem = item.reading?.page_errors?.find(({ page: number }) => number === item.page)?.error;
+  if (problem) return pageCard(problem, language);
+  if (item.turning) return quietCard(language.say("reading.title"), "", true);
+  if (item.state === "reading" && item.sent) return quietCard(language.say("sent.title"), "", true);
+  if (item.state === "reading" && item.pages?.total > 1 && !page) return quietCard(language.say("page.waiting"), "", true);
+  if (item.state !== "done" && !page) return quietCard(language.say(`${item.state}.title`), "", item.state === "reading");
+  const single = item.state === "done" && item.reading.pages.length < 2;
+  return quietCard(language.say(single ? "empty.title" : "empty.page"), single ? language.say("empty.hint") : "");
+}
+
+/** A card about one file that was not read, or not yet. `act` has again(), remove() and unlock(password). */
+function refusalCard(item, language, act) {
   const { problem } = item;
   if (PASSWORD.has(problem.slug)) return passwordCard(item, language, act);
-  const detail = problem.detail || language.say(language.has(`problem.${problem.slug}.detail`) ? `problem.${problem.slug}.detail` : "problem.http.detail");
+  const own = problem.status && language.has(`detail.${problem.slug}`) ? language.say(`detail.${problem.slug}`) : "";
+  const detail = own || problem.detail || language.say(language.has(`problem.${problem.slug}.detail`) ? `problem.${problem.slug}.detail` : "problem.http.detail");
   const advice = language.has(`do.${problem.slug}`) ? `do.${problem.slug}` : "do.other";
   const facts = [item.name, language.size(item.file.size), problem.status ? `HTTP ${problem.status}` : "", problem.requestId && language.say("facts.request", { id: problem.requestId })];
   return element(
     "div",
     { class: "card refusal" },
     element("p", { class: "card-title" }, icon("warning"), titleOf(problem, language)),
-    element("p", { class: "card-detail", lang: problem.title ? "en" : null }, detail),
+    element("p", { class: "card-detail", lang: problem.status && problem.title && !own ? "en" : null }, detail),
     element("p", { class: "card-advice" }, element("strong", {}, language.say("problem.what")), " ", language.say(advice)),
     element(
       "p",
@@ -31,6 +46,7 @@ export function refusalCard(item, language, act) {
       element("button", { type: "button", class: problem.isTemporary ? "button primary" : "button", onclick: act.again }, icon("again"), language.say("retry")),
       element("button", { type: "button", class: "button", onclick: act.remove }, icon("close"), language.say("remove", { name: "" }).trim()),
     ),
+    own && problem.detail ? element("p", { class: "card-facts", lang: "en" }, problem.detail) : "", // the server's word, for who has to ask
     element("p", { class: "card-facts" }, facts.filter(Boolean).join(" · ")),
   );
 }
@@ -68,33 +84,8 @@ function passwordCard(item, language, act) {
   );
 }
 
-/** How far a document is, with a way to stop it. `act` has remove(). */
-export function progressCard(item, language, act) {
-  const bar = element("progress", { "aria-label": language.say("pages.read") });
-  const stop = { type: "button", class: "button small", onclick: act.remove };
-  const card = element(
-    "div",
-    { class: "pages-card" },
-    element("span", { class: "pages-now" }),
-    bar,
-    element("button", stop, icon("close"), language.say("cancel")),
-  );
-  advance(card, item, language);
-  return card;
-}
-
-/** Bring a progressCard up to date; the keyboard stays where it is. */
-export function advance(card, item, language) {
-  const { read, failed, total } = item.pages;
-  const bar = card.querySelector("progress");
-  bar.max = total;
-  bar.value = read + failed;
-  const words = item.isOffline ? "pages.offline" : "pages.now";
-  card.querySelector(".pages-now").textContent = language.say(words, { n: read + failed, total });
-}
-
 /** A card about one page that was not read; the others were. */
-export function pageCard(problem, language) {
+function pageCard(problem, language) {
   const known = { slug: String(problem.type ?? "").split("/").pop(), ...problem };
   return element(
     "div",
@@ -106,7 +97,7 @@ export function pageCard(problem, language) {
 }
 
 /** A quiet card: waiting, reading, or no text on the page. */
-export function quietCard(title, hint = "", busy = false) {
+function quietCard(title, hint = "", busy = false) {
   const bars = busy ? element("div", { class: "bars", "aria-hidden": "true" }, element("i"), element("i"), element("i"), element("i")) : "";
   return element("div", { class: "card quiet-card" }, bars, element("p", { class: "card-title" }, title), hint ? element("p", { class: "card-advice" }, hint) : "");
 }

@@ -31,16 +31,17 @@ export class Review {
     $("doubt-next").disabled = !n;
   }
 
-  /** Go to the next character that is doubtful, or to the next line where none is known. */
+  /** Go to the next character that is doubtful, or to the next line where none is known; whether there is one. */
   next() {
     const places = this.#doubts().flatMap(([line, index]) => {
       const signs = doubtfulPlaces(line, this.threshold.value);
       return signs.length ? signs.map((at) => [index, at]) : [[index, null]];
     });
-    if (!places.length) return;
+    if (!places.length) return false;
     const [line, sign] = [this.selection.selected ?? -1, this.lines.sign ?? -1];
     const [index, at] = places.find((place) => place[0] > line || (place[0] === line && (place[1] ?? -1) > sign)) ?? places[0];
     this.#show(this.current().reading.lines[index], index, at);
+    return true;
   }
 
   /** The chosen line is right: go on. */

@@ -13,7 +13,9 @@ const HELP = [
   [["1", "…", "5"], "help.choices"],
   [["Y"], "help.right"],
   [["Enter"], "help.edit"],
+  [["Ctrl", "Enter"], "help.next"],
   [["Ctrl", "Z"], "help.undo"],
+  [["Ctrl", "S"], "help.save"],
   [["C"], "help.copyline"],
   [["A"], "help.copyall"],
   [["V"], "help.form"],
@@ -23,6 +25,7 @@ const HELP = [
   [["B", "T"], "help.boxes"],
   [["M"], "help.template"],
   [["+", "−", "0"], "help.zoom"],
+  [["L"], "help.live"],
   [["?"], "help.help"],
 ];
 

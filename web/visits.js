@@ -9,20 +9,21 @@ export class Visits {
   /** `held()` returns the identifiers of the documents that are open in this tab. */
   constructor(held) {
     this.tab = null;
+    this.isBack = false; // whether the tab is the one that it was before a reload
     this.#channel?.addEventListener("message", ({ data }) => {
       if (data.ask) this.#channel.postMessage({ tab: this.tab, held: held() });
     });
   }
 
-  /** Find out who this tab is; resolves to whether it is the one that it was before a reload. */
+  /** Find out who this tab is; resolves to `isBack`. */
   async arrive() {
     try {
       const before = sessionStorage.getItem(STORED);
       const others = before ? await this.others() : [];
-      const isBack = Boolean(before) && !others.some(({ tab }) => tab === before);
-      this.tab = isBack ? before : identifier();
+      this.isBack = Boolean(before) && !others.some(({ tab }) => tab === before);
+      this.tab = this.isBack ? before : identifier();
       sessionStorage.setItem(STORED, this.tab);
-      return isBack;
+      return this.isBack;
     } catch {
       this.tab = identifier();
       return false;

@@ -35,16 +35,19 @@ def browser(chromium_path: Path) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, server_url: str) -> Iterator[OpenPage]:
-    """``open_page(locale="zh-CN", ...)`` -> the page in a fresh profile; at the end nothing may have been amiss."""
+    """``open_page(locale="zh-CN", ...)`` -> the page in a fresh profile; at the end nothing may have been amiss.
+
+    ``url``: that of another server than the one that all share.
+    """
     opened: list[OcrPage] = []
     with ExitStack() as stack:
 
-        def open_(**options: Any) -> OcrPage:
+        def open_(*, url: str = server_url, **options: Any) -> OcrPage:
             chosen = {"locale": "en-GB", "viewport": {"width": 1360, "height": 800}, **options}
             context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **chosen)
             stack.callback(context.close)
             context.set_default_timeout(15_000)
-            opened.append(OcrPage(context.new_page(), server_url).open())
+            opened.append(OcrPage(context.new_page(), url).open())
             return opened[-1]
 
         yield open_

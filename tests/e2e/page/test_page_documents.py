@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from io import BytesIO
 from typing import Any
@@ -243,6 +244,24 @@ def test_the_text_of_the_first_pages_comes_while_the_others_are_read(ocr: OcrPag
         "Total 1,50",
     ]  # the correction has outlived the end of the job
     assert ocr.download_json()["text"].splitlines()[1:3] == ["Total 1,50", "Page 2 of the report"]
+
+
+def test_a_page_that_is_asked_for_several_times_at_once_is_drawn_once(ocr: OcrPage) -> None:
+    """As while its document is read: the second picture once took the first one's memory back while it was shown."""
+    content = base64.b64encode(report(1)["buffer"]).decode()
+    widths = ocr.page.evaluate(
+        """async (content) => {
+          const {Leaves} = await import("./static/leaves.js");
+          const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+          const leaves = new Leaves(new File([bytes], "report.pdf", {type: "application/pdf"}));
+          await leaves.open();
+          const asked = [1, 2, 3, 4].map(() => leaves.draw(1, 500, () => true));
+          const canvases = await Promise.all(asked);
+          return [new Set(canvases).size, leaves.drawn(1).width];
+        }""",
+        content,
+    )
+    assert widths == [1, 1000]
 
 
 def test_only_pages_near_the_shown_one_are_drawn(ocr: OcrPage) -> None:

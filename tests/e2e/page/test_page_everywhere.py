@@ -47,6 +47,10 @@ def opened_views(ocr: OcrPage) -> dict[str, Callable[[], None]]:
         page.keyboard.press("Escape")
         page.click("#help")
 
+    def live() -> None:
+        page.keyboard.press("Escape")
+        page.keyboard.press("l")
+
     def form(name: str) -> Callable[[], None]:
         def show() -> None:
             page.select_option("#form", name)
@@ -61,6 +65,7 @@ def opened_views(ocr: OcrPage) -> dict[str, Callable[[], None]]:
         "template": template,
         "history": lambda: page.click("#history"),
         "help": help_,
+        "live": live,
     }
 
 
@@ -72,6 +77,7 @@ READY = {
     "template": ".area-list li",
     "history": ".history-dialog[open]",
     "help": "#help-dialog[open]",
+    "live": ".live-figure >> nth=0",
 }
 
 

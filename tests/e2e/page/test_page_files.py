@@ -141,7 +141,7 @@ def test_a_busy_server_is_asked_again(ocr: OcrPage, receipt: Draw) -> None:
 
 def test_a_lost_connection_is_explained_and_can_be_tried_again(ocr: OcrPage, receipt: Draw) -> None:
     ocr.page.route("**/api/ocr?*", lambda route: route.abort("connectionrefused"))
-    ocr.read(receipt())
+    ocr.choose(receipt())
     expect(ocr.page.locator(".refusal")).to_contain_text("No connection")
     assert [text for text in ocr.complaints if "ERR_CONNECTION_REFUSED" in text] == ocr.complaints
     ocr.complaints.clear()

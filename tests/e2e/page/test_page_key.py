@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,10 @@ KEY = "s3cret-of-the-shop-0001"
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    with launch(tmp_path_factory.mktemp("guarded"), api_keys=KEY) as running:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with launch(tmp_path_factory.mktemp("guarded"), api_keys=KEY, metrics_port=port) as running:
         running.wait_until_ready()
         yield running
 
@@ -69,3 +73,16 @@ def test_without_a_key_a_file_is_refused_until_there_is_one(ocr: OcrPage, receip
     ocr.wait_until_finished(1)
     assert [state for _, state in ocr.file_states()] == ["done"]
     expect(ocr.page.locator("#option-model")).to_be_attached()
+
+
+def test_live_figures_need_the_key_and_may_be_on_another_port(ocr: OcrPage) -> None:
+    ocr.page.press("#key", "Escape")
+    ocr.page.click("#live")
+    expect(ocr.page.locator("#key-dialog")).to_be_visible()
+    ocr.page.press("#key", "Escape")
+    status = ocr.page.locator(".live [role=status]")
+    expect(status).to_have_text("The figures need an API key. Open this panel again to type it.")
+    ocr.page.click("#live")
+    ocr.page.click("#live")
+    type_key(ocr, KEY)
+    expect(status).to_contain_text("a port of its own (OCRSVC_METRICS_PORT)")

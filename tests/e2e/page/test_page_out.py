@@ -15,7 +15,7 @@ from drawings import encode
 from e2e.page.ocr_page import AskApi, Draw, OcrPage
 from openpyxl import load_workbook
 from PIL import Image, ImageDraw, ImageFont
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from ocrsvc.formats import FORMATS
 
@@ -125,6 +125,22 @@ def test_rows_and_paragraphs_are_those_of_the_service(ocr: OcrPage, ask_api: Ask
         ocr.key("v")
         expect(ocr.page.locator("#form")).to_have_value(form)
     expect(ocr.rows).to_have_count(4)
+
+
+def test_a_form_that_has_to_be_fetched_gives_way_to_the_one_chosen_after_it(
+    ocr: OcrPage, receipt: Draw
+) -> None:
+    held: list[Route] = []
+    ocr.page.route("**/compare.js", lambda route: held.append(route))
+    ocr.read(receipt())
+    for _ in range(5):  # rows, paragraphs, tables, two models, lines again
+        ocr.key("v")
+    expect(ocr.page.locator("#form")).to_have_value("lines")
+    with ocr.page.expect_response("**/compare.js"):
+        held[0].continue_()
+    ocr.page.wait_for_timeout(300)
+    expect(ocr.page.locator("#form")).to_have_value("lines")
+    expect(ocr.rows).to_have_count(3)
 
 
 def test_all_documents_are_saved_in_one_archive(ocr: OcrPage, receipt: Draw) -> None:

@@ -76,6 +76,8 @@ def test_the_language_can_be_switched_at_any_time_and_is_remembered(ocr: OcrPage
     ocr.page.get_by_role("button", name="中文").click()
     expect(ocr.page.locator(".refusal")).to_contain_text("不支持的文件类型")
     expect(ocr.page.locator(".refusal")).to_contain_text("怎么办")
+    expect(ocr.page.locator(".refusal .card-detail")).to_have_text("服务器不支持此类文件。")
+    expect(ocr.page.locator(".refusal [lang=en]")).to_contain_text("not supported")
     ocr.page.locator(".entry-open", has_text="receipt.png").click()
     expect(ocr.page.locator("#lines-title")).to_have_text("3 行")
     expect(ocr.page.locator("#copy-all")).to_have_text("复制全文")
@@ -93,7 +95,7 @@ def test_both_languages_have_every_word(ocr: OcrPage) -> None:
         ]"""
     )
     assert set(english) - set(chinese) == set()
-    assert {key for key in set(chinese) - set(english) if not key.startswith("title.")} == set()
+    assert {key for key in set(chinese) - set(english) if not key.startswith(("title.", "detail."))} == set()
     for key, words in english.items():
         assert sorted(_blanks(words)) == sorted(_blanks(chinese[key])), key
 
@@ -139,7 +141,7 @@ def test_every_shortcut_is_in_the_help_and_can_be_switched_off(ocr: OcrPage, rec
     ocr.key("?")
     expect(ocr.page.locator("#help-dialog")).to_be_visible()
     keys = set(ocr.page.locator("#help-keys kbd").all_text_contents())
-    assert keys >= {"O", "D", "C", "A", "Enter", "]", "[", ">", "<", "B", "T", "+", "0", "?"}
+    assert keys >= {"O", "D", "C", "A", "Enter", "]", "[", ">", "<", "B", "T", "+", "0", "L", "?"}
     ocr.page.get_by_label("Single-key shortcuts").uncheck()
     ocr.key("Escape")
     expect(ocr.page.locator("#help-dialog")).to_be_hidden()

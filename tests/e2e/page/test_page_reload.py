@@ -79,6 +79,23 @@ def test_a_job_goes_on_after_a_reload(ocr: OcrPage) -> None:
     assert httpx.get(f"{ocr.url}/api/jobs/{job}", timeout=30).status_code == 404  # nor left behind
 
 
+def test_a_copied_tab_leaves_the_jobs_to_the_first_one(ocr: OcrPage) -> None:
+    keep_running(ocr)
+    ocr.choose(report())
+    wait_until_kept(ocr)
+    copied = ocr.page.evaluate("JSON.stringify({...sessionStorage})")
+    other = ocr.page.context.new_page()
+    other.add_init_script(f"Object.assign(sessionStorage, {copied})")  # as a copied tab has it
+    other.goto(ocr.url)
+    other.click("#history")  # by then, all that is to be opened again has been looked up
+    expect(other.locator(".history-dialog")).to_be_visible()
+    expect(other.locator("#welcome")).to_be_visible()
+    other.close()
+    ocr.page.unroute_all()
+    ocr.wait_until_finished(1)
+    assert ocr.texts() == ["Page 1 of the report"]
+
+
 def test_nothing_is_kept_of_a_document_that_was_read_or_removed(ocr: OcrPage) -> None:
     ocr.read(report())
     ocr.page.wait_for_function("() => sessionStorage.getItem('ocrsvc.tab') === null")
