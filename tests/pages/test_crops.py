@@ -92,6 +92,56 @@ def tall_crop(draw: Callable[[ImageDraw.ImageDraw], None], width: int = 28, heig
     return crop.pixels
 
 
+def cell(text: str, font_path: Path, *, inset: int = 2) -> np.ndarray:
+    """A cell of a table, white on the outside, with black borders ``inset`` pixels from the edges of the picture."""
+    drawn = Image.new("RGB", (130, 46), "white")
+    pen = ImageDraw.Draw(drawn)
+    pen.rectangle((inset, inset, 129 - inset, 45 - inset), outline=(40, 40, 40), width=2)
+    pen.text((22, 8), text, font=load_font(font_path, 22), fill="black")
+    return np.asarray(drawn)
+
+
+@pytest.mark.parametrize("inset", [0, 2, 4])
+def test_the_borders_of_a_cell_are_cut_off(font_path: Path, inset: int) -> None:
+    page = np.full((200, 300, 3), 255, np.uint8)
+    page[50:96, 60:190] = cell("文件夹", font_path, inset=inset)
+    crop = cut(page, ((60.0, 50.0), (190.0, 50.0), (190.0, 96.0), (60.0, 96.0)))
+    assert crop is not None
+    (left, top), (right, _), (_, bottom), _ = crop.polygon
+    beside = inset + 3  # the border and the soft edge beside it
+    assert (left, top, right, bottom) == (60 + beside, 50 + beside, 190 - beside, 96 - beside)
+    assert np.array_equal(crop.pixels, page[int(top) : int(bottom), int(left) : int(right)])
+    assert crop.pixels[:, 0].min() > 200
+    assert crop.pixels[0].min() > 200
+
+
+def test_a_tall_cell_keeps_its_corners_in_order(font_path: Path) -> None:
+    page = np.full((300, 200, 3), 255, np.uint8)
+    page[50:180, 60:106] = np.rot90(cell("文件夹", font_path))
+    crop = cut(page, ((60.0, 50.0), (106.0, 50.0), (106.0, 180.0), (60.0, 180.0)))
+    assert crop is not None
+    assert crop.polygon == ((101.0, 55.0), (101.0, 175.0), (65.0, 175.0), (65.0, 55.0))
+
+
+@pytest.mark.parametrize("what", ["dash", "block", "dark"])
+def test_what_only_resembles_a_border_stays(what: str) -> None:
+    """一 ends before the edges, a block of another ground is thick, and on a photograph there is no ground."""
+    page = np.full((40, 120, 3), 255, np.uint8)
+    match what:
+        case "dash":
+            page[3:6, 12:108] = 0
+        case "block":
+            page[:8] = 0
+        case "dark":
+            page = np.random.default_rng(0).integers(0, 120, (40, 120, 3), dtype=np.uint8)
+            page[:, :, :] += np.linspace(0, 130, 120, dtype=np.uint8)[None, :, None]
+    polygon = ((0.0, 0.0), (120.0, 0.0), (120.0, 40.0), (0.0, 40.0))
+    crop = cut(page, polygon)
+    assert crop is not None
+    assert crop.polygon == polygon
+    assert np.array_equal(crop.pixels, page)
+
+
 @pytest.mark.parametrize("sign", ["1", "/", "I", "l", "|", "!", "i", "0", "7", "+", "t", "("])
 @pytest.mark.parametrize("size", [16, 24, 32])
 @pytest.mark.parametrize("aspect", [1.5, 1.8, 2.4])

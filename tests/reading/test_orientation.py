@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from available import missing, model_name
 from drawings import DrawnPage, Picture
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ocrsvc.models.registry import Registry
 from ocrsvc.pages.patches import Patches
@@ -164,3 +164,16 @@ def test_a_page_lies_on_its_side_only_if_it_then_reads_well(
     given: Orientation, lying: Orientation, chosen: Orientation
 ) -> None:
     assert surer(given, lying) == chosen
+
+
+@pytest.mark.parametrize("words", ["出口", "上海", "Wi-Fi", "禁止停车"])
+@pytest.mark.parametrize("turn", TURNS)
+async def test_a_sign_of_one_word_is_read_any_way_up(
+    reader: Reader, font_path: Path, words: str, turn: Turn
+) -> None:
+    """Lying, it may not be found at all; two characters in a row are no column."""
+    drawn = Image.new("RGB", (900, 700), (120, 130, 125))
+    ImageDraw.Draw(drawn).text((150, 250), words, font=drawings.load_font(font_path, 180), fill="white")
+    given = turned(np.asarray(drawn)[:, :, ::-1], turn)
+    document = await reader.read(drawings.encode(given), ReadOptions(mode="page"))
+    assert (document.text, document.pages[0].orientation) == (words, (360 - turn) % 360)

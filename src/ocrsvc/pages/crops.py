@@ -19,6 +19,11 @@ _ONE_SIGN_WIDTH, _ONE_SIGN_ASPECT = 1.6, 2.6
 _DASH_ASPECT = 2.0  # width over height from which ink is a dash
 _ONE_RUN = 0.66  # least share of the ink's height in one run of rows: true of 1 and i, not of two characters
 _RULE_SHARE = 0.95  # share of ink in a row or column from which it is the border of a cell
+_OUTER = 0.25  # of the text's height: where borders of cells lie in a crop
+_BORDER_SHARE = 0.9  # of ink in a row or column of a border, which may end within the crop
+_BORDER_THICKNESS, _BORDER_PIXELS = 0.1, 3  # of the text's height; at least so many pixels
+_MOST_INK = 0.5  # share of ink in a crop above which it has no ground of one brightness
+_LEAST_PIXELS = 8  # of a crop in which borders are looked for
 _STRAIGHT_PIXELS = 0.75  # a box whose corners are this close to its bounds is cut without resampling
 
 
@@ -33,8 +38,9 @@ class Crop:
 def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
     """Cut the line in ``polygon`` (corners clockwise from the top left) out of ``image`` uint8 [H,W,3].
 
-    Its perspective is rectified, and a tall crop is turned by 90 degrees counter-clockwise, as in PaddleOCR's
-    get_rotate_crop_image. None for a polygon without area or outside the picture.
+    Its perspective is rectified, borders of table cells along its edges are cut off, and a tall crop is turned by 90
+    degrees counter-clockwise, as in PaddleOCR's get_rotate_crop_image. None for a polygon without area or outside the
+    picture.
     """
     corners = np.asarray(polygon, dtype=np.float32)
     top, right, bottom, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
@@ -53,12 +59,55 @@ def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
         pixels = np.asarray(warped, dtype=np.uint8)
     if not pixels.size:
         return None
+    pixels, polygon = _within_borders(pixels, polygon)
     if pixels.shape[1] < _ONE_SIGN_WIDTH * pixels.shape[0] and (sign := _one_sign(pixels)) is not None:
         return Crop(sign, polygon)
     if pixels.shape[0] / pixels.shape[1] >= TURN_FROM_ASPECT:
         turned = np.asarray(cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE), dtype=np.uint8)
         return Crop(turned, (polygon[1], polygon[2], polygon[3], polygon[0]))
     return Crop(pixels, polygon)
+
+
+def _within_borders(pixels: NDArray[np.uint8], polygon: Polygon) -> tuple[NDArray[np.uint8], Polygon]:
+    """Return a crop uint8 [h,w,3] and its polygon without the borders of a cell along its edges.
+
+    Recognisers lose characters beside such a border, or read it as one.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < _LEAST_PIXELS:
+        return pixels, polygon
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    ground = np.full_like(gray, int(np.median(gray[::2, ::2])))
+    ink = inked(np.asarray(cv2.absdiff(gray, ground), dtype=np.uint8))
+    if ink.mean() > _MOST_INK:
+        return pixels, polygon
+    top, bottom = _between_borders(ink.mean(axis=1), min(height, width))
+    left, right = _between_borders(ink[top:bottom].mean(axis=0), min(height, width))
+    if (top, bottom, left, right) == (0, height, 0, width):
+        return pixels, polygon
+    corners = np.asarray(polygon, dtype=np.float64)
+    across, down = np.array([left, right]) / width, np.array([top, bottom]) / height
+    edges = [corners[0] + x * (corners[1] - corners[0]) for x in across]
+    lower = [corners[3] + x * (corners[2] - corners[3]) for x in across]
+    inner = [
+        edges[side] + down[end] * (lower[side] - edges[side])
+        for side, end in ((0, 0), (1, 0), (1, 1), (0, 1))
+    ]
+    first, second, third, fourth = ((float(x), float(y)) for x, y in inner)
+    return np.ascontiguousarray(pixels[top:bottom, left:right]), (first, second, third, fourth)
+
+
+def _between_borders(share: NDArray[np.float64], height: int) -> tuple[int, int]:
+    """Return the first and one past the last row or column between borders, by the share of ink in each.
+
+    ``height`` is that of the text. What is thicker than a border, or lies further inside, is another ground. The soft
+    edge beside a border goes with it.
+    """
+    reach = round(_OUTER * height)
+    starts, ends = runs(np.asarray(share >= _BORDER_SHARE))
+    thin = ends - starts <= max(_BORDER_PIXELS, _BORDER_THICKNESS * height)
+    before, behind = ends[thin & (ends <= reach)], starts[thin & (starts >= share.size - reach)]
+    return (int(before[-1]) + 1 if before.size else 0), (int(behind[0]) - 1 if behind.size else share.size)
 
 
 def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:

@@ -29,7 +29,6 @@ from ocrsvc.results import LineText, Page, Polygon
 from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
 
-_LABELS = 4  # least number of lines on a page whose lines are looked for a second time, on its side
 _SMALL_HEIGHT = 256  # pixels; a picture up to this height without detected lines may itself be a line
 
 
@@ -149,7 +148,8 @@ class LineFinder:
     async def _turn(self, pixels: Pixels, found: Sequence[Polygon], reading: Reading) -> Turn:
         """Return the clockwise turn that makes a page upright, by what its clearest lines say.
 
-        If they are hardly legible, the page may lie on its side with labels so short that their boxes do not tell.
+        If they are hardly legible, or there are none, the page may lie on its side: boxes of short labels do not tell,
+        and of a few words in a photograph the detector finds fewer when they run downwards.
         """
         spec = reading.recogniser.spec
 
@@ -163,7 +163,7 @@ class LineFinder:
                 return await find_turn(await self._decoder.run(patches, image, lines), read)
 
         given = await look(pixels, found)
-        if given.is_legible or len(found) < _LABELS:
+        if given.is_legible:
             return given.turn
         lying = turned(pixels, 90)
         return surer(given, await look(lying, await self._detect(lying, reading))).turn

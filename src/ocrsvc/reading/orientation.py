@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,7 +23,9 @@ _MOST_CHARACTERS, _FEW_CHARACTERS = (
     3,
 )  # a longer text counts like 8 characters, a shorter one as if 3 were wanted
 _LETTER_SHARE = 0.25  # largest share of letters and digits in a column of Chinese
-_COLUMN_SHARE = 0.5  # columns of upright characters read so well in cells, compared with the turned line
+# A line is a column of upright characters if its cells, read side by side, have so many of its characters or so much
+# confidence.
+_CELLS_SHARED, _LEAST_SHARED, _CELLS_SURE = 0.5, 2, 0.85
 _LEGIBLE = 0.5
 _ADDED: Mapping[Turn, Turn] = MappingProxyType({0: 90, 90: 180, 180: 270, 270: 0})  # 90 degrees more
 _LEAST_SCORE, _MARGIN = 0.3, 0.12  # a page is turned if it then reads at least so well, and better by so much
@@ -94,13 +97,25 @@ async def _stand(lines: Sequence[Pixels], texts: Sequence[LineText], read: Read)
     """Return whether lines with these texts are columns of upright characters, turned counter-clockwise.
 
     Texts of letters and digits are not, and the longer texts speak for all lines. What is hardly legible says nothing.
+    The cells of a row show characters on their side, which read as others, now and then with confidence.
     """
     legible = [each for each in zip(lines, texts, strict=True) if each[1].confidence >= _LEGIBLE]
     chinese = [each for each in legible if _may_stand(each[1])]
     if 2 * sum(text.length for _, text in chinese) <= sum(text.length for _, text in legible):
         return False
     cells = await read([upright_cells(line) for line, _ in chinese])
-    return _score(cells) > _COLUMN_SHARE * _score([text for _, text in chinese])
+    shared = sum(_shared(cell, text) for cell, (_, text) in zip(cells, chinese, strict=True))
+    wanted = max(_LEAST_SHARED, _CELLS_SHARED * sum(text.length for _, text in chinese))
+    return shared >= wanted or _confidence(cells) >= _CELLS_SURE
+
+
+def _shared(cells: LineText, line: LineText) -> int:
+    return sum((Counter(cells.text) & Counter(line.text)).values())
+
+
+def _confidence(texts: Sequence[LineText]) -> float:
+    """Return the mean confidence of texts, weighted by their characters; 0 without any."""
+    return sum(text.confidence * text.length for text in texts) / max(1, sum(text.length for text in texts))
 
 
 def _score(texts: Sequence[LineText]) -> float:
