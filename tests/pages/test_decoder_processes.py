@@ -8,6 +8,7 @@ import io
 import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -156,6 +157,25 @@ async def test_who_leaves_takes_the_process_along(processes: DecoderProcesses) -
     source.close()
     assert not process.usable
     assert processes._idle == []
+    assert (await (await processes.open(INPUTS["bmp"], None)).page(1)).number == 1
+
+
+async def test_who_leaves_when_the_answer_is_there_leaves_no_connection_open(
+    processes: DecoderProcesses,
+) -> None:
+    source = await processes.open(INPUTS["bmp"], None)
+    (process,) = processes._idle
+    work = asyncio.create_task(source.page(1))
+    async with asyncio.timeout(30):
+        while not processes.longest_seconds:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251 - the answer comes while the loop does not look
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    async with asyncio.timeout(30):
+        while process._connection.fileno() != -1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     assert (await (await processes.open(INPUTS["bmp"], None)).page(1)).number == 1
 
 

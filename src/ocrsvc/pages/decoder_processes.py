@@ -8,6 +8,7 @@ with limits on memory and processor time (setrlimit(2)); cancelling a request ki
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import threading
@@ -118,6 +119,8 @@ class DecoderProcesses:
                 answer = await asyncio.shield(work)
             except asyncio.CancelledError:
                 process.kill()  # so that the thread stops waiting
+                # It closes the connection unless the answer had come already.
+                work.add_done_callback(lambda _: self._end_soon(process))
                 raise
             finally:
                 del self._busy[process]
@@ -173,6 +176,10 @@ class DecoderProcesses:
             process.end()
         elif process.usable:
             self._idle.append(process)
+
+    def _end_soon(self, process: DecoderConnection) -> None:
+        with contextlib.suppress(RuntimeError):  # the pool is shut down, and ``close`` has ended the process
+            self._pool.submit(process.end)
 
     def _reason(self, ended: str) -> str:
         if ended == "seconds":
