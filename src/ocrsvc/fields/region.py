@@ -28,6 +28,7 @@ MOST_REGIONS = 64  # of one kind in a request; a form has up to 40 fields
 MOST_BYTES = 64 * 1024  # of the JSON of regions
 _MOST_NAME_CHARACTERS = 64
 LEAST_PIXELS = 4  # width and height of a region that can be read
+_UNKNOWN = "unexpected_keyword_argument"  # pydantic's name of the error for a member that does not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +150,6 @@ def _reason(details: Mapping[str, Any]) -> str:
     if details["type"] == _UNKNOWN:
         return "there is no such member"
     return str(details["msg"]).removeprefix("Value error, ").rstrip(".")
-
-
-_UNKNOWN = "unexpected_keyword_argument"
 
 
 def _meant(details: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:

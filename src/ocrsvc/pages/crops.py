@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ocrsvc.formats.words import part
 from ocrsvc.pages.ink import inked, runs
 from ocrsvc.results import Polygon
 
@@ -85,15 +86,8 @@ def _within_borders(pixels: NDArray[np.uint8], polygon: Polygon) -> tuple[NDArra
     left, right = _between_borders(ink[top:bottom].mean(axis=0), min(height, width))
     if (top, bottom, left, right) == (0, height, 0, width):
         return pixels, polygon
-    corners = np.asarray(polygon, dtype=np.float64)
-    across, down = np.array([left, right]) / width, np.array([top, bottom]) / height
-    edges = [corners[0] + x * (corners[1] - corners[0]) for x in across]
-    lower = [corners[3] + x * (corners[2] - corners[3]) for x in across]
-    inner = [
-        edges[side] + down[end] * (lower[side] - edges[side])
-        for side, end in ((0, 0), (1, 0), (1, 1), (0, 1))
-    ]
-    first, second, third, fourth = ((float(x), float(y)) for x, y in inner)
+    first, second, third, fourth = part(polygon, left / width, right / width)
+    second, third, fourth, first = part((second, third, fourth, first), top / height, bottom / height)
     return np.ascontiguousarray(pixels[top:bottom, left:right]), (first, second, third, fourth)
 
 

@@ -25,6 +25,7 @@ from ocrsvc.service.attachment import disposition
 from ocrsvc.service.compat_reading import encoded, options_of, received, refused
 from ocrsvc.service.connection import unless_gone
 from ocrsvc.service.job_desk import JobDesk
+from ocrsvc.service.job_routes import job_of
 from ocrsvc.service.record import record_of
 from ocrsvc.service.routes import Direct
 from ocrsvc.service.state import service_of
@@ -57,11 +58,6 @@ def _refusing(refuse: Callable[[Members], Refusal]) -> Callable[[Handler], Handl
 
 def _json(content: Members) -> Response:
     return Response(encoded(content), 200, {"Cache-Control": "no-store"}, "application/json")
-
-
-async def _job(request: Request) -> Job:
-    """Return the job that the path names, if the client's key may see it; without a key, whoever knows its id."""
-    return await service_of(request).jobs.get(request.path_params["id"], key=record_of(request.scope).key)
 
 
 # --- PaddleOCR ---
@@ -100,7 +96,7 @@ async def add_paddle_job(request: Request) -> Response:
 @_refusing(paddleocr_jobs.refuse)
 async def paddle_job(request: Request) -> Response:
     """Return the state of a job, and the address of its result once it is done."""
-    job = paddleocr_jobs.check_ours(await _job(request))
+    job = paddleocr_jobs.check_ours(await job_of(request))
     return _json(paddleocr_jobs.state_of(job, f"{request.base_url}api/v2/ocr/jobs/{job.id}/result.jsonl"))
 
 
@@ -116,7 +112,7 @@ async def paddle_job(request: Request) -> Response:
 async def paddle_result(request: Request) -> Response:
     """Return the result, one page a line. No key is needed, because the clients send none here."""
     desk = service_of(request).jobs
-    job = paddleocr_jobs.check_ours(await _job(request))
+    job = paddleocr_jobs.check_ours(await job_of(request))
     job_answers.check_whole(job)
     return StreamedResponse(_paddle_lines(desk, job), AsyncExitStack(), media_type=LINES.media_type)
 
@@ -201,7 +197,7 @@ async def umi_files(request: Request) -> Response:
 async def umi_file(request: Request) -> Response:
     """Return the file of one format, or a ZIP archive of several."""
     service = service_of(request)
-    job = umi_documents.check_ours(await _job(request))
+    job = umi_documents.check_ours(await job_of(request))
     asked = {"file_types": request.query_params.get("types", umi_documents.LAYERED).split(",")}
     kinds = umi_documents.wanted_files(job, asked)
     pages = await service.jobs.pages(job.id)
@@ -234,7 +230,7 @@ async def umi_file(request: Request) -> Response:
 async def umi_clear(request: Request) -> Response:
     """Stop reading the task and delete its document and its pages."""
     desk = service_of(request).jobs
-    job = umi_documents.check_ours(await _job(request))
+    job = umi_documents.check_ours(await job_of(request))
     await desk.remove(job.id, key=record_of(request.scope).key)
     return _json({"code": umi_ocr.DONE, "data": "Success"})
 

@@ -32,8 +32,8 @@ def _answer(job: Job, status: int = 200, **headers: str) -> Response:
     return Response(content, status, {"Cache-Control": "no-store", **headers}, "application/json")
 
 
-async def _job(request: Request) -> Job:
-    """Return the job that the path names, if the client's key may see it."""
+async def job_of(request: Request) -> Job:
+    """Return the job that the path names, if the client's key may see it; without a key, whoever knows its id."""
     return await service_of(request).jobs.get(request.path_params["id"], key=record_of(request.scope).key)
 
 
@@ -80,7 +80,7 @@ async def add(request: Request) -> Response:
 async def get(request: Request) -> Response:
     """Return the state of a job, its pages, and why it failed."""
     check_none(request.query_params)
-    return _answer(await _job(request))
+    return _answer(await job_of(request))
 
 
 @jobs.delete(
@@ -110,7 +110,7 @@ async def events(request: Request) -> Response:
     """Send the job whenever it changes, as `progress`, and at the end as `done`, `failed` or `cancelled`."""
     check_none(request.query_params)
     service = service_of(request)
-    job = await _job(request)
+    job = await job_of(request)
     pieces = job_answers.progress(service.jobs, job, service.giving_up)
     return StreamedResponse(pieces, AsyncExitStack(), media_type=EVENTS.media_type)
 
@@ -125,7 +125,7 @@ async def events(request: Request) -> Response:
 async def result(request: Request) -> Response:
     """Return the whole result once the job is done (409 before). `jsonl` has the pages so far in any state."""
     service, request_id = service_of(request), record_of(request.scope).request_id
-    job = await _job(request)
+    job = await job_of(request)
     format_, as_events, granularity = parse_result(
         request.query_params,
         request.headers,
