@@ -123,6 +123,22 @@ def test_a_tall_cell_keeps_its_corners_in_order(font_path: Path) -> None:
     assert crop.polygon == ((101.0, 55.0), (101.0, 175.0), (65.0, 175.0), (65.0, 55.0))
 
 
+@pytest.mark.parametrize("text", ["口", "国", "中国", "入口"])
+def test_strokes_are_no_borders(font_path: Path, text: str) -> None:
+    """However tight the crop is around the ink."""
+    drawn = Image.new("RGB", (400, 200), "white")
+    ImageDraw.Draw(drawn).text((60, 30), text, font=load_font(font_path, 100), fill="black")
+    page = np.asarray(drawn)
+    rows, columns = np.nonzero(page[:, :, 0] < 128)
+    for margin in (2, 6, 12):
+        left, right = columns.min() - margin, columns.max() + 1 + margin
+        top, bottom = rows.min() - margin, rows.max() + 1 + margin
+        polygon = ((left, top), (right, top), (right, bottom), (left, bottom))
+        crop = cut(page, polygon)
+        assert crop is not None
+        assert crop.polygon == polygon
+
+
 @pytest.mark.parametrize("what", ["dash", "block", "dark"])
 def test_what_only_resembles_a_border_stays(what: str) -> None:
     """一 ends before the edges, a block of another ground is thick, and on a photograph there is no ground."""

@@ -21,6 +21,7 @@ _DASH_ASPECT = 2.0  # width over height from which ink is a dash
 _ONE_RUN = 0.66  # least share of the ink's height in one run of rows: true of 1 and i, not of two characters
 _RULE_SHARE = 0.95  # share of ink in a row or column from which it is the border of a cell
 _OUTER = 0.25  # of the text's height: where borders of cells lie in a crop
+_ACROSS_SHARE = 0.97  # of ink in a row or column of a border across the text
 _BORDER_SHARE = 0.9  # of ink in a row or column of a border, which may end within the crop
 _BORDER_THICKNESS, _BORDER_PIXELS = 0.1, 3  # of the text's height; at least so many pixels
 _MOST_INK = 0.5  # share of ink in a crop above which it has no ground of one brightness
@@ -72,18 +73,24 @@ def cut(image: NDArray[np.uint8], polygon: Polygon) -> Crop | None:
 def _within_borders(pixels: NDArray[np.uint8], polygon: Polygon) -> tuple[NDArray[np.uint8], Polygon]:
     """Return a crop uint8 [h,w,3] and its polygon without the borders of a cell along its edges.
 
-    Recognisers lose characters beside such a border, or read it as one.
+    Recognisers misread characters beside such a border. Crops that may hold a single sign stay: the strokes of 口
+    look like borders. For the same reason one across the text must fill the crop.
     """
     height, width = pixels.shape[:2]
-    if min(height, width) < _LEAST_PIXELS:
+    size = min(height, width)
+    if size < _LEAST_PIXELS or max(height, width) < _ONE_SIGN_WIDTH * size:
         return pixels, polygon
     gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     ground = np.full_like(gray, int(np.median(gray[::2, ::2])))
     ink = inked(np.asarray(cv2.absdiff(gray, ground), dtype=np.uint8))
     if ink.mean() > _MOST_INK:
         return pixels, polygon
-    top, bottom = _between_borders(ink.mean(axis=1), min(height, width))
-    left, right = _between_borders(ink[top:bottom].mean(axis=0), min(height, width))
+    lying = ink if width > height else ink.T
+    above, below = _between_borders(lying.mean(axis=1), size, _BORDER_SHARE)
+    before, behind = _between_borders(lying[above:below].mean(axis=0), size, _ACROSS_SHARE)
+    top, bottom, left, right = (
+        (above, below, before, behind) if width > height else (before, behind, above, below)
+    )
     if (top, bottom, left, right) == (0, height, 0, width):
         return pixels, polygon
     first, second, third, fourth = part(polygon, left / width, right / width)
@@ -91,17 +98,17 @@ def _within_borders(pixels: NDArray[np.uint8], polygon: Polygon) -> tuple[NDArra
     return np.ascontiguousarray(pixels[top:bottom, left:right]), (first, second, third, fourth)
 
 
-def _between_borders(share: NDArray[np.float64], height: int) -> tuple[int, int]:
-    """Return the first and one past the last row or column between borders, by the share of ink in each.
+def _between_borders(ink: NDArray[np.float64], height: int, least: float) -> tuple[int, int]:
+    """Return the first and one past the last row or column between borders, by the share of ``ink`` in each.
 
-    ``height`` is that of the text. What is thicker than a border, or lies further inside, is another ground. The soft
-    edge beside a border goes with it.
+    ``least`` is that of a border, and ``height`` is that of the text. What is thicker than a border, or lies further
+    inside, is another ground. The soft edge beside a border goes with it.
     """
     reach = round(_OUTER * height)
-    starts, ends = runs(np.asarray(share >= _BORDER_SHARE))
+    starts, ends = runs(np.asarray(ink >= least))
     thin = ends - starts <= max(_BORDER_PIXELS, _BORDER_THICKNESS * height)
-    before, behind = ends[thin & (ends <= reach)], starts[thin & (starts >= share.size - reach)]
-    return (int(before[-1]) + 1 if before.size else 0), (int(behind[0]) - 1 if behind.size else share.size)
+    before, behind = ends[thin & (ends <= reach)], starts[thin & (starts >= ink.size - reach)]
+    return (int(before[-1]) + 1 if before.size else 0), (int(behind[0]) - 1 if behind.size else ink.size)
 
 
 def _one_sign(pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
