@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 from available import missing
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from running_server import RunningServer
 
 from ocrsvc.service.process_group import merged
@@ -122,6 +124,24 @@ def test_each_alert_is_tested_and_in_the_runbook() -> None:
     assert re.findall(r"^### (\w+)$", runbook, re.MULTILINE) == alerts
     anchors = re.findall(r"operations\.md#(\w+)", (PROMETHEUS / "alerts.yaml").read_text("utf-8"))
     assert anchors == [alert.lower() for alert in alerts]
+
+
+def test_grafana_knows_each_member_of_the_dashboard() -> None:
+    """Grafana's own types read the dashboard and write all of it again."""
+    given = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text("utf-8"))
+    written = json.loads(JSONEncoder().encode(Dashboard.from_json(given)))
+    assert unknown(given, written) == []
+
+
+def unknown(given: Any, written: Any, path: str = "") -> list[str]:
+    """The members of ``given`` that ``written`` lacks or has with other values."""
+    if isinstance(given, dict) and isinstance(written, dict):
+        inner = [(value, written.get(name), f"{path}.{name}") for name, value in given.items()]
+    elif isinstance(given, list) and isinstance(written, list) and len(given) == len(written):
+        inner = [(*pair, f"{path}[{number}]") for number, pair in enumerate(zip(given, written, strict=True))]
+    else:
+        return [] if given == written else [path]
+    return [each for one in inner for each in unknown(*one)]
 
 
 def test_the_queries_of_the_dashboard_can_be_parsed(promtool: Callable[..., str], tmp_path: Path) -> None:
