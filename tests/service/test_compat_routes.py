@@ -220,6 +220,19 @@ async def test_limits_and_deadlines_hold(opened: Opened) -> None:
         assert late.json()["error"] == late.json()["detail"]
 
 
+async def test_health_is_that_of_readyz_without_a_key(models_dir: Path) -> None:
+    settings = Settings(model="tiny", models_dir=models_dir, workers=1, api_keys=KEY)
+    app = create_app(settings, ColdReader)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:
+        early = await http.get("/health")  # nothing has been loaded
+        assert (early.status_code, early.json()["type"]) == (503, (await http.get("/readyz")).json()["type"])
+        async with app.router.lifespan_context(app):
+            while (await http.get("/readyz")).status_code != 200:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+            answer = await http.get("/health", headers={"X-Request-ID": "seven"})
+    assert answer.json() == {"logId": "seven", "errorCode": 0, "errorMsg": "Success"}
+
+
 async def test_keys_are_asked_for_and_puts_are_counted(opened: Opened) -> None:
     async with opened(api_keys=KEY, key_requests_per_minute=2) as client:
         assert (await client.put("/process", content=LINE)).status_code == 401

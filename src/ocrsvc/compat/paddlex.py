@@ -124,9 +124,14 @@ def data_info(document: Document, kind: str) -> dict[str, Any]:
     return {**sizes[0], "type": "image"}
 
 
+def healthy(log_id: str) -> dict[str, Any]:
+    """Return the answer of ``GET /health``."""
+    return {"logId": log_id, "errorCode": 0, "errorMsg": "Success"}
+
+
 def _wrapped(result: dict[str, Any], sent: Sent) -> dict[str, Any]:
     log_id = str(sent.members.get("logId") or sent.request_id)
-    return {"logId": log_id, "errorCode": 0, "errorMsg": "Success", "result": result}
+    return {**healthy(log_id), "result": result}
 
 
 def _ocr(document: Document, sent: Sent) -> dict[str, Any]:

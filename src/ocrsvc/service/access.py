@@ -19,7 +19,9 @@ from ocrsvc.service.key_limits import KeyLimits
 from ocrsvc.service.record import record_of
 
 # What needs no key: probes, the web page, which asks for the key, and what describes the interface. No user data.
-OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/startupz", "/favicon.ico", "/docs", "/openapi.json"})
+OPEN_PATHS = frozenset(
+    {"/", "/livez", "/readyz", "/startupz", "/health", "/favicon.ico", "/docs", "/openapi.json"}
+)
 OPEN_FOLDERS = ("/static/", "/docs/", "/problems/")
 # Results of PaddleOCR's jobs, whose clients fetch them without their key: whoever knows the id of the job may.
 OPEN_RESULTS = re.compile(r"/api/v2/ocr/jobs/[^/]+/result\.jsonl")

@@ -9,7 +9,9 @@ from starlette.responses import Response
 from ocrsvc.compat import fastgpt, liteparse, open_webui, paddlex, rapidocr_api, umi_documents, umi_ocr
 from ocrsvc.service import compat_openapi as described
 from ocrsvc.service import compat_reading
+from ocrsvc.service.record import record_of
 from ocrsvc.service.routes import Direct
+from ocrsvc.service.state import service_of
 from ocrsvc.service.uploads import media_type_of
 
 compat = APIRouter(route_class=Direct, tags=[described.TAG])
@@ -35,6 +37,19 @@ async def ocr(request: Request) -> Response:
     if media_type_of(request).startswith("multipart/"):
         return await compat_reading.read(request, (liteparse.CONTRACT, rapidocr_api.CONTRACT))
     return await compat_reading.read(request, (paddlex.OCR,))
+
+
+@compat.get(
+    "/health",
+    operation_id="compatHealth",
+    summary="PaddleX: whether the service is ready",
+    responses=described.responses(described.PADDLEX_HEALTH, 503),
+)
+async def health(request: Request) -> Response:
+    """Answer as PaddleX' servers once files can be read, like `/readyz`."""
+    service_of(request).check_ready()
+    answer = paddlex.healthy(record_of(request.scope).request_id)
+    return Response(compat_reading.encoded(answer), media_type="application/json")
 
 
 @compat.post(

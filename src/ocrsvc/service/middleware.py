@@ -25,7 +25,7 @@ from ocrsvc.service.tracing import RequestTrace, Tracing
 logger = logging.getLogger("ocrsvc.access")
 
 QUIET_ROUTES = frozenset(
-    {"/livez", "/readyz", "/startupz", "/metrics"}
+    {"/livez", "/readyz", "/startupz", "/health", "/metrics"}
 )  # not logged: polled every few seconds
 # Of every answer, unless it has its own. A result may be opened in a browser as a page, which then may do nothing.
 _PERMANENT_HEADERS = {
