@@ -6,7 +6,7 @@ The pages of the folder are read one after the other, and their CPU times are ta
 of an earlier run instead. The simulation (bench/fleet_model.py) draws pages from them at random.
 
   size       replicas and balancers, at --load of the capacity: waits of the pages
-  burst      ten replicas, three times the load for five minutes, with Kubernetes' autoscaler on
+  burst      ten replicas, three times the load for a third of the time, with Kubernetes' autoscaler on
              ocrsvc_queue_eta_seconds, by the time that a new replica needs until it is ready
   rollout    all replicas replaced, with more or fewer than there are meanwhile
   failure    replicas that crash: pages that are lost with them
@@ -40,12 +40,13 @@ from ocrsvc.settings import Settings
 _SIZES = [1, 3, 10, 30, 100, 300, 1000]
 _BURST_REPLICAS, _BURST_TIMES = 10, 3.0
 _BURST = (2 / 15, 7 / 15)  # of the time: from the second to the seventh of fifteen minutes
-_SCALED = {  # seconds until a new replica is ready; seconds in which their number at most doubles
-    "no autoscaler": None,
-    "ready in 15 s": (15.0, 15.0),
-    "ready in 15 s, at most doubled in 60 s": (15.0, 60.0),
-    "ready in 60 s, at most doubled in 60 s": (60.0, 60.0),
-    "ready in 180 s, at most doubled in 60 s": (180.0, 60.0),
+_SCALERS = {  # the autoscaler, and seconds until a new replica is ready
+    "no autoscaler": (None, 0.0),
+    "deploy/k8s, ready in 15 s": (Autoscaler(), 15.0),
+    "deploy/k8s, ready in 60 s": (Autoscaler(), 60.0),
+    "deploy/k8s, ready in 180 s": (Autoscaler(), 180.0),
+    "target 1 s, ready in 15 s": (Autoscaler(target_seconds=1.0), 15.0),
+    "not averaged, ready in 15 s": (Autoscaler(averaged_seconds=5.0), 15.0),
 }
 _ROLLOUT_REPLICAS, _ROLLOUT_AT, _ROLLOUT_SECONDS = 20, 30.0, 240.0
 _FAILURE_REPLICAS = 20
@@ -140,19 +141,18 @@ def sizes(options: argparse.Namespace, costs: Sequence[PageCost]) -> list[dict[s
 
 def bursts(options: argparse.Namespace, costs: Sequence[PageCost]) -> dict[str, Any]:
     """Return what a burst does, by the cold start of new replicas."""
-    fleet = Fleet(_BURST_REPLICAS, options.workers, options.load, queue_seconds=10.0)
+    fleet = Fleet(_BURST_REPLICAS, options.workers, options.load)
     seconds = 60 * options.minutes
 
     def in_a_burst(now: float) -> float:
         return _BURST_TIMES if _BURST[0] <= now / seconds < _BURST[1] else 1.0
 
     found = {}
-    for name, times in _SCALED.items():
+    for name, (scaler, cold_start) in _SCALERS.items():
         harness.tell(f"burst, {name}")
-        cold_start, growth = times or (0.0, 0.0)
         simulation = Simulation(replace(fleet, cold_start_seconds=cold_start), costs, options.seed)
-        if times:
-            simulation.autoscaled(Autoscaler(growth_seconds=growth))
+        if scaler:
+            simulation.autoscaled(scaler)
         course = simulation.run(seconds, in_a_burst)
         curve = [
             {"seconds": middle, "p99": percentile(pages, 99), "refused": share(pages, REFUSED)}

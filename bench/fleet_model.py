@@ -18,6 +18,7 @@ import simpy
 
 Process = Generator[Any, Any, None]
 _LINES_A_RUN = 8
+_SCRAPED_SECONDS = 5.0  # between two looks of Prometheus
 
 STARTING, READY, DRAINING, DEAD = "starting", "ready", "draining", "dead"
 ANSWERED, REFUSED, LOST = "answered", "refused", "lost"
@@ -60,18 +61,20 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Autoscaler:
-    """Kubernetes' HorizontalPodAutoscaler on the mean estimated wait of the replicas.
+    """Kubernetes' HorizontalPodAutoscaler on the estimated waits of the replicas, averaged over some time.
 
-    Within ``growth_seconds`` it at most doubles their number, or adds ``least_added`` if these are more.
+    Within ``growth_seconds`` it at most doubles their number. It takes one away each ``shrink_seconds``, if fewer were
+    enough for ``calm_seconds``. Its defaults are those of deploy/k8s.
     """
 
-    target_seconds: float = 1.0
+    target_seconds: float = 5.0
     most_replicas: int = 1000
     every_seconds: float = 15.0
-    calm_seconds: float = 300.0  # replicas go only if fewer were enough for this long
+    averaged_seconds: float = 60.0
+    growth_seconds: float = 30.0
+    shrink_seconds: float = 60.0
+    calm_seconds: float = 300.0
     tolerance: float = 0.1
-    growth_seconds: float = 15.0
-    least_added: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,23 +243,32 @@ class Simulation:
             self.replicas.remove(replica)
 
     def _scale(self, scaler: Autoscaler) -> Process:
-        wanted: deque[tuple[float, int]] = deque()
-        counts: deque[int] = deque(maxlen=max(1, round(scaler.growth_seconds / scaler.every_seconds)))
+        def recent(seconds: float, every: float) -> deque[Any]:
+            return deque(maxlen=max(1, round(seconds / every)))
+
+        waits: deque[float] = recent(scaler.averaged_seconds, _SCRAPED_SECONDS)
+        wanted: deque[int] = recent(scaler.calm_seconds, scaler.every_seconds)
+        counts: deque[int] = recent(scaler.growth_seconds, scaler.every_seconds)
+        shrunk = turn = 0.0
         while True:
-            yield self.env.timeout(scaler.every_seconds)
+            yield self.env.timeout(_SCRAPED_SECONDS)
             ready, count = self._ready(), len(self.replicas)
+            waits.append(sum(replica.eta_seconds for replica in ready))
+            turn += _SCRAPED_SECONDS
+            if turn < scaler.every_seconds:
+                continue
+            turn = 0.0
             counts.append(count)
-            usage = sum(replica.eta_seconds for replica in ready) / max(1, len(ready)) / scaler.target_seconds
-            needed = count if abs(usage - 1) <= scaler.tolerance else math.ceil(len(ready) * usage)
-            needed = min(max(needed, self.fleet.replicas), scaler.most_replicas)
-            wanted.append((self.env.now, needed))
-            while wanted[0][0] < self.env.now - scaler.calm_seconds:
-                wanted.popleft()
-            if needed > count:
-                for _ in range(min(needed, counts[0] + max(scaler.least_added, counts[0])) - count):
+            usage = sum(waits) / len(waits) / scaler.target_seconds  # replicas that would be at the target
+            near = abs(usage / max(1, count) - 1) <= scaler.tolerance
+            needed = count if near else math.ceil(usage)
+            wanted.append(min(max(needed, self.fleet.replicas), scaler.most_replicas))
+            if wanted[-1] > count:
+                for _ in range(min(wanted[-1], 2 * counts[0]) - count):
                     self._add(ready=False)
-            elif (kept := max(number for _, number in wanted)) < count:
-                self._drain(ready[: count - kept])
+            elif max(wanted) < count and self.env.now >= shrunk + scaler.shrink_seconds:
+                self._drain(ready[-1:])
+                shrunk = self.env.now
 
     def _roll_out(self, at: float, surge: int, unavailable: int) -> Process:
         yield self.env.timeout(at)
