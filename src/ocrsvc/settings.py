@@ -178,10 +178,17 @@ class Settings(BaseSettings):
     jobs_path: Path | None = Field(
         None, description="SQLite file of the jobs. Default: memory, where a restart loses them."
     )
+    jobs_dsn: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database of the jobs instead of a file, postgresql://USER:PASSWORD@HOST/DATABASE.",
+    )
+    jobs_dsn_file: Path | None = Field(
+        None, description="File with the address of that database; read again for each connection."
+    )
     jobs_max_bytes: int | None = Field(
         None,
         ge=64 * 1024,
-        description="Most bytes of inputs and pages of all jobs. Default: 1 GiB in a file, 64 MiB in memory.",
+        description="Most bytes of inputs and pages of all jobs. Default: 1 GiB, or 64 MiB in memory.",
     )
     jobs_max_count: int = Field(1000, ge=1, le=100_000, description="Most jobs, unfinished and finished.")
     jobs_keep_seconds: float = Field(
