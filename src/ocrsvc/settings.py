@@ -25,6 +25,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    listen_when_ready: bool = Field(
+        False,
+        description="Whether the port is opened only once the models are ready, for proxies without health checks.",
+    )
     metrics_port: int | None = Field(
         None,
         ge=0,
