@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -88,26 +89,20 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=["x86", "arm64", "keda", "plain"])
-def objects(request: pytest.FixtureRequest, kubectl: Path) -> Objects:
+def objects(
+    request: pytest.FixtureRequest, kubectl: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Objects:
     """The objects of an overlay; of one with KEDA instead; and of one without any component."""
-    folder = MANIFESTS / "overlays" / (request.param if request.param in ("x86", "arm64") else "x86")
-    if request.param in ("x86", "arm64"):
-        return {each["kind"]: each for each in kustomize.built(kubectl, folder)}
-    changed = MANIFESTS / "overlays" / "of-a-test"  # beside the others, because paths are relative
-    changed.mkdir()
-    try:
-        text = (folder / "kustomization.yaml").read_text("utf-8")
-        (changed / "deployment.yaml").write_text((folder / "deployment.yaml").read_text("utf-8"))
+    folder = MANIFESTS / "overlays" / request.param
+    if not folder.exists():
+        folder = shutil.copytree(MANIFESTS, tmp_path_factory.mktemp("k8s") / "k8s") / "overlays" / "x86"
+        kustomization = folder / "kustomization.yaml"
+        text = kustomization.read_text("utf-8")
         if request.param == "keda":
-            text = text.replace("components/hpa #", "components/keda #")
+            kustomization.write_text(text.replace("components/hpa #", "components/keda #"))
         else:
-            text = re.sub(r"components:\n(  - .*\n)+", "", text)
-        (changed / "kustomization.yaml").write_text(text)
-        return {each["kind"]: each for each in kustomize.built(kubectl, changed)}
-    finally:
-        for file in changed.iterdir():
-            file.unlink()
-        changed.rmdir()
+            kustomization.write_text(re.sub(r"components:\n(  - .*\n)+", "", text))
+    return {each["kind"]: each for each in kustomize.built(kubectl, folder)}
 
 
 def pod(objects: Objects) -> dict[str, Any]:
@@ -261,17 +256,13 @@ def test_the_overlays_are_for_their_processors(kubectl: Path) -> None:
         assert ("affinity" in pod(objects)) == (name == "arm64")
 
 
-def test_the_overlay_of_the_docs(kubectl: Path) -> None:
+def test_the_overlay_of_the_docs(kubectl: Path, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "kubernetes.md").read_text("utf-8")
     (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    changed = MANIFESTS / "overlays" / "of-the-docs"
-    changed.mkdir()
-    try:
-        (changed / "kustomization.yaml").write_text(example)
-        objects = {each["kind"]: each for each in kustomize.built(kubectl, changed)}
-    finally:
-        (changed / "kustomization.yaml").unlink(missing_ok=True)
-        changed.rmdir()
+    mine = shutil.copytree(MANIFESTS, tmp_path / "k8s") / "overlays" / "mine"
+    mine.mkdir()
+    (mine / "kustomization.yaml").write_text(example)
+    objects = {each["kind"]: each for each in kustomize.built(kubectl, mine)}
     assert container(objects)["image"] == "registry.example.org/ocrsvc:1.0"
     assert configured(objects)["OCRSVC_MODEL"] == "crnn-fast"
     assert "OCRSVC_JOBS_DSN_FILE" in configured(objects)
