@@ -73,7 +73,7 @@ def main() -> None:
     document["rollout"] = asyncio.run(roll(serve, rounds=options.rounds, concurrency=options.concurrency))
     document["database"] = {
         mode: asyncio.run(
-            restart_database(serve, mode, rounds=options.rounds, jobs=options.jobs, pages=options.pages)
+            restart_database(serve, [mode] * options.rounds, jobs=options.jobs, pages=options.pages)
         )
         for mode in ("fast", "immediate")
     }
@@ -117,14 +117,13 @@ async def roll(
 
 async def restart_database(
     serve: Serve,
-    mode: Mode,
+    modes: Sequence[Mode],
     *,
-    rounds: int,
     jobs: int,
     pages: int,
     draw: numbers_drawn.Draw = numbers_drawn.drawn,
 ) -> JobTally:
-    """Restart the database of two services in each round, while they read jobs."""
+    """Restart the database of two services in each of these ways, each time while they read jobs."""
     tally = JobTally()
     async with contextlib.AsyncExitStack() as stack:
         cluster = stack.enter_context(postgres_cluster.cluster())
@@ -141,8 +140,8 @@ async def restart_database(
         ).body
         begun = time.monotonic()
         async with _load(tally, servers[0].port, pictures, 1), _load(tally, servers[1].port, pictures, 1):
-            for turn in range(rounds):
-                harness.tell(f"{mode}, round {turn + 1} of {rounds}")
+            for turn, mode in enumerate(modes, 1):
+                harness.tell(f"{mode}, round {turn} of {len(modes)}")
                 names = [await _added(clients[number % 2], document) for number in range(jobs)]
                 await _until(clients, names, tally, lambda read: read >= pages // 2)
                 await asyncio.to_thread(cluster.restart, mode)
