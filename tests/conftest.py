@@ -11,13 +11,17 @@ import ctypes
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import drawings
 import pytest
 from available import missing
 from drawings import DrawnPage, Picture
+
+if TYPE_CHECKING:
+    from postgres_cluster import Cluster
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
@@ -98,3 +102,22 @@ def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that is the current one during the test."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A running PostgreSQL of the tests' own."""
+    import postgres_cluster
+
+    try:
+        with postgres_cluster.cluster() as running:
+            yield running
+    except postgres_cluster.NoPostgres as error:
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: Cluster) -> Callable[[], str]:
+    """``new_database()`` -> the address of an empty database in PostgreSQL."""
+    numbers = iter(range(10_000))
+    return lambda: postgres.create(f"jobs{next(numbers)}")

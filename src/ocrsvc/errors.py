@@ -272,9 +272,16 @@ class JobStoreFull(Unavailable):
 
 
 class JobStoreUnavailable(Unavailable):
-    """The file in which jobs are kept cannot be used; other requests are answered."""
+    """The file or database in which jobs are kept cannot be used; other requests are answered.
+
+    ``cause`` is what the log and ``ocrsvc doctor`` say, which may name a host; never a password.
+    """
 
     slug, title = "job-store-unavailable", "Job store unavailable"
+
+    def __init__(self, detail: str, *, cause: str = "", **extra: Any) -> None:
+        super().__init__(detail, **extra)
+        self.cause = cause or detail
 
 
 class DeadlineExceeded(OcrError):

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    listen_when_ready: bool = Field(
+        False,
+        description="Whether the port is opened only once the models are ready, for proxies without health checks.",
+    )
     metrics_port: int | None = Field(
         None,
         ge=0,
@@ -178,10 +182,17 @@ class Settings(BaseSettings):
     jobs_path: Path | None = Field(
         None, description="SQLite file of the jobs. Default: memory, where a restart loses them."
     )
+    jobs_dsn: SecretStr | None = Field(
+        None,
+        description="PostgreSQL database of the jobs instead of a file, postgresql://USER:PASSWORD@HOST/DATABASE.",
+    )
+    jobs_dsn_file: Path | None = Field(
+        None, description="File with the address of that database; read again for each connection."
+    )
     jobs_max_bytes: int | None = Field(
         None,
         ge=64 * 1024,
-        description="Most bytes of inputs and pages of all jobs. Default: 1 GiB in a file, 64 MiB in memory.",
+        description="Most bytes of inputs and pages of all jobs. Default: 1 GiB, or 64 MiB in memory.",
     )
     jobs_max_count: int = Field(1000, ge=1, le=100_000, description="Most jobs, unfinished and finished.")
     jobs_keep_seconds: float = Field(

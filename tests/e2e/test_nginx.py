@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import re
-import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
+import nginx_proxy
 import pytest
 from available import missing
 from PIL import Image
@@ -22,54 +17,15 @@ from running_server import RunningServer
 
 pytestmark = pytest.mark.timeout(180)
 
-EXAMPLE = Path(__file__).parents[2] / "deploy" / "nginx" / "ocrsvc.conf"
-AROUND = """
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    include {folder}/ocrsvc.conf;
-}}
-"""
-
 
 @pytest.fixture(scope="module")
-def proxy(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def proxy(server: RunningServer) -> Iterator[str]:
     """The address of nginx, which passes requests on to the shared server."""
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-    if nginx is None:
-        missing("no nginx: install nginx")
-    folder = tmp_path_factory.mktemp("nginx")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    example = EXAMPLE.read_text("utf-8")
-    changed = example.replace("listen 80;", f"listen 127.0.0.1:{port};")
-    changed = changed.replace("server 127.0.0.1:8000 ", f"server {server.url.removeprefix('http://')} ")
-    assert changed.count("127.0.0.1:") == example.count("127.0.0.1:") + 1
-    (folder / "ocrsvc.conf").write_text(changed)
-    (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    subprocess.run([*command, "-t"], check=True, capture_output=True)
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            assert process.poll() is None, (folder / "log").read_text()
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"{url}/livez")
-                break
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+        with nginx_proxy.nginx([int(server.url.rpartition(":")[2])]) as port:
+            yield f"http://127.0.0.1:{port}"
+    except nginx_proxy.NoNginx as error:
+        missing(str(error))
 
 
 def test_a_request_passes_with_its_id(
@@ -97,7 +53,7 @@ def test_the_service_itself_refuses_large_bodies(proxy: str) -> None:
 
 def test_the_largest_body_of_a_route_is_that_of_the_example(server: RunningServer) -> None:
     limits = httpx.get(f"{server.url}/api/options").json()["limits"]
-    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", EXAMPLE.read_text("utf-8"))
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", nginx_proxy.EXAMPLE.read_text("utf-8"))
     assert int(megabytes) * 2**20 >= max(value for name, value in limits.items() if name.endswith("_bytes"))
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
+from postgres_cluster import Cluster
 
 from ocrsvc.jobs.job import Limits, Order, new_id
+from ocrsvc.jobs.place import Dsn
 from ocrsvc.jobs.store import Store
 from ocrsvc.reading.reading import ReadOptions
 
 LIMITS = Limits(max_bytes=1 << 20, max_jobs=10, keep_seconds=3600)
-COMMANDS = re.findall(
-    r'^sqlite3 (\S+) "(.+)"$',
-    (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8"),
-    re.MULTILINE,
-)
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+COMMANDS = re.findall(r'^sqlite3 (\S+) "(.+)"$', PAGE, re.MULTILINE)
 
 
 def run(path: Path, command: str) -> str:
@@ -60,3 +61,23 @@ def test_a_backup_is_a_whole_store(tmp_path: Path, *, busy: bool) -> None:
     assert claim.data == b"a document"
     assert restored.claim() is None
     restored.close()
+
+
+def test_a_backup_of_postgres(postgres: Cluster, tmp_path: Path) -> None:
+    address = postgres.create("saved")
+    store = Store(Dsn(address), LIMITS)
+    store.add("a", Order(ReadOptions(), "json"), b"a document")
+    dump, restore = re.findall(r"^pg_\w+ --.+$", PAGE, re.MULTILINE)
+    for command in (dump, restore):
+        words = command.replace("$OCRSVC_JOBS_DSN", address).replace("/backup", str(tmp_path))
+        program, *arguments = shlex.split(words)
+        subprocess.run([postgres.programs / program, *arguments], check=True, capture_output=True)
+        if command == dump:
+            store.add("b", Order(ReadOptions(), "json"), b"too late for the copy")
+            with psycopg.connect(address) as admin:
+                admin.execute("UPDATE ocrsvc.jobs SET state = 'failed'")
+    claim = store.claim()
+    assert claim is not None
+    assert (claim.id, claim.data) == ("a", b"a document")
+    assert store.claim() is None
+    store.close()

@@ -9,19 +9,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ocrsvc.documents.page_structure import with_blocks
 from ocrsvc.errors import InvalidParameter, JobStoreFull, JobStoreUnavailable, NotFound
 from ocrsvc.jobs import page_codec, rows
 from ocrsvc.jobs.job import Limits, Order, new_id
+from ocrsvc.jobs.place import Dsn, Place
 from ocrsvc.jobs.store import LEASE_SECONDS, MOST_CRASHES, Store
 from ocrsvc.jobs.store_thread import StoreThread
 from ocrsvc.reading.reading import ReadOptions
@@ -47,13 +58,30 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    path = tmp_path / "jobs.sqlite" if request.param == "file" else None
-    made = Store(path, LIMITS, clock=clock)
+@pytest.fixture(params=["memory", "file", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    yield place_of_kind(request.param, request, tmp_path)
+    assert not list(tmp_path.glob("*.lock"))
+
+
+@pytest.fixture(params=["file", "postgres"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | Dsn]:
+    """A place that several processes may share."""
+    yield place_of_kind(request.param, request, tmp_path)  # type: ignore[misc]
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def place_of_kind(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if kind == "postgres":
+        return Dsn(request.getfixturevalue("new_database")())
+    return tmp_path / "jobs.sqlite" if kind == "file" else None
+
+
+@pytest.fixture
+def store(place: Place, clock: Clock) -> Iterator[Store]:
+    made = Store(place, LIMITS, clock=clock)
     yield made
     made.close()
-    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_a_page_is_kept_as_it_was() -> None:
@@ -132,17 +160,31 @@ def test_a_job_that_failed_says_why(store: Store) -> None:
     assert (failed.problem["status"], "secret" in str(failed.problem)) == (500, False)
 
 
-def test_a_password_is_forgotten_with_the_document(tmp_path: Path, clock: Clock) -> None:
-    path = tmp_path / "jobs.sqlite"
-    made = Store(path, LIMITS, clock=clock)
-    made.add("a", Order(ReadOptions(password="open sesame"), "json"), b"data")  # noqa: S106
-    claim = made.claim()
+def test_a_password_is_forgotten_with_the_document(store: Store) -> None:
+    store.add("a", Order(ReadOptions(password="open sesame"), "json"), b"data")  # noqa: S106
+    claim = store.claim()
     assert claim is not None
     assert claim.order.options.password == "open sesame"  # noqa: S105
-    made.finish("a")
-    assert made.get("a").order == Order(ReadOptions(), "json")
-    made.close()
+    store.finish("a")
+    assert store.get("a").order == Order(ReadOptions(), "json")
+
+
+def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    Store(path, LIMITS).close()
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_page_was_is_returned_once(store: Store) -> None:
+    store.add("a", ORDER, b"data")
+    store.claim()
+    assert store.unread("a") == []
+    store.put_page("a", 1, b"one")
+    store.put_page("a", 2, b"\x00\xfftwo")
+    assert [page.content for page in store.unread("a")] == [b"one", b"\x00\xfftwo"]
+    store.put_page("a", 3, None, {"title": "\x00 票"})
+    assert [page.problem for page in store.unread("a")] == [{"title": "\x00 票"}]
+    assert store.unread("a") == []
 
 
 def test_a_document_is_kept_if_the_result_contains_it(store: Store, clock: Clock) -> None:
@@ -216,8 +258,8 @@ def test_the_file_shrinks(tmp_path: Path) -> None:
 # --- several processes ---
 
 
-def test_an_owner_whose_lease_has_run_out_loses_its_job(tmp_path: Path, clock: Clock) -> None:
-    one, other = (Store(tmp_path / "jobs.sqlite", LIMITS, clock=clock) for _ in range(2))
+def test_an_owner_whose_lease_has_run_out_loses_its_job(shared: Path | Dsn, clock: Clock) -> None:
+    one, other = (Store(shared, LIMITS, clock=clock) for _ in range(2))
     one.add("a", ORDER, b"data")
     assert one.claim() is not None
     assert one.put_page("a", 1, b"one")
@@ -268,8 +310,8 @@ def test_the_job_of_a_killed_process_is_taken_at_once(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.lock"))
 
 
-def test_a_document_that_kills_its_readers_fails(tmp_path: Path, clock: Clock) -> None:
-    store = Store(tmp_path / "jobs.sqlite", LIMITS, clock=clock)
+def test_a_document_that_kills_its_readers_fails(shared: Path | Dsn, clock: Clock) -> None:
+    store = Store(shared, LIMITS, clock=clock)
     store.add("a", ORDER, b"data")
     for _ in range(MOST_CRASHES):
         assert store.claim() is not None
@@ -347,15 +389,13 @@ def test_calls_do_not_wait_for_a_lock_one_after_the_other(tmp_path: Path) -> Non
     assert asyncio.run(run()) < 20, "50 calls that wait take 40 seconds"
 
 
-def test_a_job_that_could_not_be_given_back_is_taken_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "jobs.sqlite", LIMITS)
+def test_a_job_that_could_not_be_given_back_is_taken_again(store: Store) -> None:
     store.add("a", ORDER, b"data")
     for _ in range(MOST_CRASHES + 1):  # nobody died
         claim = store.claim(running=())
         assert claim is not None
         assert claim.id == "a"
     assert store.claim(running=("a",)) is None
-    store.close()
 
 
 def test_a_page_is_stored_once(store: Store) -> None:
@@ -388,6 +428,7 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
+        self.place = self.new_place()
         self.clock = Clock()
         self.stores = [self.opened() for _ in range(3)]
         self.model: dict[str, Known] = {}
@@ -395,9 +436,12 @@ class Histories(RuleBasedStateMachine):
         self.crashes: dict[str, int] = {}
         self.names = iter(range(10_000))
 
+    def new_place(self) -> Path | Dsn:
+        return Path(self.folder.name) / "jobs.sqlite"
+
     def opened(self) -> Store:
         limits = Limits(max_bytes=1 << 20, max_jobs=100, keep_seconds=1e9)
-        return Store(Path(self.folder.name) / "jobs.sqlite", limits, clock=self.clock)
+        return Store(self.place, limits, clock=self.clock)
 
     def teardown(self) -> None:
         for store in self.stores:
@@ -464,15 +508,15 @@ class Histories(RuleBasedStateMachine):
 
     @rule(process=processes)
     def die(self, process: int) -> None:
-        """As kill -9 does: the lock is gone, and nothing was given back."""
+        """As kill -9 does: the lock is gone, and nothing was given back. Without locks only leases run out."""
         dying = self.stores[process]
-        dying._connection.close()
+        dying._database.close()
         lock, dying._owner._lock = dying._owner._lock, None
-        assert lock is not None
-        os.close(lock)
-        for name, known in self.model.items():
-            if known.owner == process:
-                self.leases[name] = 0.0
+        if lock is not None:
+            os.close(lock)
+            for name, known in self.model.items():
+                if known.owner == process:
+                    self.leases[name] = 0.0
         self.stores[process] = self.opened()
         for known in self.model.values():
             if known.owner == process:
@@ -492,11 +536,25 @@ class Histories(RuleBasedStateMachine):
             assert {page.number for page in self.stores[0].pages(name)} == known.pages
 
 
-Histories.TestCase.settings = settings(
+SETTINGS = settings(
     max_examples=150,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+Histories.TestCase.settings = SETTINGS
 TestHistories = Histories.TestCase
+
+
+def test_histories_in_postgres(new_database: Callable[[], str]) -> None:
+    """One database for all histories, emptied before each."""
+    address = new_database()
+
+    class InPostgres(Histories):
+        def new_place(self) -> Dsn:
+            with psycopg.connect(address) as connection:
+                connection.execute("DROP SCHEMA IF EXISTS ocrsvc CASCADE")
+            return Dsn(address)
+
+    run_state_machine_as_test(InPostgres, settings=settings(SETTINGS, max_examples=25))

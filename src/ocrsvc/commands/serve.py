@@ -89,6 +89,7 @@ def _serve(
         metrics_port=options.metrics_port,
     )
     open_to_all = _check_access(settings)
+    _check_jobs(settings)
     if not sockets:  # fails early, before models are loaded, if another service has the port
         _bound(settings.host, settings.port).close()
     if settings.metrics_port:
@@ -128,12 +129,23 @@ def _check_access(settings: Settings) -> bool:
     return True
 
 
+def _check_jobs(settings: Settings) -> None:
+    """Raise InvalidSettings unless the settings name one place for jobs; whether it can be used shows later."""
+    from ocrsvc.jobs.place import WrongPlace, place_of
+
+    try:
+        place_of(settings)
+    except WrongPlace as error:
+        raise configuration.InvalidSettings(str(error)) from error
+
+
 def _several(options: argparse.Namespace) -> int:
     """Open a shared port and, after it, one port for each process; run the processes until they have ended."""
     if not hasattr(os, "sched_setaffinity"):
         raise configuration.InvalidSettings("--processes-per-numa-node: only Linux binds processes to CPUs")
     settings = configuration.load(host=options.host, port=options.port, workers=options.workers)
     _check_access(settings)
+    _check_jobs(settings)
     from ocrsvc.machine import processes
     from ocrsvc.service.logs import configuration as logging_configuration
 
@@ -167,12 +179,13 @@ def _several(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _shared_jobs(settings: Settings) -> Iterator[Path]:
+def _shared_jobs(settings: Settings) -> Iterator[Path | None]:
     """Yield the path of the job store that all processes share, because any of them may be asked for a job.
 
-    Without a setting it is a temporary file, so that jobs are lost at the end, as those in memory are.
+    Without a setting it is a temporary file, so that jobs are lost at the end, as those in memory are. None if the
+    jobs are in a database.
     """
-    if settings.jobs_path is not None:
+    if settings.jobs_path or settings.jobs_dsn or settings.jobs_dsn_file:
         yield settings.jobs_path
         return
     try:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal
 from ocrsvc import __version__
 from ocrsvc.diagnosis import explanation
 from ocrsvc.diagnosis.configuration import Sourced
-from ocrsvc.errors import CorruptModel, OcrError
+from ocrsvc.errors import CorruptModel, JobStoreUnavailable, OcrError
 from ocrsvc.jobs.job import Limits
+from ocrsvc.jobs.place import Dsn, WrongPlace, place_of
 from ocrsvc.jobs.store import Store
 from ocrsvc.jobs.store_thread import StoreThread
 from ocrsvc.machine.cpu import Cpu
@@ -156,18 +157,26 @@ def storage(settings: Settings) -> Check:
 
 def jobs(settings: Settings) -> Check:
     """Check whether jobs can be kept."""
-    if settings.jobs_path is None:
+    try:
+        place = place_of(settings)
+    except WrongPlace as error:
+        return Check("jobs", "problem", str(error), "the service will not start: correct the setting")
+    if place is None:
         return Check("jobs", "ok", "in memory: a restart loses them (OCRSVC_JOBS_PATH keeps them)")
-    thread = StoreThread(settings.jobs_path, Limits(2**30, 1, settings.jobs_keep_seconds))
+    thread = StoreThread(place, Limits(2**30, 1, settings.jobs_keep_seconds))
     try:
         usage = asyncio.run(thread.call(Store.usage))
-    except OcrError as error:
-        advice = "POST /api/jobs will answer 503: correct OCRSVC_JOBS_PATH, or make its folder writable"
-        return Check("jobs", "problem", f"{settings.jobs_path}: {error.detail}", advice)
+    except JobStoreUnavailable as error:
+        advice = "correct OCRSVC_JOBS_PATH, or make its folder writable"
+        if isinstance(place, Dsn):
+            advice = "correct OCRSVC_JOBS_DSN, or start the database"
+        return Check(
+            "jobs", "problem", f"{place}: {error.cause}", f"POST /api/jobs will answer 503: {advice}"
+        )
     finally:
         thread.close()
     states = ", ".join(f"{count} {state}" for state, count in usage.jobs.items() if count) or "no jobs"
-    return Check("jobs", "ok", f"{settings.jobs_path}: {states}, {usage.held_bytes / 1e6:.1f} MB")
+    return Check("jobs", "ok", f"{place}: {states}, {usage.held_bytes / 1e6:.1f} MB")
 
 
 def in_force(settings: Settings) -> Check:

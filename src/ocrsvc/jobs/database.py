@@ -1,167 +1,83 @@
-"""The SQLite file of the job store: its tables, how it is opened, and its errors as those of the service."""
+"""What the job store needs of a database, and which database a place means.
+
+The statements of the store are the same in SQLite and in PostgreSQL but for the parts that are attributes here.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, Protocol
 
-from ocrsvc.errors import JobStoreUnavailable
-
-_VERSION = 1
-_RETRY_SECONDS, _FULL_RETRY_SECONDS = 5, 60
-_KEPT_LOG_BYTES = 16 << 20  # the log is cut to this size after a large input
-
-# The input has a table of its own, because SQLite writes a whole row anew if one of its values changes.
-_TABLES = """
-CREATE TABLE jobs (
-    id TEXT PRIMARY KEY,
-    place INTEGER NOT NULL,         -- order of arrival
-    state TEXT NOT NULL,
-    orders TEXT NOT NULL,
-    created REAL NOT NULL,
-    started REAL,
-    ended REAL,
-    pages_total INTEGER,
-    pages_read INTEGER NOT NULL DEFAULT 0,
-    pages_failed INTEGER NOT NULL DEFAULT 0,
-    problem TEXT,
-    input_bytes INTEGER NOT NULL,
-    result_bytes INTEGER NOT NULL DEFAULT 0,
-    owner TEXT,                     -- of a running job
-    lease_until REAL,
-    crashes INTEGER NOT NULL DEFAULT 0  -- owners that died since the last page was stored
-);
-CREATE INDEX jobs_by_state ON jobs (state, place);
-CREATE TABLE inputs (
-    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
-    content BLOB NOT NULL
-);
-CREATE TABLE pages (
-    job TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
-    number INTEGER NOT NULL,
-    content BLOB,                   -- the page, or
-    problem TEXT,                   -- why it could not be read
-    PRIMARY KEY (job, number)
-);
-"""
-# Not in the first stores of this format, so it is made where it is missing.
-_DELIVERED = """
-CREATE TABLE IF NOT EXISTS delivered (
-    job TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
-    number INTEGER NOT NULL         -- of the last page that Store.unread has returned
-)
-"""
+from ocrsvc.jobs.place import Dsn, Place
+from ocrsvc.jobs.sqlite_database import SqliteDatabase
 
 
-def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
-    """Open the store at ``path``, made at first use; None for one in memory. Raises JobStoreUnavailable.
+class Rows(Protocol):
+    """What a statement found or changed."""
 
-    ``busy_seconds``: longest wait for another process that writes, until ``wait_at_most`` sets another one.
+    @property
+    def rowcount(self) -> int:
+        """Return how many rows were changed."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None if there is no other."""
+
+    def fetchall(self) -> list[Any]:
+        """Return all rows."""
+
+
+class Database(Protocol):
+    """An open database with the tables of the store; its methods raise JobStoreUnavailable.
+
+    ``next_place`` is an expression for the place of a new job, ``for_update`` what keeps a selected row for this
+    transaction, ``for_claim`` the same for a row of ``jobs`` that no other transaction has. ``clock`` is what time
+    leases are measured with, in seconds since 1970; it is read in ``reading`` or ``transaction``, as ``execute`` is.
     """
-    try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if (
-                not path.exists()
-            ):  # documents are nobody else's business; SQLite's other files get the same mode
-                path.touch(mode=0o600)
-    except OSError as error:
-        raise JobStoreUnavailable(f"The job store cannot be made: {error.strerror}.") from error
-    with translated():
-        connection = sqlite3.connect(
-            path or ":memory:", timeout=busy_seconds, isolation_level=None, check_same_thread=False
-        )
-    try:
-        with translated():
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
-            _use_log(connection, busy_seconds)
-            # A page that was stored survives the end of the process; only a power failure may lose the last ones.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA journal_size_limit = {_KEPT_LOG_BYTES}")
-            _make_tables(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+
+    next_place: str
+    for_update: str
+    for_claim: str
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Return the clock that all processes of the store share."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Run the block, which changes nothing."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run the block as one change: nothing of it is kept if it raises."""
+
+    def execute(self, statement: str, values: tuple[object, ...] = ()) -> Rows:
+        """Run a statement with ``?`` for each value."""
+
+    def admit_alone(self) -> None:
+        """Let only this transaction look how much room there is, until it ends."""
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Set the longest wait for another process that writes; 0 tries once."""
+
+    def check(self) -> None:
+        """Raise JobStoreUnavailable if nothing can be written."""
+
+    def free(self) -> None:
+        """Give back the room of what has been deleted, if the database does not do so by itself."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
-def _use_log(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    """Let readers and a writer work side by side; SQLite does not wait here for another process that does the same."""
-    until = time.monotonic() + busy_seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+def opened(place: Place, busy_seconds: float) -> Database:
+    """Open the database at a place; ``busy_seconds`` is what ``wait_at_most`` sets. Raises JobStoreUnavailable."""
+    if isinstance(place, Dsn):
+        from ocrsvc.jobs.postgres_database import PostgresDatabase
+
+        return PostgresDatabase(place, busy_seconds)
+    return SqliteDatabase(place, busy_seconds)
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
-    with transaction(connection):  # also fails where the file cannot be written
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
-            raise JobStoreUnavailable(
-                f"The job store was written by another version of ocrsvc (format {version}, not {_VERSION})."
-            )
-        if version == 0:
-            for statement in _TABLES.split(";")[:-1]:
-                connection.execute(statement)
-        connection.execute(_DELIVERED)
-        _mark(connection)
-
-
-def _mark(connection: sqlite3.Connection) -> None:
-    connection.execute(f"PRAGMA user_version = {_VERSION}")
-
-
-def check_writable(connection: sqlite3.Connection) -> None:
-    """Write the version again; raises JobStoreUnavailable if nothing can be written."""
-    with translated(), transaction(connection):
-        _mark(connection)
-
-
-def wait_at_most(connection: sqlite3.Connection, seconds: float) -> None:
-    """Set the longest wait for another process that writes; 0 tries once."""
-    with translated():
-        connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run the block as one change: nothing of it is kept if it raises."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:  # SQLite itself ends it if the disk is full
-            connection.execute("ROLLBACK")
-        raise
-
-
-@contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """Raise SQLite's errors as JobStoreUnavailable, with what can be done about them."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = (
-            getattr(error, "sqlite_errorcode", 0) & 0xFF
-        )  # the primary code; the rest tells where it happened
-        if code == sqlite3.SQLITE_FULL:
-            detail, seconds = "The disk of the job store is full; try again later.", _FULL_RETRY_SECONDS
-        elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            detail, seconds = "The job store is locked by another program; try again later.", _RETRY_SECONDS
-        elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
-            reason = "its disk is read-only, or the service may not write there"
-            detail, seconds = f"The job store cannot be written: {reason}.", _RETRY_SECONDS
-        else:
-            detail, seconds = f"The job store cannot be used: {error}.", _RETRY_SECONDS
-        raise JobStoreUnavailable(detail, retry_after_seconds=seconds) from error
+def lock_folder(place: Place) -> Path | None:
+    """Return the file beside which owners hold locks; None where only leases tell that they have died."""
+    return place if isinstance(place, Path) else None

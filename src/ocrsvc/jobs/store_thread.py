@@ -1,4 +1,4 @@
-"""The job store for the event loop: all its calls go through one thread, because SQLite blocks on files and locks."""
+"""The job store for the event loop: all its calls go through one thread, because databases block."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ocrsvc.errors import JobStoreUnavailable, ShuttingDown
 from ocrsvc.jobs.job import Limits
+from ocrsvc.jobs.place import Place
 from ocrsvc.jobs.store import Store
 
 logger = logging.getLogger("ocrsvc.jobs")
@@ -31,9 +31,9 @@ class StoreThread:
     wait for other processes, so that each is refused at once.
     """
 
-    def __init__(self, path: Path | None, limits: Limits) -> None:
+    def __init__(self, place: Place, limits: Limits) -> None:
         self.failure: JobStoreUnavailable | None = None
-        self._path = path
+        self._place = place
         self._limits = limits
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="ocrsvc-jobs")
         self._store: Store | None = None
@@ -64,8 +64,8 @@ class StoreThread:
             result = work(store, *args, **kwargs)
         except JobStoreUnavailable as error:
             if self.failure is None:
-                place = str(self._path) if self._path else "memory"
-                logger.error("the job store cannot be used", extra={"cause": error.detail, "path": place})
+                place = str(self._place) if self._place else "memory"
+                logger.error("the job store cannot be used", extra={"cause": error.cause, "path": place})
             self.failure = error
             raise
         if self.failure is not None:
@@ -79,7 +79,7 @@ class StoreThread:
 
     def _opened(self, busy_seconds: float) -> Store:
         if self._store is None:
-            self._store = Store(self._path, self._limits, busy_seconds=busy_seconds)
+            self._store = Store(self._place, self._limits, busy_seconds=busy_seconds)
         else:
             self._store.wait_at_most(busy_seconds)
         return self._store

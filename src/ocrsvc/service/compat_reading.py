@@ -77,7 +77,7 @@ async def received(
     ``names``: form fields or JSON members that may hold the file; without any, it is the body, whatever its type.
     """
     service = service_of(request)
-    service.check_ready()
+    service.check_open()
     record = record_of(request.scope)
     with service.request_limit.enter(record.client) as holder:
         with record.stage("receive"):

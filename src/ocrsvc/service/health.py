@@ -48,8 +48,16 @@ class Health:
             raise Unavailable("The models could not be loaded; the log has the cause.", phase=self.phase)
         raise Unavailable("The models are being loaded.", retry_after_seconds=2, phase=self.phase)
 
+    def check_open(self, *, engine_alive: bool, given_up: bool) -> None:
+        """Raise Unavailable if a request would not be answered.
+
+        One that comes over an open connection as a shutdown begins is: its client cannot know yet.
+        """
+        if self.phase != "draining" or given_up:
+            self.check_ready(engine_alive=engine_alive)
+
     def check_ready(self, *, engine_alive: bool) -> None:
-        """Raise Unavailable if a new request would not be answered."""
+        """Raise Unavailable if requests should go elsewhere."""
         self.check_alive(engine_alive=engine_alive)
         if self.phase == "starting":
             raise Unavailable("The models are being loaded.", retry_after_seconds=2, phase=self.phase)

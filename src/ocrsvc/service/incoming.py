@@ -37,7 +37,7 @@ async def incoming(
     loaded, Saturated at the request limit, and the errors of uploads.receive and parameters.parse.
     """
     service = service_of(request)
-    service.check_ready()
+    service.check_open()
     record = record_of(request.scope)
     with service.request_limit.enter(record.client) as received:
         with record.stage("receive"):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ocrsvc.errors import DocumentNotKept, NotFound, Saturated, Unavailable
 from ocrsvc.jobs.job import Job, Limits, Order, new_id
+from ocrsvc.jobs.place import place_of
 from ocrsvc.jobs.rows import StoredPage
 from ocrsvc.jobs.runner import JobRunner
 from ocrsvc.jobs.store import ADMITTED_SHARE, NO_SUCH_JOB, Store
@@ -18,7 +19,7 @@ from ocrsvc.reading.reader import Reader
 from ocrsvc.service.job_metrics import JobMetrics
 from ocrsvc.settings import Settings
 
-_FILE_BYTES, _MEMORY_BYTES = 2**30, 64 * 2**20
+_DISK_BYTES, _MEMORY_BYTES = 2**30, 64 * 2**20
 _MOST_LISTENERS = 256  # clients who listen to events; each asks the store once a second
 
 
@@ -28,11 +29,12 @@ class JobDesk:
     def __init__(self, settings: Settings, metrics: JobMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        max_bytes = settings.jobs_max_bytes or (_FILE_BYTES if settings.jobs_path else _MEMORY_BYTES)
+        place = place_of(settings)
+        max_bytes = settings.jobs_max_bytes or (_MEMORY_BYTES if place is None else _DISK_BYTES)
         limits = Limits(max_bytes, settings.jobs_max_count, settings.jobs_keep_seconds)
         self.max_document_bytes = min(settings.jobs_max_body_bytes, int(max_bytes * ADMITTED_SHARE))
         self._limits = limits
-        self._store = StoreThread(settings.jobs_path, limits)
+        self._store = StoreThread(place, limits)
         self._runner: JobRunner | None = None
         self._listeners = 0
 

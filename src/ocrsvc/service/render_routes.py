@@ -45,7 +45,7 @@ async def render(request: Request) -> Response:
     service, record = service_of(request), record_of(request.scope)
     if media_type_of(request) != "multipart/form-data":
         raise UnsupportedMedia("Send multipart/form-data with a field 'result'.")
-    service.check_ready()
+    service.check_open()
     most = service.job_file.multipart_bytes  # of the reading and its document together
     with service.request_limit.enter(record.client) as received:
         with record.stage("receive"):

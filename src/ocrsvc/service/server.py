@@ -47,7 +47,7 @@ def serve(
     Raises Unavailable if the models cannot be loaded, SystemExit if the port cannot be opened or the recogniser stops
     working. A second signal ends the process at once.
     """
-    app = create_app(settings, load_first=bool(sockets), group=group)
+    app = create_app(settings, load_first=bool(sockets) or settings.listen_when_ready, group=group)
     service: Service = app.state.service
     server = _Server(
         uvicorn.Config(

@@ -165,8 +165,12 @@ class Service:
         return max(reader.batcher.load().longest_run_seconds, reader.decoder.longest_seconds)
 
     def check_ready(self) -> None:
-        """Raise Unavailable if a new request would not be answered."""
+        """Raise Unavailable if requests should go elsewhere."""
         self.health.check_ready(engine_alive=self.engine_alive)
+
+    def check_open(self) -> None:
+        """Raise Unavailable if a request would not be answered."""
+        self.health.check_open(engine_alive=self.engine_alive, given_up=self.giving_up.done())
 
     async def exposition(self, port: int | None) -> bytes:
         """Return the metrics, of all processes if ``port`` is the one that they share."""
@@ -177,7 +181,7 @@ class Service:
     async def read(
         self, picture: Picture, options: ReadOptions, *, client: str = "", log: StageLog | None = None
     ) -> Document:
-        """Return the text of one file of a client; raise OcrError. Call only after ``check_ready`` has passed."""
+        """Return the text of one file of a client; raise OcrError. Call only after ``check_open`` has passed."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
         document = await self.reader.read(data, options, client=client, log=log)
         self.metrics.document_read(document.timing_ms)
@@ -187,7 +191,7 @@ class Service:
     async def stream(
         self, picture: Picture, options: ReadOptions, *, client: str = "", log: StageLog | None = None
     ) -> AsyncIterator[PageStream]:
-        """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_ready``."""
+        """Open one file, whose pages are read as they are taken; raise OcrError. As ``read``, after ``check_open``."""
         data = await picture.load(self.pool, limit_bytes=self.settings.max_body_bytes)
         async with self.reader.stream(data, options, client=client, log=log) as stream:
             yield stream
@@ -219,8 +223,9 @@ class Service:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def drain(self) -> None:
-        """Refuse new requests; answer 503 to unfinished ones shortly before the drain time ends.
+        """Send requests elsewhere; answer 503 to unfinished ones shortly before the drain time ends.
 
+        The server takes no more connections, and one request more of each that is open.
         Jobs are given back to their store, where another process may go on with them.
         """
         self.health.drain()
