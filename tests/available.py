@@ -20,6 +20,7 @@ TRAINING = (
     "faker",
     "yaml",
 )  # what the extra brings
+RAY = ("ray", "pyarrow", "fsspec", "aiohttp", "duckdb")  # and what reads its results
 
 
 def missing(what: str) -> NoReturn:
@@ -34,6 +35,13 @@ def need_training() -> None:
     absent = [name for name in TRAINING if importlib.util.find_spec(name) is None]
     if absent:
         missing(f"training is not tested, for want of {', '.join(absent)}: make setup-train")
+
+
+def need_ray() -> None:
+    """Skip a test module (fail it in CI) where the extra ``ray`` is not installed."""
+    absent = [name for name in RAY if importlib.util.find_spec(name) is None]
+    if absent:
+        missing(f"Ray is not tested, for want of {', '.join(absent)}: make setup-ray")
 
 
 def model_name() -> str:
