@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,7 +34,7 @@ from ocrsvc.scaleout.plan import OtherRun, Source
 from ocrsvc.scaleout.stores import Store, StoredFile
 from ocrsvc.settings import Settings
 
-FAST = LoadLimits(wait_seconds=0.01, seconds=5.0)
+FAST = LoadLimits(wait_seconds=0.01)
 
 
 @dataclasses.dataclass
@@ -73,7 +72,7 @@ def prepare(
     results: Store, source: Source, recipe: dict[str, Any], part_format: plan.PartFormat, *, actors: int
 ) -> plan.Plan:
     before = plan.agree(results, source, recipe, part_format)
-    return plan.extend(results, source, before, actors=actors)
+    return plan.extend(results, before, plan.find_new(source, before), actors=actors)
 
 
 def read(
@@ -160,6 +159,25 @@ def test_blocks_hold_each_item_once_and_survive_json() -> None:
         assert block.encode().isascii()
 
 
+def test_row_groups_are_cut_for_many_actors_and_large_rows() -> None:
+    file = StoredFile("/in.parquet", "in.parquet", None)
+    for actors, sizes, most in ((2, [(1000, 1000)], 63), (1, [(10, 10 * 2**28)], 1), (1, [(64, 9)] * 9, 64)):
+        made = list(blocks.of_groups([(file, sizes)], actors=actors, number=0, first_item=5))
+        assert max(map(len, made)) == most
+        assert [item for block in made for item in block.items] == list(
+            range(5, 5 + sum(rows for rows, _ in sizes))
+        )
+        rows = [block.rows for block in made if block.rows]
+        assert [each.first for each in rows] == list(itertools.accumulate([0, *map(len, made)]))[:-1]
+
+
+def test_a_folder_with_brackets_is_no_pattern(tmp_path: Path) -> None:
+    draw_scans(tmp_path / "scans [1]", 1, 0)
+    names = [each.name for each in Store(str(tmp_path / "scans [1]")).find()]
+    assert "0000.png" in names
+    assert [each.name for each in Store(f"{tmp_path}/scans*/0*.png").find()] == ["scans [1]/0000.png"]
+
+
 def test_the_plan_keeps_its_blocks_and_takes_new_files(tmp_path: Path) -> None:
     draw_scans(tmp_path / "scans", 3)
     source, results = Source(str(tmp_path / "scans")), Store(str(tmp_path / "out"))
@@ -234,7 +252,7 @@ class Moody(SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         times = self.server.asked[self.path] = self.server.asked.get(self.path, 0) + 1  # type: ignore[attr-defined]
         if self.path.endswith("0002.png"):
-            time.sleep(3)
+            self.server.closing.wait()  # type: ignore[attr-defined]
         if self.path.endswith(".png") and (times == 1 or self.path.endswith("0001.png")):
             self.send_error(503)
         else:
@@ -249,18 +267,20 @@ def test_a_store_that_fails_and_is_slow(thread: ReaderThread, tmp_path: Path) ->
     handler = type("Handler", (Moody,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: handler(*args, directory=str(tmp_path)))
     server.asked = {}  # type: ignore[attr-defined]
+    server.closing = threading.Event()  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         source = Source(f"http://127.0.0.1:{server.server_port}/scans/")
         made = prepare(Store(str(tmp_path / "out")), source, {}, "jsonl", actors=1)
-        limits = LoadLimits(wait_seconds=0.01, seconds=1.0, tries=2)
+        limits = LoadLimits(wait_seconds=0.01, seconds=8.0, tries=2)
         found = [row for block in made.blocks for row in read(thread, source, block, limits=limits)]
     finally:
+        server.closing.set()  # type: ignore[attr-defined]
         server.shutdown()
         server.server_close()
     failed = {row["path"]: row["problem"] for row in found if row["problem"]}
     assert {"0001.png", "0002.png", "empty.png", "broken.jpg"} == set(failed)
-    assert "1 seconds" in failed["0002.png"]["detail"]
+    assert "8 seconds" in failed["0002.png"]["detail"]
     assert failed["0001.png"]["type"] == "/problems/unreadable-file"
     assert {key: text for key, text in texts(found).items() if text} == {
         (name, page): text

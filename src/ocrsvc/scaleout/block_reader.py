@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HELD_BYTES = 256 * 2**20  # of the items in work; one item may be larger, and is then alone
 _PER_WORKER = 4  # items in work for each thread that runs models
+_ROWS_AT_ONCE = 64  # of a Parquet file
 _HOPELESS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
@@ -195,12 +196,26 @@ class BlockReader:
                 time.sleep(self._limits.wait_seconds * 4 ** (tried - 1))
             try:
                 with pq.ParquetFile(rows.path, filesystem=self._store.arrow()) as file:
-                    table = file.read_row_group(rows.group, columns=columns)
-                    return table.slice(rows.start, rows.stop - rows.start)
+                    return _slice(file, rows, columns)
             except OSError as error:
                 if isinstance(error, _HOPELESS) or tried == self._limits.tries - 1:
                     raise
         raise StoreFailure("The rows were not fetched.")
+
+
+def _slice(file: Any, rows: Rows, columns: list[str]) -> Any:
+    """Return the rows as a table, without ever holding the whole row group."""
+    import pyarrow as pa
+
+    taken, place = [], 0
+    for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[rows.group], columns=columns):
+        first, last = max(rows.start - place, 0), min(rows.stop - place, batch.num_rows)
+        if first < last:
+            taken.append(batch.slice(first, last - first))
+        place += batch.num_rows
+        if place >= rows.stop:
+            break
+    return pa.Table.from_batches(taken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,14 +86,14 @@ def of_groups(
 ) -> Iterator[Block]:
     """Yield the blocks of Parquet files, of which each is given with the rows and bytes of its row groups."""
     groups = list(groups)
-    total = sum(rows for _, sizes in groups for rows, _ in sizes)
-    most = _most_items(total, actors)
+    wanted = -(-actors * _BLOCKS_PER_ACTOR // max(1, sum(len(sizes) for _, sizes in groups)))
     for file, sizes in groups:
         first = 0
         for group, (rows, size) in enumerate(sizes):
-            step = max(1, min(most, rows * MOST_BYTES // max(1, size)))
-            for start in range(0, rows, step):
-                stop = min(rows, start + step)
+            # Each block reads its row group from the beginning: a group is cut no more than is needed.
+            step = -(-rows // max(1, min(wanted, -(-rows // MOST_ITEMS)), -(-size // MOST_BYTES)))
+            for start in range(0, rows, max(1, step)):
+                stop = min(rows, start + max(1, step))
                 span = Rows(file.path, file.name, group, start, stop, first + start)
                 yield Block(number, first_item, rows=span)
                 number, first_item = number + 1, first_item + stop - start

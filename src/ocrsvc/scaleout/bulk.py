@@ -9,7 +9,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.errors import OcrError
@@ -109,12 +109,18 @@ def run(
     """
     results = Store(job.results_url)
     before = plan.agree(results, job.source, _recipe(job), job.part_format)
+    found = plan.find_new(job.source, before)
+    if not before.blocks and not (found.files or found.groups):
+        raise BulkFailed(f"There is no picture and no PDF in {job.source.url}.")
+    if not (found.files or found.groups or job.retry_failed or before.unfinished(results)):
+        planned(before, before.items)
+        return Summary(before.items, before.items, 0, 0)
     with _connected(cluster):
         cores, actors = _size(cluster)
-        made = plan.extend(results, job.source, before, actors=actors)
+        made = plan.extend(results, before, found, actors=actors)
         work = Work(
-            job.source,
-            job.results_url,
+            replace(job.source, url=Store(job.source.url).portable),
+            results.portable,
             job.part_format,
             job.settings.model_dump(exclude_unset=True, exclude={"api_keys", "workers"}),
             job.options,

@@ -66,6 +66,14 @@ class Plan:
         return [block for block in self.blocks if self.part(block) not in there]
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """``files`` of a source, or Parquet files with the rows and bytes of their row ``groups``."""
+
+    files: tuple[StoredFile, ...] = ()
+    groups: tuple[tuple[StoredFile, list[tuple[int, int]]], ...] = ()
+
+
 def agree(results: Store, source: Source, recipe: Mapping[str, Any], part_format: PartFormat) -> Plan:
     """Return the plan in a folder of results, without what has come to the source since; begin it if there is none.
 
@@ -83,21 +91,25 @@ def agree(results: Store, source: Source, recipe: Mapping[str, Any], part_format
     return Plan(recipe, part_format, tuple(known), listings)
 
 
-def extend(results: Store, source: Source, before: Plan, *, actors: int) -> Plan:
-    """Return the plan with what has come to the source since; raises OSError, InvalidParameter."""
+def find_new(source: Source, before: Plan) -> Found:
+    """Return what is in the source and in no block; raises OSError, InvalidParameter."""
     store = Store(source.url)
+    if source.column is None:
+        taken = {file.path for block in before.blocks for file in block.files}
+        return Found(tuple(each for each in store.find() if _is_readable(each, source.url, taken)))
+    taken = {block.rows.path for block in before.blocks if block.rows}
+    new = [each for each in store.find() if each.name.endswith(".parquet") and each.path not in taken]
+    return Found(groups=tuple((each, row_groups(store, each, source)) for each in new))
+
+
+def extend(results: Store, before: Plan, found: Found, *, actors: int) -> Plan:
+    """Return the plan with blocks of what was found, once they are written; raises OSError."""
     known = before.blocks
     number = known[-1].number + 1 if known else 0
     first_item = known[-1].items.stop if known else 0
-    if source.column is None:
-        taken = {file.path for block in known for file in block.files}
-        files = [each for each in store.find() if _is_readable(each, source.url, taken)]
-        new = list(blocks.of_files(files, actors=actors, number=number, first_item=first_item))
-    else:
-        taken = {block.rows.path for block in known if block.rows}
-        found = [each for each in store.find() if each.name.endswith(".parquet") and each.path not in taken]
-        groups = [(each, row_groups(store, each, source)) for each in found]
-        new = list(blocks.of_groups(groups, actors=actors, number=number, first_item=first_item))
+    made = blocks.of_groups if found.groups else blocks.of_files
+    sources: Any = found.groups or found.files
+    new = list(made(sources, actors=actors, number=number, first_item=first_item))
     if not new:
         return before
     text = "".join(f"{block.encode()}\n" for block in new)

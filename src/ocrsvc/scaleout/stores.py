@@ -81,6 +81,11 @@ class Store:
         """Return the URL in one spelling, whatever the current folder is."""
         return str(self._files.unstrip_protocol(self._root)).rstrip("/")
 
+    @property
+    def portable(self) -> str:
+        """Return the URL for processes with another current folder."""
+        return self.url if "://" in self.url else os.path.abspath(self.url)
+
     # --- one file of the folder ---
 
     def read(self, name: str) -> bytes:
@@ -131,7 +136,7 @@ class Store:
         """
         with _failures():
             self._files.invalidate_cache()
-            if _MAGIC & set(self._root):
+            if _MAGIC & set(self._root) and not self._files.exists(self._root):
                 base = _without_magic(self._root)
                 found: dict[str, Any] = self._files.glob(self._root, detail=True)
                 found = {path: info for path, info in found.items() if info["type"] == "file"}
