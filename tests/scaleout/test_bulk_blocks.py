@@ -120,6 +120,10 @@ def test_a_part_comes_back_as_it_was(
     )
     line = next(row for row in back if row["path"] == "0001.png")["lines"][0]
     assert (line["text"], line["source"], len(line["polygon"])) == ("0001", "recognised", 4)
+    results = Store(str(tmp_path / "out"))
+    results.write("part", part)
+    bad = [row["item"] for row in back if row["path"] in ("broken.jpg", "empty.png")]
+    assert rows.failed_in(results, "part", part_format) == bad
     if part_format == "parquet":
         assert pq.read_table(io.BytesIO(part)).schema.equals(rows.schema())
 

@@ -175,10 +175,10 @@ def _failed(made: Plan, results: Store, unfinished: set[int]) -> dict[int, tuple
     """Return the finished blocks of which items failed, with these items."""
     found: dict[int, tuple[Block, list[int] | None]] = {}
     for block in made.blocks:
-        if block.number not in unfinished:
-            part = rows.decode(results.read(made.part(block)), made.part_format)
-            if items := rows.failed_items(part):
-                found[block.number] = (block, items)
+        if block.number in unfinished:
+            continue
+        if items := rows.failed_in(results, made.part(block), made.part_format):
+            found[block.number] = (block, items)
     return found
 
 

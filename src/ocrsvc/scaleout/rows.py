@@ -11,6 +11,7 @@ from ocrsvc.errors import problem
 from ocrsvc.formats import json_format
 from ocrsvc.results import Document, Page
 from ocrsvc.scaleout.plan import PartFormat
+from ocrsvc.scaleout.stores import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,6 +129,16 @@ def decode(part: bytes, part_format: PartFormat) -> list[Row]:
 def failed_items(rows: Sequence[Row]) -> list[int]:
     """Return the numbers of the items of which a page, or all, could not be read."""
     return sorted({row["item"] for row in rows if row["problem"] is not None})
+
+
+def failed_in(results: Store, name: str, part_format: PartFormat) -> list[int]:
+    """Return ``failed_items`` of a part; of Parquet, only two columns are fetched. Raises OSError."""
+    if part_format == "jsonl":
+        return failed_items(decode(results.read(name), part_format))
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(results.path(name), filesystem=results.arrow()) as part:
+        return failed_items(part.read(columns=["item", "problem"]).to_pylist())
 
 
 def _clean(row: Row) -> Row:

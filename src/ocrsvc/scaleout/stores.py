@@ -160,6 +160,10 @@ class Store:
         """Return the file system as pyarrow takes it."""
         return self._files
 
+    def path(self, name: str) -> str:
+        """Return the path of a file of the folder, for ``arrow``."""
+        return self._at(name)
+
     def _at(self, name: str) -> str:
         return posixpath.join(self._root, name)
 
