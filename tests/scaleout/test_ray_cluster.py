@@ -65,6 +65,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Itera
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_register_timeout_seconds": "600",
         "RAY_worker_niceness": "0",  # 15 is too nice for a machine that is busy
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "600",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "600",
         "PYTHONPATH": slow_store.install(tmp_path_factory.mktemp("plugin")),
         # For the replicas, which inherit it from their node; the drivers of bulk runs name them, too.
         "OCRSVC_MODELS_DIR": str(models_dir),
@@ -154,7 +156,8 @@ def test_clients_of_a_killed_replica(cluster: Any) -> None:
     ray.init(address=cluster.address, log_to_driver=False)
     port = free_port()
     try:
-        serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
+        with contextlib.suppress(TimeoutError):  # of Ray, after 60 s; it goes on nevertheless
+            serve.start(proxy_location="HeadOnly", http_options={"host": "127.0.0.1", "port": port})
         serve.run(build({"cores": 0.5, "min_replicas": 2, "max_replicas": 2}), name="ocrsvc")
         picture = drawings.encode(tiny_model.draw("0123"))
         seen: Counter[object] = Counter()

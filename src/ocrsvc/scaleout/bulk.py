@@ -238,7 +238,7 @@ def _ledger() -> Iterator[Any]:
 
     from ocrsvc.scaleout.ledger import Ledger
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     actor = (
         ray.remote(Ledger).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote(_node_lives)
     )
