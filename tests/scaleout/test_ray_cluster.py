@@ -146,13 +146,14 @@ def test_a_run_survives_its_driver_a_node_and_a_poisoned_file(
     assert parts(tmp_path / "out") == after
 
 
-def test_clients_of_a_killed_replica(cluster: Any) -> None:
+def test_clients_of_a_killed_replica(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request that was in the replica is lost, and answered when it is sent again; the next replica takes over."""
     import ray
     from ray import serve
 
     from ocrsvc.scaleout.serve import build
 
+    monkeypatch.setenv("OCRSVC_ALLOW_ANONYMOUS", "true")
     ray.init(address=cluster.address, log_to_driver=False)
     port = free_port()
     try:

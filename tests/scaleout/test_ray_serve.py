@@ -56,7 +56,7 @@ def test_replicas_follow_the_queues(queues: dict[str, float], wanted: int) -> No
 
 
 def test_options_follow_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCRSVC_API_KEYS", "secret")
+    monkeypatch.setenv("OCRSVC_API_KEYS", "0123456789abcdef")
     monkeypatch.setenv("OCRSVC_DRAIN_SECONDS", "40")
     monkeypatch.setenv("OCRSVC_MAX_REQUESTS", "10")
     deployment = build({"cores": 2, "max_replicas": 3})._bound_deployment
@@ -73,7 +73,7 @@ def test_nobody_is_let_in_by_accident() -> None:
 
 
 def test_an_argument_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCRSVC_API_KEYS", "secret")
+    monkeypatch.setenv("OCRSVC_API_KEYS", "0123456789abcdef")
     with pytest.raises(InvalidParameter, match="replicas"):
         build({"replicas": 2})
 

@@ -19,7 +19,7 @@ from ray import serve
 
 from ocrsvc.diagnosis import configuration
 from ocrsvc.errors import InvalidParameter
-from ocrsvc.service.api_keys import ApiKeys
+from ocrsvc.service.api_keys import ApiKeys, WrongKey
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -88,7 +88,11 @@ def application() -> FastAPI:
 
 def _settings() -> Settings:
     settings = configuration.load()
-    if not ApiKeys.of(settings).required and not settings.allow_anonymous:
+    try:
+        needs_key = ApiKeys.of(settings).required
+    except WrongKey as error:
+        raise configuration.InvalidSettings(f"OCRSVC_API_KEYS or OCRSVC_API_KEYS_FILE: {error}") from error
+    if not needs_key and not settings.allow_anonymous:
         raise configuration.InvalidSettings(
             "OCRSVC_API_KEYS: Ray's proxy lets other machines in: set OCRSVC_API_KEYS or OCRSVC_API_KEYS_FILE, or "
             "OCRSVC_ALLOW_ANONYMOUS=true if anybody who reaches the port may use it"
