@@ -4,6 +4,7 @@
 #   make test      all tests (see below)                       make lint     ruff, mypy, import-linter
 #   make bench     the benchmarks in bench/, DATA=folder       make format   ruff, rewriting files
 #   make setup-train   and PyTorch, to train recognisers (docs/training.md) and to test that
+#   make setup-ray     and Ray, to test bulk runs and Ray Serve (docs/bulk.md)
 #   make image-x86, make image-arm64   images for docker and podman (docs/containers.md); make test-arm64 DATA=folder
 #                  compares what both read; make lock renews the versions that they install
 #   make wheel, make sbom, make site   into dist/: the package, its bill of materials, the site of docs/ (docs/release.md)
@@ -25,7 +26,7 @@ PARITY ?=
 TORCH  ?= torch==2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train serve test lint format bench clean image-x86 image-arm64 test-arm64 lock wheel sbom site
+.PHONY: help setup setup-train setup-ray serve test lint format bench clean image-x86 image-arm64 test-arm64 lock wheel sbom site
 
 help:
 	@sed -n '/^#/!q;s/^# \{0,1\}//p' Makefile
@@ -59,9 +60,17 @@ $(VENV)/.train: pyproject.toml $(VENV)/.setup
 	@$(PIP) --editable '.[train]'
 	@touch $@
 
+# So are bulk runs: Ray with PyArrow is as large as the rest. DuckDB reads their results in the tests.
+$(VENV)/.ray: pyproject.toml $(VENV)/.setup
+	@echo "Installing Ray into $(VENV) ..."
+	@$(PIP) --editable '.[ray]' 'duckdb>=1.2'
+	@touch $@
+
 setup: $(VENV)/.setup
 
 setup-train: $(VENV)/.train
+
+setup-ray: $(VENV)/.ray
 
 serve: $(VENV)/.runtime
 	@exec $(BIN)/ocrsvc serve $(SERVE)
@@ -71,6 +80,8 @@ test: $(VENV)/.setup
 	@tests/system-packages
 	@$(BIN)/python -c 'import torch' 2>/dev/null \
 		|| echo "PyTorch is not installed: the tests of training are skipped (make setup-train installs it)."
+	@$(BIN)/python -c 'import ray' 2>/dev/null \
+		|| echo "Ray is not installed: the tests of bulk runs are skipped (make setup-ray installs it)."
 	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
 
 lint: $(VENV)/.setup

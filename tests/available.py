@@ -20,6 +20,7 @@ TRAINING = (
     "faker",
     "yaml",
 )  # what the extra brings
+RAY = ("ray", "pyarrow", "fsspec", "aiohttp", "duckdb")  # and what reads its results
 
 
 def missing(what: str) -> NoReturn:
@@ -34,6 +35,15 @@ def need_training() -> None:
     absent = [name for name in TRAINING if importlib.util.find_spec(name) is None]
     if absent:
         missing(f"training is not tested, for want of {', '.join(absent)}: make setup-train")
+
+
+def need_ray() -> None:
+    """Skip a test module where the extra ``ray`` is not installed; CI does not install its 0.6 GB yet."""
+    absent = [name for name in RAY if importlib.util.find_spec(name) is None]
+    if absent:
+        pytest.skip(
+            f"Ray is not tested, for want of {', '.join(absent)}: make setup-ray", allow_module_level=True
+        )
 
 
 def model_name() -> str:

@@ -35,7 +35,8 @@
     │   └── JobStoreUnavailable 503
     ├── DeadlineExceeded 504      accepted, but not read in time
     ├── EngineFailure 500         the recogniser failed on this line
-    │   └── RunTooLong 500        a run of a model was ended because it took too long
+    │   ├── RunTooLong 500        a run of a model was ended because it took too long
+    │   └── WorkerKilled 500      in bulk: the processes that read this file were killed
     └── CorruptModel 500          a model folder does not match its manifest
 
 Messages are for people: what was wrong, what is allowed, what to do.
@@ -43,7 +44,9 @@ Messages are for people: what was wrong, what is allowed, what to do.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 
@@ -302,6 +305,12 @@ class RunTooLong(EngineFailure):
     slug, title = "run-too-long", "Run too long"
 
 
+class WorkerKilled(EngineFailure):
+    """Bulk: each process that read this file crashed or was killed, so that it is not read again."""
+
+    slug, title = "worker-killed", "Worker killed"
+
+
 class CorruptModel(OcrError):
     """A model folder does not match its manifest: reinstall it."""
 
@@ -323,3 +332,28 @@ def kinds(root: type[OcrError] = OcrError) -> Iterator[type[OcrError]]:
     yield root
     for kind in root.__subclasses__():
         yield from kinds(kind)
+
+
+def problem(error: Exception) -> dict[str, Any]:
+    """Return one file's error as the members of an HTTP problem document (RFC 9457)."""
+    if isinstance(error, OcrError):
+        return error.members()
+    if isinstance(error, OSError):
+        return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
+    return OcrError(message(error)).members()
+
+
+def message(error: Exception) -> str:
+    """Return one file's error as one line of text."""
+    if isinstance(error, OcrError):
+        text = error.detail
+    elif isinstance(error, OSError):
+        text = error.strerror or str(error)
+    else:
+        text = f"a fault of ocrsvc, please report it: {type(error).__name__}: {error} {_place(error)}"
+    return " ".join(text.split())
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""

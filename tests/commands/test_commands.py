@@ -14,11 +14,11 @@ from typing import cast
 import pytest
 from PIL import Image
 
-from ocrsvc.commands.output import Folder, Stream, WholeFile, message, problem
+from ocrsvc.commands.output import Folder, Stream, WholeFile
 from ocrsvc.commands.readings import readings
 from ocrsvc.commands.sources import Source, find, listed, targets
 from ocrsvc.diagnosis import configuration
-from ocrsvc.errors import UndecodableImage
+from ocrsvc.errors import UndecodableImage, message, problem
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.reading.tasks import ordered

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from ocrsvc import __version__
 from ocrsvc.commands import (
     bench,
+    bulk,
     completion,
     demo,
     doctor,
@@ -55,7 +56,20 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"ocrsvc {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, serve, read, extract, models, mcp, bench, doctor, evaluate, train, completion):
+    for command in (
+        demo,
+        serve,
+        read,
+        bulk,
+        extract,
+        models,
+        mcp,
+        bench,
+        doctor,
+        evaluate,
+        train,
+        completion,
+    ):
         command.add_parser(commands)
     return root
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.commands import arguments
-from ocrsvc.commands.output import message
 from ocrsvc.commands.readings import opened, readings
 from ocrsvc.diagnosis import configuration
+from ocrsvc.errors import message
 from ocrsvc.results import Document
 
 if TYPE_CHECKING:

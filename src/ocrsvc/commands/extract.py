@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ocrsvc.commands import arguments
-from ocrsvc.commands.output import message
 from ocrsvc.commands.page_readings import Ended, Opened, page_readings
 from ocrsvc.commands.progress import page_progress
 from ocrsvc.commands.readings import opened
 from ocrsvc.commands.sources import Source, find
 from ocrsvc.diagnosis import configuration
+from ocrsvc.errors import message
 
 if TYPE_CHECKING:
     from ocrsvc.fields.table import FieldTable

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ocrsvc.commands.sources import Source, targets
-from ocrsvc.errors import OcrError
+from ocrsvc.errors import OcrError, problem
 from ocrsvc.formats import Format, Rendering, find, json_format, jsonl_format
 from ocrsvc.results import Document
 
@@ -42,31 +41,6 @@ class Output(Protocol):
 
     def close(self) -> None:
         """Complete the output."""
-
-
-def problem(error: Exception) -> dict[str, Any]:
-    """Return one file's error as the members of an HTTP problem document (RFC 9457)."""
-    if isinstance(error, OcrError):
-        return error.members()
-    if isinstance(error, OSError):
-        return {"type": "/problems/unreadable-file", "title": "Unreadable file", "detail": message(error)}
-    return OcrError(message(error)).members()
-
-
-def message(error: Exception) -> str:
-    """Return one file's error as one line of text."""
-    if isinstance(error, OcrError):
-        text = error.detail
-    elif isinstance(error, OSError):
-        text = error.strerror or str(error)
-    else:
-        text = f"a fault of ocrsvc, please report it: {type(error).__name__}: {error} {_place(error)}"
-    return " ".join(text.split())
-
-
-def _place(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def rendered(format_: Format, document: Document, source: Source, rendering: Rendering) -> bytes:

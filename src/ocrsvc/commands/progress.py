@@ -18,7 +18,7 @@ def progress(total: int, unit: str) -> Iterator[Callable[[], None]]:
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
-    with _bars() as bar:
+    with bars() as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
 
@@ -84,11 +84,12 @@ def page_progress(files: int, *, lines: bool = False) -> Iterator[PageProgress]:
     if not sys.stderr.isatty():
         yield _Lines() if lines else PageProgress()
         return
-    with _bars() as bars:
-        yield _Bars(bars, bars.add_task("files", total=files) if files > 1 else None)
+    with bars() as shown:
+        yield _Bars(shown, shown.add_task("files", total=files) if files > 1 else None)
 
 
-def _bars() -> Progress:
+def bars() -> Progress:
+    """Return a display of bars on standard error, with the rate and the time that remains."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ocrsvc.commands.output import Output, message
+from ocrsvc.commands.output import Output
 from ocrsvc.commands.sources import Source
-from ocrsvc.errors import OcrError
+from ocrsvc.errors import OcrError, message
 from ocrsvc.results import Document, Page, joined
 
 if TYPE_CHECKING:

@@ -50,8 +50,8 @@ function _shtab_ocrsvc_using
   test "$_shtab_ocrsvc_cmdpath" = "$argv"
 end
 
-set -g _shtab_ocrsvc_commands demo serve read extract models mcp bench 'bench report' 'bench compare' doctor evaluate train completion
-set -g _shtab_ocrsvc_opts_with_value --charset --charset-mode --detector --files-from --folder --format --granularity --host --kind --layout --limit --marked --mode --model --n-best --orientation --output --pages --password --pdf-text --port --precision --predictions --processes-per-numa-node --providers --regions --review-threshold --save --seconds --workers
+set -g _shtab_ocrsvc_commands demo serve read bulk extract models mcp bench 'bench report' 'bench compare' doctor evaluate train completion
+set -g _shtab_ocrsvc_opts_with_value --actors --address --charset --charset-mode --column --cores --detector --files-from --folder --format --granularity --host --kind --layout --limit --marked --max-file-bytes --mode --model --n-best --name-column --orientation --output --pages --password --pdf-text --port --precision --predictions --processes-per-numa-node --providers --regions --review-threshold --save --seconds --workers
 
 complete -c ocrsvc -e
 complete -c ocrsvc -f
@@ -96,6 +96,24 @@ complete -c ocrsvc -n '_shtab_ocrsvc_using read' -l regions -xka "(__fish_comple
 complete -c ocrsvc -n '_shtab_ocrsvc_using read' -l progress -d 'report each page on standard error, without a terminal, too'
 complete -c ocrsvc -n '_shtab_ocrsvc_using read' -l providers -x -d 'execution providers in order, such as cuda,cpu (docs/providers.md)'
 complete -c ocrsvc -n '_shtab_ocrsvc_using read; and test $_shtab_ocrsvc_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'file, folder, pattern, or - for standard input'
+complete -c ocrsvc -n '_shtab_ocrsvc_using; and test $_shtab_ocrsvc_npos -eq 0' -a bulk -d 'Read all pictures and PDFs in SRC into DST, one row a page; go on where an earlier run was ended.'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -s h -l help -d 'show this help message and exit'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l format -xka "parquet jsonl" -d 'parquet (default) or jsonl: JSON Lines'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l column -x -d 'SRC has Parquet files with pictures or PDFs in this column of bytes'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l name-column -x -d 'with --column: column of the names (default: FILE#ROW)'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l mode -xka "auto line page" -d 'as in `ocrsvc read`'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l model -x -d 'recogniser (see `ocrsvc models`), or a model folder on every node'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l detector -x -d 'text detector (see `ocrsvc models`)'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l charset -x -d 'allow only these: digits, plate, latin,space, chars:0123X, ...'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l orientation -xka "auto 0 90 180 270" -d 'as in `ocrsvc read`'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l layout -xka "lines rows paragraphs tables raw" -d 'layout of the text, as in `ocrsvc read`'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l pages -x -d 'pages of each PDF or TIFF, such as 1-3,7'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l pdf-text -xka "auto never always" -d 'as in `ocrsvc read`'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l max-file-bytes -x -d 'a larger file is a problem (default: 1 GiB)'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l retry-failed -d 'read again what earlier runs could not read'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l address -x -d 'Ray cluster, such as auto or HOST:PORT (default: RAY_ADDRESS, else this machine alone)'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l cores -x -d 'cores of each reader (default: up to 4)'
+complete -c ocrsvc -n '_shtab_ocrsvc_using bulk' -l actors -x -d 'most readers at once (default: one for each group of cores)'
 complete -c ocrsvc -n '_shtab_ocrsvc_using; and test $_shtab_ocrsvc_npos -eq 0' -a extract -d 'Read the fields of forms by a template, as CSV or XLSX.'
 complete -c ocrsvc -n '_shtab_ocrsvc_using extract' -s h -l help -d 'show this help message and exit'
 complete -c ocrsvc -n '_shtab_ocrsvc_using extract' -l files-from -xka "(__fish_complete_path (commandline -ct))" -d 'read more names from this file (or -), one a line'
