@@ -66,7 +66,7 @@ def test_the_extra_all_has_what_a_service_can_use() -> None:
     extras = PROJECT["optional-dependencies"]
     (requirement,) = extras["all"]
     named = set(re.findall(r"[\w-]+", requirement.partition("[")[2]))
-    assert named == set(extras) - {"all", "train", "peers", "dev"}
+    assert named == set(extras) - {"all", "train", "ray", "peers", "dev"}
 
 
 def test_the_classifiers_are_of_the_list() -> None:
