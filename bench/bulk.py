@@ -1,7 +1,7 @@
 """``ocrsvc bulk`` on this machine: one actor against two, and both against ``ocrsvc read`` on the same drawn scans.
 
-The time of a bulk run is that from its listing to its end: Ray's own start is told apart. CPU seconds are those of
-the command and of all processes below it.
+The time of a bulk run is that from its listing to its end: Ray's own start is a column of its own. CPU seconds are
+those of the command and of all processes below it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import harness
 import long_documents
 import psutil
+import serving
 
 _PAGES = 2  # of each scan
 _LOOK_SECONDS = 0.2
@@ -37,7 +38,7 @@ class Tree(threading.Thread):
         """Look until ``stop``."""
         while not self._ended.wait(_LOOK_SECONDS):
             try:
-                every = [self._root, *self._root.children(recursive=True)]
+                every = serving.tree(self._root)
             except psutil.Error:
                 return
             for each in every:

@@ -20,7 +20,6 @@ import argparse
 import asyncio
 import json
 import statistics
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ import fleet_model
 import harness
 import plots
 import psutil
+import serving
 from fleet_model import ANSWERED, BALANCERS, LOST, REFUSED, Autoscaler, Course, Fleet, PageCost, Simulation
 
 from ocrsvc.diagnosis import evaluation
@@ -54,7 +54,6 @@ _ROLLOUTS = {"none": None, "1 more": (1, 0), "5 more": (5, 0), "1 fewer": (0, 1)
 _LIFETIMES = {"an hour": 3600.0, "a day": 86_400.0}
 # US dollars an hour, on demand, in us-east-1, and hardware threads; look up what yours cost.
 _PRICES = {"x86 (c7i.xlarge)": (0.1785, 4), "x86 (c7a.xlarge)": (0.20528, 4), "ARM (c7g.xlarge)": (0.145, 4)}
-_UTILISATION = 0.7
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     document |= {"costs": measured, "mean_seconds": statistics.fmean(cost.seconds for cost in costs)}
     for name, simulated in {"size": sizes, "burst": bursts, "rollout": rollouts, "failure": failures}.items():
         document[name] = simulated(options, costs)
-    document["price"] = prices(document["mean_seconds"])
+    document["price"] = prices(document["mean_seconds"], options.load)
     harness.finish(options, document, parts(document), draw)
 
 
@@ -95,12 +94,12 @@ async def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     reader = Reader(Settings(model=options.model, workers=1, deadline_seconds=3600))
     await reader.start()
     found = evaluation.samples(options.data, options.limit)
-    rows = []
+    rows, own = [], psutil.Process()
     for number, sample in enumerate([found[0], *found]):  # the first one twice: it warms up
         data = sample.path.read_bytes()
-        before = _cpu_seconds()
+        before = serving.cpu_seconds(own)
         document = await reader.read(data, ReadOptions(mode="page"))
-        seconds = _cpu_seconds() - before
+        seconds = serving.cpu_seconds(own) - before
         spent = document.timing_ms
         share = spent.get("recognise", 0.0) / max(1e-9, sum(spent.values()) - spent.get("total", 0.0))
         harness.tell(f"page {number} of {len(found)}")
@@ -114,15 +113,6 @@ async def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         )
     await reader.close()
     return rows[1:]
-
-
-def _cpu_seconds() -> float:
-    """Return the CPU time of this process and of its decoders so far."""
-    total = time.process_time()
-    for child in psutil.Process().children(recursive=True):
-        times = child.cpu_times()
-        total += times.user + times.system
-    return total
 
 
 def sizes(options: argparse.Namespace, costs: Sequence[PageCost]) -> list[dict[str, Any]]:
@@ -187,9 +177,9 @@ def failures(options: argparse.Namespace, costs: Sequence[PageCost]) -> dict[str
     return found
 
 
-def prices(mean_seconds: float) -> list[dict[str, Any]]:
+def prices(mean_seconds: float, load: float) -> list[dict[str, Any]]:
     """Return what a million pages cost, and the CPU time of a page at which a machine costs as much as the first."""
-    hours = mean_seconds * 1e6 / 3600 / _UTILISATION
+    hours = mean_seconds * 1e6 / 3600 / load
     first, threads = next(iter(_PRICES.values()))
     return [
         {

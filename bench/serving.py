@@ -38,11 +38,11 @@ class Server:
 
     def tree(self) -> list[psutil.Process]:
         """Return the process and all below it."""
-        return [self.process, *self.process.children(recursive=True)]
+        return tree(self.process)
 
     def cpu_seconds(self) -> float:
         """Return the CPU time so far, user and system, of all processes that live."""
-        return self._sum(lambda process: float(sum(process.cpu_times()[:2])))
+        return cpu_seconds(self.process)
 
     def log_text(self) -> str:
         """Return what the server has printed so far."""
@@ -54,14 +54,25 @@ class Server:
 
     def rss_bytes(self) -> int:
         """Return the resident memory of all processes. Pages that they share count in each."""
-        return int(self._sum(lambda process: float(process.memory_info().rss)))
+        return int(_sum(self.process, lambda process: float(process.memory_info().rss)))
 
-    def _sum(self, figure: Callable[[psutil.Process], float]) -> float:
-        total = 0.0
-        for process in self.tree():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                total += figure(process)
-        return total
+
+def tree(root: psutil.Process) -> list[psutil.Process]:
+    """Return a process and all below it."""
+    return [root, *root.children(recursive=True)]
+
+
+def cpu_seconds(root: psutil.Process) -> float:
+    """Return the CPU time so far, user and system, of a process and of all below it that live."""
+    return _sum(root, lambda process: float(sum(process.cpu_times()[:2])))
+
+
+def _sum(root: psutil.Process, figure: Callable[[psutil.Process], float]) -> float:
+    total = 0.0
+    for process in tree(root):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += figure(process)
+    return total
 
 
 @contextlib.contextmanager

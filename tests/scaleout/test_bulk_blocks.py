@@ -39,7 +39,7 @@ FAST = LoadLimits(wait_seconds=0.01)
 
 @dataclasses.dataclass
 class Told:
-    """A watch that keeps what it is told."""
+    """A watch that records its calls."""
 
     suspects: Mapping[int, int] = dataclasses.field(default_factory=dict)
     most_at_once: int = 0

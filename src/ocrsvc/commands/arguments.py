@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from ocrsvc.commands.sources import STDIN, listed
 
@@ -39,3 +40,16 @@ def add_providers(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="execution providers in order, such as cuda,cpu (docs/providers.md)",
     )
+
+
+def whole_number(most: int | None = None) -> Callable[[str], int]:
+    """Return what argparse calls for a whole number from 1, to ``most`` if that is given."""
+    allowed = "from 1" if most is None else f"from 1 to {most}"
+
+    def parsed(value: str) -> int:
+        number = int(value) if value.isdecimal() else 0
+        if number < 1 or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, not {value!r}")
+        return number
+
+    return parsed

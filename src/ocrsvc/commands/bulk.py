@@ -81,7 +81,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     add("--pdf-text", choices=("auto", "never", "always"), default="auto", help="as in `ocrsvc read`")
     add(
         "--max-file-bytes",
-        type=_count,
+        type=arguments.whole_number(),
         default=2**30,
         metavar="N",
         help="a larger file is a problem (default: 1 GiB)",
@@ -92,10 +92,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="ADDRESS",
         help="Ray cluster, such as auto or HOST:PORT (default: RAY_ADDRESS, else this machine alone)",
     )
-    add("--cores", type=_count, metavar="N", help="cores of each reader (default: up to 4)")
+    add("--cores", type=arguments.whole_number(), metavar="N", help="cores of each reader (default: up to 4)")
     add(
         "--actors",
-        type=_count,
+        type=arguments.whole_number(),
         metavar="N",
         help="most readers at once (default: one for each group of cores)",
     )
@@ -159,7 +159,7 @@ class _Lines:
         self._began = self._said = time.monotonic()
 
     def planned(self, plan: Plan, done_before: int) -> None:
-        """Say what there is to do."""
+        """Print the number of files and blocks, and how many were done before."""
         self._total, self._done, self._before = plan.items, done_before, done_before
         print(
             f"ocrsvc: {plan.items} files in {len(plan.blocks)} blocks, {done_before} done before",
@@ -190,7 +190,7 @@ class _Bar:
         self.bars.add_task("files", total=plan.items, completed=done_before)
 
     def done(self, outcome: Outcome) -> None:
-        """Move it."""
+        """Count a block."""
         self.bars.advance(self.bars.task_ids[0], outcome.items)
 
 
@@ -203,9 +203,3 @@ def _progress() -> Iterator[_Lines | _Bar]:
 
     with bars() as shown:
         yield _Bar(shown)
-
-
-def _count(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {value!r}")
-    return int(value)

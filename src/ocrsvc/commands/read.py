@@ -103,7 +103,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add(
         "--n-best",
-        type=_count,
+        type=arguments.whole_number(MOST_ALTERNATIVES),
         metavar="N",
         help=f"add to json and jsonl the N most probable texts of each line, 1 to {MOST_ALTERNATIVES}",
     )
@@ -247,15 +247,6 @@ def _share(value: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, not {value!r}")
     return share
-
-
-def _count(value: str) -> int:
-    count = int(value) if value.isdecimal() else 0
-    if not 1 <= count <= MOST_ALTERNATIVES:
-        raise argparse.ArgumentTypeError(
-            f"must be a whole number from 1 to {MOST_ALTERNATIVES}, not {value!r}"
-        )
-    return count
 
 
 async def _read(

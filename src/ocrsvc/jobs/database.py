@@ -78,6 +78,6 @@ def opened(place: Place, busy_seconds: float) -> Database:
     return SqliteDatabase(place, busy_seconds)
 
 
-def lock_folder(place: Place) -> Path | None:
+def shared_file(place: Place) -> Path | None:
     """Return the file beside which owners hold locks; None where only leases tell that they have died."""
     return place if isinstance(place, Path) else None

@@ -17,7 +17,7 @@ from typing import Any
 
 from ocrsvc.errors import JobStoreFull, NotFound, OcrError
 from ocrsvc.jobs import page_codec, rows
-from ocrsvc.jobs.database import lock_folder, opened
+from ocrsvc.jobs.database import opened, shared_file
 from ocrsvc.jobs.job import STATES, Claim, Job, Limits, Order, State
 from ocrsvc.jobs.owner import Owner
 from ocrsvc.jobs.place import Place
@@ -58,7 +58,7 @@ class Store:
         self._database = opened(place, busy_seconds)
         self._clock = clock or self._database.clock
         try:
-            self._owner = Owner(lock_folder(place))
+            self._owner = Owner(shared_file(place))
         except OSError as error:
             self._database.close()
             raise rows.unavailable(error) from error

@@ -40,6 +40,14 @@ class LoadLimits:
     wait_seconds: float = 1.0
     seconds: float = 120.0
 
+    def wait_before(self, tried: int) -> float:
+        """Return the seconds to wait after so many tries: none before the first, then four times as long each time."""
+        return self.wait_seconds * 4 ** (tried - 1) if tried else 0.0
+
+    def is_final(self, error: OSError, tried: int) -> bool:
+        """Return whether no try follows one that ended with this error after ``tried`` others."""
+        return isinstance(error, _HOPELESS) or tried == self.tries - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -145,12 +153,11 @@ class BlockReader:
 
     async def _fetch(self, item: Item) -> bytes:
         for tried in range(self._limits.tries):
-            if tried:
-                await asyncio.sleep(self._limits.wait_seconds * 4 ** (tried - 1))
+            await asyncio.sleep(self._limits.wait_before(tried))
             try:
                 return bytes(await self._load_in_thread(item.load, self._limits.seconds))
             except OSError as error:
-                if isinstance(error, _HOPELESS) or tried == self._limits.tries - 1:
+                if self._limits.is_final(error, tried):
                     raise
         raise StoreFailure("The file was not fetched.")
 
@@ -192,13 +199,12 @@ class BlockReader:
         import pyarrow.parquet as pq
 
         for tried in range(self._limits.tries):
-            if tried:
-                time.sleep(self._limits.wait_seconds * 4 ** (tried - 1))
+            time.sleep(self._limits.wait_before(tried))
             try:
                 with pq.ParquetFile(rows.path, filesystem=self._store.arrow()) as file:
                     return _slice(file, rows, columns)
             except OSError as error:
-                if isinstance(error, _HOPELESS) or tried == self._limits.tries - 1:
+                if self._limits.is_final(error, tried):
                     raise
         raise StoreFailure("The rows were not fetched.")
 

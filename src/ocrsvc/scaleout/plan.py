@@ -58,12 +58,17 @@ class Plan:
 
     def part(self, block: Block) -> str:
         """Return the name of a block's part."""
-        return f"part-{block.number:06}.{self.part_format}"
+        return part_name(block, self.part_format)
 
     def unfinished(self, results: Store) -> list[Block]:
         """Return the blocks that have no part; raises OSError."""
         there = results.names()
         return [block for block in self.blocks if self.part(block) not in there]
+
+
+def part_name(block: Block, part_format: PartFormat) -> str:
+    """Return the name of a block's part; a part of this name is all that says that the block is done."""
+    return f"part-{block.number:06}.{part_format}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ocrsvc.errors import OcrError, message
 from ocrsvc.scaleout import blocks, rows
 from ocrsvc.scaleout.block_reader import BlockReader, LoadLimits
 from ocrsvc.scaleout.blocks import Block
-from ocrsvc.scaleout.plan import PartFormat, Source
+from ocrsvc.scaleout.plan import PartFormat, Source, part_name
 from ocrsvc.scaleout.stores import Store
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Worker:
 
     def _one(self, block: Block, only: set[int] | None) -> Outcome:
         results = Store(self._work.results_url)
-        name = f"part-{block.number:06}.{self._work.part_format}"
+        name = part_name(block, self._work.part_format)
         if only is None and results.exists(name):  # written by a worker that died before it could say so
             return self._outcome(block, rows.decode(results.read(name), self._work.part_format))
         thread, reader = self._opened()

@@ -39,8 +39,9 @@ RAPIDOCR_API = {
     "description": "Lines by their number, from 0.",
     "additionalProperties": members(rec_txt="string", score="number"),
 }
-PADDLEX_HEALTH = members(logId="string", errorCode="integer", errorMsg="string")
-PADDLEX = members(logId="string", errorCode="integer", errorMsg="string", result=members())
+_PADDLEX_STATUS = {"logId": "string", "errorCode": "integer", "errorMsg": "string"}
+PADDLEX_HEALTH = members(**_PADDLEX_STATUS)
+PADDLEX = members(**_PADDLEX_STATUS, result=members())
 FASTGPT = members(pages="integer", markdown="string")
 OPEN_WEBUI = list_of(members(page_content="string", metadata=members(page="integer", page_label="string")))
 PADDLE_JOB = members(code="integer", msg="string", data=members(jobId="string", state="string"))
