@@ -266,6 +266,39 @@ async def test_a_full_queue_says_when_to_come_back() -> None:
     await batcher.close(5)
 
 
+async def test_a_full_queue_is_known_before_a_line_is() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, max_queue_seconds=0.5, t_max_ms=4)
+    futures = []
+    with pytest.raises(Saturated):
+        while len(futures) < 2000:
+            batcher.check_room()
+            futures += batcher.submit([(LANE, len(futures))], flow=Flow(alone=True))
+    assert 490 <= len(futures) <= 510
+    batcher.check_room(client="another")
+    with pytest.raises(DeadlineExceeded):
+        batcher.check_room(deadline=asyncio.get_running_loop().time() - 1)
+    assert batcher.counters.refusals == {"saturated": 1, "deadline": 1}
+    futures[-1].cancel()
+    futures[-2].cancel()
+    await asyncio.sleep(0)
+    batcher.check_room()
+    engine.gate.set()
+    await batcher.close(5)
+
+
+async def test_pages_do_not_say_what_a_line_costs() -> None:
+    engine = Engine(held=True)
+    batcher = await opened(engine, max_queue_seconds=3, t_max_ms=4)
+    futures = [future for _ in range(2) for future in batcher.submit([(SLOW, "page")])]
+    batcher.check_room()
+    futures += batcher.submit([(LANE, "line")], flow=Flow(alone=True))
+    for future in futures:
+        future.cancel()
+    engine.gate.set()
+    await batcher.close(5)
+
+
 async def test_work_that_would_come_too_late_is_refused_at_the_door() -> None:
     engine = Engine(held=True)
     batcher = await opened(engine, t_max_ms=0.5)

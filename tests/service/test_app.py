@@ -52,6 +52,12 @@ class IdleBatcher:
 
     longest_run_seconds = 0.125
     eta_seconds = 0.5
+    full = False
+
+    def check_room(self, *, client: str, deadline: float) -> None:
+        """Refuse everything if it is full."""
+        if self.full:
+            raise Saturated("full", retry_after_seconds=7)
 
     def load(self) -> Load:
         queued = {Lane("crnn", 320, "digits"): 2, Lane("crnn", 320): 1}
@@ -409,6 +415,28 @@ async def test_errors_of_the_reader(bench: Bench, word: str, status: int, slug: 
         assert response.headers["retry-after"] == "9"
     assert (await bench.client.post("/api/ocr", content=PNG)).status_code == 200
     assert await bench.metric(f'ocrsvc_rejected_total{{reason="{slug}"}}') == 1
+
+
+@pytest.mark.parametrize("path", ["/api/ocr", "/ocr"])
+async def test_what_a_full_scheduler_would_refuse_is_not_received(bench: Bench, path: str) -> None:
+    pieces = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal pieces
+        for _ in range(100):
+            pieces += 1
+            yield bytes(1000)
+
+    bench.reader.batcher.full = True
+    answer = await bench.client.post(path, content=body())
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    assert pieces == 0
+    # Files of a batch and jobs wait for room.
+    batch = await bench.client.post("/api/ocr/batch", files=[("images", ("a.png", b"fine"))])
+    assert batch.status_code == 200
+    assert "error" not in batch.json()
+    bench.reader.batcher.full = False
+    assert (await bench.client.post("/api/ocr", content=b"fine")).status_code == 200
 
 
 async def test_more_requests_than_allowed_are_refused_at_once() -> None:

@@ -41,6 +41,7 @@ from ocrsvc.scheduling.workers import Workers
 
 __all__ = ["Batcher", "Flow", "Lane", "Load"]
 
+_AVERAGE_SHARE = 0.05  # of a new value in a moving average
 _JOIN_SECONDS = 10.0  # how long close() waits for running batches before it abandons their threads
 
 _log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ class Batcher(Generic[Payload, Result]):
             self.cost, self._clock, max_batch=max_batch, t_max=self._t_max, max_wait=max_wait_ms / 1000
         )
         self._outstanding: set[Item[Payload, Result]] = set()
+        self._short_units = 0.0  # moving average over short submissions
         self._window: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -150,6 +152,16 @@ class Batcher(Generic[Payload, Result]):
 
     # --- admission ---
 
+    def check_room(self, *, client: str = "", deadline: float = math.inf) -> None:
+        """Raise what ``submit`` would for a new reading of one line of average cost.
+
+        Most of what must be refused is refused here, before its body is received and decoded: otherwise refusals take
+        half of the cores under an overload of three times the capacity.
+        """
+        time_left = deadline - asyncio.get_running_loop().time()
+        flow = Flow(alone=True, client=client)
+        self._admit(round(self._short_units), time_left, False, flow, rivals=self._clock.flows)
+
     def submit(
         self,
         items: Sequence[tuple[Lane, Payload]],
@@ -173,6 +185,8 @@ class Batcher(Generic[Payload, Result]):
         seconds = [self.cost.seconds(lane, 1) for lane, _ in items]
         units = [self._queue_limit.units_of(each) for each in seconds]
         short = flow.is_short(sum(seconds), self._t_max)
+        if short:
+            self._short_units += _AVERAGE_SHARE * (sum(units) - self._short_units)
         self._admit(sum(units), deadline - now, admitted, flow, rivals=self._clock.flows if short else None)
         flow.seconds += sum(seconds)
         submission = Submission(flow, remaining=len(items))

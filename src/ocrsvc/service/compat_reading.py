@@ -37,6 +37,7 @@ async def read(request: Request, contracts: Sequence[Contract]) -> Response:
     names = [name for contract in contracts for name in contract.pictures]
     contract = contracts[0]
     try:
+        service.check_room(record_of(request.scope).client)
         async with received(request, names, service.one_file) as (picture, members):
             contract = next(each for each in contracts if picture.member in (each.pictures or ("",)))
             return await answer(request, contract, picture, members, options_of(request, service))

@@ -28,17 +28,25 @@ class Incoming(NamedTuple):
 
 @asynccontextmanager
 async def incoming(
-    request: Request, *, names: Sequence[str], limits: UploadLimits, foreign: Sequence[str] = ()
+    request: Request,
+    *,
+    names: Sequence[str],
+    limits: UploadLimits,
+    foreign: Sequence[str] = (),
+    can_wait: bool = False,
 ) -> AsyncIterator[Incoming]:
     """Receive a request; until the block ends, it counts against the request limit and its files are kept.
 
     ``names`` are the form fields and JSON members that may hold pictures, ``foreign`` those of the contract of another
-    service. Raises Unavailable before the models are
-    loaded, Saturated at the request limit, and the errors of uploads.receive and parameters.parse.
+    service. ``can_wait``: the pictures need not be read at once. Raises Unavailable before the models are loaded,
+    Saturated at the request limit or, unless it ``can_wait``, if the queue is full, and the errors of uploads.receive
+    and parameters.parse.
     """
     service = service_of(request)
     service.check_open()
     record = record_of(request.scope)
+    if not can_wait:
+        service.check_room(record.client)
     with service.request_limit.enter(record.client) as received:
         with record.stage("receive"):
             upload = await uploads.receive(

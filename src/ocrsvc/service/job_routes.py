@@ -56,7 +56,11 @@ async def add(request: Request) -> Response:
     document is then kept as long as the result.
     """
     service = service_of(request)
-    async with incoming(request, names=uploads.ONE, limits=service.job_file) as (pictures, asked, _):
+    async with incoming(request, names=uploads.ONE, limits=service.job_file, can_wait=True) as (
+        pictures,
+        asked,
+        _,
+    ):
         data = await pictures[0].load(service.pool, limit_bytes=service.job_file.body_bytes)
         sniff(data)  # refuses what is no picture and no PDF while the client is still there
         order = Order(

@@ -112,7 +112,7 @@ async def read_many(request: Request) -> Response:
     service, record = service_of(request), record_of(request.scope)
     async with AsyncExitStack() as resources:
         pictures, asked, _ = await resources.enter_async_context(
-            incoming(request, names=uploads.MANY, limits=service.many_files)
+            incoming(request, names=uploads.MANY, limits=service.many_files, can_wait=True)
         )
 
         async def read_one(picture: Picture) -> Document:

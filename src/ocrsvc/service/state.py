@@ -172,6 +172,12 @@ class Service:
         """Raise Unavailable if a request would not be answered."""
         self.health.check_open(engine_alive=self.engine_alive, given_up=self.giving_up.done())
 
+    def check_room(self, client: str) -> None:
+        """Raise Saturated if the line of a new request would be refused; a cached answer needs no room."""
+        if self._reader is not None and self._reader.cache is None:
+            deadline = asyncio.get_running_loop().time() + self.settings.deadline_seconds
+            self._reader.batcher.check_room(client=client, deadline=deadline)
+
     async def exposition(self, port: int | None) -> bytes:
         """Return the metrics, of all processes if ``port`` is the one that they share."""
         if self._shared_metrics and port == self._shared_port:

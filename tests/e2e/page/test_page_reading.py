@@ -229,7 +229,7 @@ def test_the_pages_of_a_document_are_shown_and_it_can_be_cancelled(ocr: OcrPage,
     expect(card.get_by_role("button")).to_be_focused()
     ocr.page.set_viewport_size({"width": 400, "height": 700})
     expect(card.get_by_role("button")).to_be_visible()
-    with ocr.page.expect_request(lambda request: request.method == "DELETE") as deleted:
+    with ocr.page.expect_response(lambda answer: answer.request.method == "DELETE") as deleted:
         card.get_by_role("button", name="Cancel").click()
     assert deleted.value.url == jobs[0]
     expect(ocr.page.locator(".entry")).to_have_count(0)
