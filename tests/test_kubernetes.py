@@ -12,6 +12,7 @@ import kubernetes_validate
 import kustomize
 import pytest
 import yaml
+from fleet_model import Autoscaler
 
 from ocrsvc.service.middleware import QUIET_ROUTES
 from ocrsvc.settings import Settings
@@ -194,6 +195,35 @@ def test_a_pod_has_time_to_finish(objects: Objects) -> None:
     assert pod(objects)["terminationGracePeriodSeconds"] >= pause + drain + 5
     probe = container(objects)["readinessProbe"]
     assert pause >= probe["periodSeconds"], "endpoints have changed by then"
+
+
+def test_the_bench_simulates_this_autoscaler(objects: Objects) -> None:
+    simulated = Autoscaler()
+    if (scaled := objects.get("ScaledObject")) is not None:
+        behaviour = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+        (trigger,) = scaled["spec"]["triggers"]
+        target, query = trigger["metadata"]["threshold"], trigger["metadata"]["query"]
+        assert scaled["spec"]["pollingInterval"] == simulated.every_seconds
+    elif (scaler := objects.get("HorizontalPodAutoscaler")) is not None:
+        behaviour = scaler["spec"]["behavior"]
+        (metric,) = scaler["spec"]["metrics"]
+        target = metric["pods"]["target"]["averageValue"]
+        adapter = yaml.safe_load(
+            (MANIFESTS / "components" / "hpa" / "prometheus-adapter.yaml").read_text("utf-8")
+        )
+        (rule,) = adapter["rules"]["custom"]
+        query = rule["metricsQuery"]
+    else:
+        assert objects["Deployment"]["spec"]["replicas"] >= 2
+        return
+    assert float(target) == simulated.target_seconds
+    assert "[1m]" in query
+    assert simulated.averaged_seconds == 60
+    up, down = behaviour["scaleUp"], behaviour["scaleDown"]
+    assert up["stabilizationWindowSeconds"] == 0
+    assert up["policies"] == [{"type": "Percent", "value": 100, "periodSeconds": simulated.growth_seconds}]
+    assert down["stabilizationWindowSeconds"] == simulated.calm_seconds
+    assert down["policies"] == [{"type": "Pods", "value": 1, "periodSeconds": simulated.shrink_seconds}]
 
 
 def test_a_pod_may_do_little(objects: Objects) -> None:
