@@ -253,4 +253,7 @@ async def _load(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(_load(json.load(sys.stdin)))))
+    said = json.dumps(uvloop.run(_load(json.load(sys.stdin))))
+    # sys.stdout has no buffer with PYTHONUNBUFFERED, and then loses what a pipe does not take at once.
+    with open(sys.stdout.fileno(), "w", encoding="utf-8", closefd=False) as out:
+        out.write(said)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 import uvicorn
 
-from ocrsvc.service.protocol import BoundedProtocol
+from ocrsvc.service.protocol import BoundedProtocol, guarded
 
 Raw = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -183,4 +183,59 @@ async def test_connections_at_rest_do_not_hold_up_a_shutdown() -> None:
         assert await answer(reader) == (200, b"0")
         server.should_exit = True
         async with asyncio.timeout(30):
+            assert await reader.read() == b""
+
+
+class FullDoor:
+    """Refuses what asks for /full."""
+
+    def refusal(self, method: bytes, path: bytes, headers: Any, client: Any, *, always: Any) -> bytes | None:
+        """Return an answer, or None."""
+        refused = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nfull"
+        return refused if path == b"/full" else None
+
+
+PLAIN = b"POST /full HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" + b"b" * 3_000_000
+CHUNKED = b"POST /full HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\nT: 1\r\n\r\n"
+EXPECTANT = PLAIN.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue")
+
+
+@pytest.mark.parametrize("request_", [PLAIN, CHUNKED, EXPECTANT], ids=["plain", "chunked", "expectant"])
+async def test_who_is_turned_away_keeps_the_connection(request_: bytes) -> None:
+    async with listening(guarded(FullDoor())) as connect:  # type: ignore[arg-type]
+        reader, writer = await connect()
+        for _ in range(2):
+            writer.write(request_)
+            assert await answer(reader) == (503, b"full")
+            writer.write(GET + b"\r\n")
+            assert await answer(reader) == (200, b"0")
+
+
+async def test_the_door_leaves_some_to_the_application() -> None:
+    async with listening(guarded(FullDoor())) as connect:  # type: ignore[arg-type]
+        # One that may be answered only after the one before it.
+        reader, writer = await connect()
+        writer.write(GET + b"\r\n" + CHUNKED)
+        assert [await answer(reader), await answer(reader)] == [(200, b"0"), (200, b"1")]
+        for head in (b"HTTP/1.0\r\nHost: x", b"HTTP/1.1\r\nHost: x\r\nConnection: close"):
+            reader, writer = await connect()
+            writer.write(b"POST /full " + head + b"\r\nContent-Length: 2\r\n\r\nbb")
+            assert await answer(reader) == (200, b"2")
+
+
+async def test_a_body_that_nobody_wants_may_not_stall_for_ever() -> None:
+    async with running(guarded(FullDoor())) as (connect, server):  # type: ignore[arg-type]
+        server.config.timeout_keep_alive = 0.2
+        reader, writer = await connect()
+        writer.write(PLAIN[:1000])
+        assert await answer(reader) == (503, b"full")
+        assert await reader.read() == b""
+
+
+async def test_a_trailer_without_end_gets_no_second_answer() -> None:
+    async with listening(guarded(FullDoor())) as connect:  # type: ignore[arg-type]
+        reader, writer = await connect()
+        writer.write(CHUNKED[:-4] + b"a" * 1_000_000)
+        assert await answer(reader) == (503, b"full")
+        with suppress(ConnectionError):  # closed with bytes of ours unread
             assert await reader.read() == b""

@@ -19,6 +19,10 @@ from ocrsvc.settings import LogFormat, LogLevel
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
+_COLLECTING_SECONDS = 0.005
+_PIECE_BYTES = 4096  # POSIX' PIPE_BUF: up to here, lines of processes that share a pipe do not mix
+
+
 class JsonFormatter(logging.Formatter):
     """Formats a record as JSON: time (UTC), level, logger, event, extra fields, and a traceback as one member."""
 
@@ -69,42 +73,63 @@ class PatientHandler(logging.Handler):
 
     def __init__(self, descriptor: int = 1, waiting_lines: int = 4096) -> None:
         super().__init__()
-        self.dropped = 0
-        self._untold = 0
         self._descriptor = descriptor
-        self._lines: queue.Queue[bytes] = queue.Queue(waiting_lines)
+        self._waiting_lines = waiting_lines
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        # Each is changed by one thread only: under the handler's lock, or by the handler's own thread.
+        self._queued = self._full = self._untold = 0
+        self._done = self._unwritten = 0
+
+    @property
+    def dropped(self) -> int:
+        """Return the number of lines that found no place or could not be written."""
+        return self._full + self._unwritten
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the line; the caller holds the handler's lock."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._write, name="ocrsvc-log", daemon=True)
             self._thread.start()
+        if self._queued - self._done >= self._waiting_lines:
+            self._full += 1
+            self._untold += 1
+            return
         line = self.format(record) + "\n"
-        if self._untold and not self._lines.full():
+        if self._untold:
             line = self.format(_of_dropped(self._untold)) + "\n" + line
             self._untold = 0
-        try:
-            self._lines.put_nowait(line.encode("utf-8", "backslashreplace"))
-        except queue.Full:
-            self.dropped += 1
-            self._untold += 1
+        self._queued += 1
+        self._lines.put(line.encode("utf-8", "backslashreplace"))
 
     def flush(self, patience_seconds: float = 1.0) -> None:
         """Wait until all lines are written, but at most ``patience_seconds``, because the pipe may not be read."""
         until = time.monotonic() + patience_seconds
-        while self._lines.unfinished_tasks and time.monotonic() < until:
+        while self._done < self._queued and time.monotonic() < until:
             time.sleep(0.002)
 
     def _write(self) -> None:
+        late: bytes | None = None  # did not fit into the last piece
         while True:
-            line = self._lines.get()
+            lines = [late or self._lines.get()]
+            late = None
+            # Each wake-up of this thread takes time from the others, so it takes all that have come meanwhile.
+            time.sleep(_COLLECTING_SECONDS)
+            size = len(lines[0])
+            while not self._lines.empty():
+                line = self._lines.get()
+                size += len(line)
+                if size > _PIECE_BYTES:
+                    late = line
+                    break
+                lines.append(line)
+            piece = b"".join(lines)
             try:
-                while line:
-                    line = line[os.write(self._descriptor, line) :]
+                while piece:
+                    piece = piece[os.write(self._descriptor, piece) :]
             except OSError:  # the reader has closed the pipe, so the error cannot be logged either
-                self.dropped += 1
-            self._lines.task_done()
+                self._unwritten += len(lines)
+            self._done += len(lines)
 
 
 def dropped_lines() -> int:

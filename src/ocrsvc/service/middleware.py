@@ -10,9 +10,10 @@ import asyncio
 import functools
 import logging
 import time
+from collections.abc import Collection
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -77,13 +78,36 @@ class RequestContext:
         route = _route(scope)
         status = exchange.status or CLIENT_GONE_STATUS
         spent_seconds = time.perf_counter() - exchange.started
-        self._metrics.request_ended(route, status, spent_seconds, exchange.record)
+        write_down(self._metrics, scope["method"], route, status, spent_seconds, exchange.record)
         if trace is not None:
             trace.end(route, status, exchange.record)
-        if route in QUIET_ROUTES and status in (200, 503):
-            return
-        level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
-        logger.log(level, "request", extra=_fields(scope, route, status, spent_seconds, exchange.record))
+
+
+def write_down(
+    metrics: Metrics, method: str, route: str, status: int, spent_seconds: float, record: RequestRecord
+) -> None:
+    """Count a request that has ended, and log it unless it is a probe."""
+    metrics.request_ended(route, status, spent_seconds, record)
+    if route in QUIET_ROUTES and status in (200, 503):
+        return
+    level = logging.ERROR if status >= 500 and status != 503 else logging.INFO
+    logger.log(level, "request", extra=_fields(method, route, status, spent_seconds, record))
+
+
+def added_headers(
+    record: RequestRecord, started: float, present: Collection[bytes] = ()
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers that every answer has, without those permanent ones that are ``present``.
+
+    ``started`` is in seconds of ``time.perf_counter``.
+    """
+    added = [(b"x-request-id", record.request_id.encode())]
+    if record.trace is not None:
+        added.append((b"traceparent", record.trace.header.encode()))
+    added += (each for each in _PERMANENT if each[0] not in present)
+    stages = {**record.stages_ms, "total": (time.perf_counter() - started) * 1000}
+    timing = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
+    return [*added, (b"server-timing", timing.encode())]
 
 
 class _Exchange:
@@ -99,19 +123,12 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._add_headers(MutableHeaders(scope=message))
+            headers = list(message.get("headers", ()))
+            present = {name.lower() for name, _ in headers}
+            message["headers"] = headers + added_headers(self.record, self.started, present)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             self.complete = True
         await self._send(message)
-
-    def _add_headers(self, headers: MutableHeaders) -> None:
-        headers["X-Request-ID"] = self.record.request_id
-        if self.record.trace is not None:
-            headers["traceparent"] = self.record.trace.header
-        present = {name for name, _ in headers.raw}
-        headers.raw.extend(each for each in _PERMANENT if each[0] not in present)
-        stages = {**self.record.stages_ms, "total": (time.perf_counter() - self.started) * 1000}
-        headers["Server-Timing"] = ", ".join(f"{_token(name)};dur={ms:.1f}" for name, ms in stages.items())
 
 
 @functools.cache  # there are only a few stages
@@ -128,11 +145,11 @@ def _route(scope: Scope) -> str:
 
 
 def _fields(
-    scope: Scope, route: str, status: int, spent_seconds: float, record: RequestRecord
+    method: str, route: str, status: int, spent_seconds: float, record: RequestRecord
 ) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "request_id": record.request_id,
-        "method": scope["method"],
+        "method": method,
         "route": route,
         "status": status,
         "ms": round(spent_seconds * 1000, 1),

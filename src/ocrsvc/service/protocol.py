@@ -1,7 +1,8 @@
-"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on its time, and a gentle shutdown.
+"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on its time, a door that refuses
+requests by their heads, and a gentle shutdown.
 
-uvicorn has neither with httptools: endless headers would fill the memory, and a client that sends none would keep
-its connection for ever.
+uvicorn has no such limits with httptools: endless headers would fill the memory, and a client that sends none would
+keep its connection for ever.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ocrsvc.errors import HeadersTooLarge, OcrError, RequestTimeout
 from ocrsvc.service import problems
+from ocrsvc.service.door import Door
 from ocrsvc.service.record import open_record
 
 # Each chunk of a chunked body has about six bytes of framing; more than this many times the body is not framing.
@@ -31,11 +33,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     max_head_bytes: ClassVar[int] = 64 * 1024
     head_seconds: ClassVar[float] = 20.0  # from the first byte of a request to the end of its headers
+    door: ClassVar[Door | None] = None
     linger_seconds: ClassVar[float] = 0.5  # at a shutdown, for a request that the client has sent already
 
     _received = _body = 0  # bytes received of the current request, and bytes of its body
     _unclaimed = 0  # bytes of the piece of data in work that belong to no request yet
-    _refused = False
+    _refused = _turned_away = False
     _leaving = False
     _patience: asyncio.TimerHandle | None = None
 
@@ -81,7 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._received = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         self._unclaimed -= self._received + _REQUEST_LINE_BYTES
         self._check_size()
-        if not self._refused:
+        if not self._refused and not self._turn_away():
             super().on_headers_complete()
             if self._leaving and self.cycle is not None:
                 self.cycle.keep_alive = False
@@ -90,13 +93,38 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count a piece of the body and pass it on."""
         self._body += len(body)
         self._unclaimed -= len(body)
-        if not self._refused:
+        if not self._refused and not self._turned_away:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Pass on the end of the body."""
-        if not self._refused:
+        if self._turned_away:
+            self._turned_away = False
+            self._be_patient(None)
+            self.on_response_complete()
+        elif not self._refused:
             super().on_message_complete()
+
+    def _turn_away(self) -> bool:
+        """Answer the request if the door does so; its body will be discarded, and the connection kept."""
+        plain = self.parser.get_http_version() == "1.1" and self.parser.should_keep_alive()
+        if self.door is None or self._leaving or not plain or self.parser.should_upgrade():
+            return False
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False  # it may be answered only after the one before it
+        path = self.url.partition(b"?")[0]
+        answer = self.door.refusal(
+            self.parser.get_method(),
+            path,
+            self.headers,
+            self.client,
+            always=self.server_state.default_headers,
+        )
+        if answer is not None:
+            self.transport.write(answer)
+            self._turned_away = True
+            self._be_patient(self.timeout_keep_alive)
+        return self._turned_away
 
     def _check_size(self) -> None:
         if not self._refused and self._received - (_MOST_FRAMING + 1) * self._body > self.max_head_bytes:
@@ -125,10 +153,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: OcrError) -> None:
         self._refused = True
-        # No second answer while one is being sent.
-        if self.cycle is None or self.cycle.response_complete:
+        # No second answer, also while one is being sent.
+        if not self._turned_away and (self.cycle is None or self.cycle.response_complete):
             self.transport.write(_answer(error))
         self.transport.close()
+
+
+def guarded(door: Door) -> type[BoundedProtocol]:
+    """Return the protocol with a door."""
+    return type("GuardedProtocol", (BoundedProtocol,), {"door": door})
 
 
 def _answer(error: OcrError) -> bytes:

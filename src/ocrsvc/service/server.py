@@ -20,10 +20,11 @@ from ocrsvc.errors import EngineFailure, Unavailable
 from ocrsvc.machine.processes import SAME_SIGNAL_SECONDS, STUCK_STATUS
 from ocrsvc.service import native_messages
 from ocrsvc.service.app import create_app
+from ocrsvc.service.door import Door
 from ocrsvc.service.logs import configuration
 from ocrsvc.service.metrics_server import MetricsServer
 from ocrsvc.service.process_group import ProcessGroup
-from ocrsvc.service.protocol import BoundedProtocol
+from ocrsvc.service.protocol import guarded
 from ocrsvc.service.state import Service
 from ocrsvc.settings import Settings
 
@@ -49,21 +50,19 @@ def serve(
     """
     app = create_app(settings, load_first=bool(sockets) or settings.listen_when_ready, group=group)
     service: Service = app.state.service
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            http=BoundedProtocol,
-            log_config=configuration(settings.log_level, settings.log_format),
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
-            ws="none",
-        ),
-        service,
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=configuration(settings.log_level, settings.log_format),
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(settings.drain_seconds),
+        ws="none",
     )
+    config.http = guarded(Door(service, config.forwarded_allow_ips))
+    server = _Server(config, service)
     with native_messages.logged():
         server.run(list(sockets) or None)
     if service.health.failure is not None and service.health.started:
