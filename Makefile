@@ -17,6 +17,8 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 SERVE  ?=
 TEST   ?=
+# Processes of `make test`. Half of the time, most tests wait for a server or a browser.
+PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN || echo 2); [ $$cores -lt 4 ] && echo $$((cores + 2)) || echo 6)
 BENCH  ?=
 # Where `make bench` finds labelled data: lines/SOURCE/manifest.jsonl and pages/SOURCE/manifest.jsonl.
 DATA   ?=
@@ -82,7 +84,7 @@ test: $(VENV)/.setup
 		|| echo "PyTorch is not installed: the tests of training are skipped (make setup-train installs it)."
 	@$(BIN)/python -c 'import ray' 2>/dev/null \
 		|| echo "Ray is not installed: the tests of bulk runs are skipped (make setup-ray installs it)."
-	@$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TEST)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(TEST)
 
 lint: $(VENV)/.setup
 	@$(BIN)/ruff check .

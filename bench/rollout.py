@@ -40,6 +40,7 @@ Serve = Callable[..., AbstractContextManager[serving.Server]]  # with settings
 Mode = Literal["fast", "immediate"]
 _SERVICES, _PICTURES = 3, 32
 _LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 0.02  # of a client before each request: restarts need the cores too
 
 
 @dataclass
@@ -199,6 +200,7 @@ async def _load(
     async def one() -> None:
         while not over.is_set():
             content, text = next(endless)
+            await asyncio.sleep(_PAUSE_SECONDS)
             tally.sent += 1
             try:
                 answer = await client.ask(content)
