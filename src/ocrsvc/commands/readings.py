@@ -31,7 +31,7 @@ LARGE_PER_WORKER = 3
 async def opened(settings: Settings, *, warm: bool = False) -> AsyncIterator[Reader]:
     """Yield a started Reader and close it at the end.
 
-    ``warm`` runs every shape once before, which only pays if times are measured: a single file is read sooner without.
+    ``warm`` runs each lane before, which only pays if times are measured: a single file is read sooner without.
     """
     from ocrsvc.reading.reader import Reader
 

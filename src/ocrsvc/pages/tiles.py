@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil, inf, sqrt
 
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 _STEPS = ((32, 320.0), (64, 1024.0), (128, 2048.0), (256, inf))
 MIN_INPUT_PIXELS = 64  # shorter sides are padded, because text at the border of a tiny input is missed
 
-_LARGEST = (960, 704)
-_TILE_AREA = _LARGEST[0] * _LARGEST[1]  # largest area of an input; a run of this size takes about 100 MB
+LARGEST = (960, 704)
+_TILE_AREA = LARGEST[0] * LARGEST[1]  # largest area of an input; a run of this size takes about 100 MB
 _OVERLAP_PIXELS = 128  # of neighbouring tiles, in pixels of the input; higher than nearly all lines
 # A long strip, such as a scrolling screenshot, is shrunk only as far as its shorter side requires.
 _STRIP_BELOW_SCALE = 0.6
@@ -89,14 +88,6 @@ def tiles(width: int, height: int, side_pixels: int) -> list[Tile]:
     if along_x:
         return [Tile(start, 0, length, height, *size[::-1]) for start in starts]
     return [Tile(0, start, width, length, *size) for start in starts]
-
-
-def warm_sizes() -> Iterator[tuple[int, int]]:
-    """Yield a few sizes (width, height) of inputs for warm-up, the one with the largest memory first."""
-    yield _LARGEST
-    for width, height in ((5, 2), (1, 1), (2, 3)):
-        scale = sqrt(_TILE_AREA / (width * height))
-        yield _input_size(width * scale, height * scale, _TILE_AREA)
 
 
 def _input_size(width: float, height: float, area: int) -> tuple[int, int]:

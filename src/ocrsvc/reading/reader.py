@@ -104,7 +104,7 @@ class Reader:
         return self.sessions.registry.manifests()
 
     async def start(self, *, warm: bool = True) -> None:
-        """Load the default recogniser and the detector; with ``warm``, run every shape once, the largest first.
+        """Load the default recogniser and the detector; with ``warm``, run each lane before, the widest first.
 
         Raises UnknownModel or CorruptModel if a model is missing or broken, or fails to run.
         """

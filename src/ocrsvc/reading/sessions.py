@@ -16,7 +16,7 @@ from ocrsvc.models.run_watch import RunWatch
 from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.detector import Detector
 from ocrsvc.pages.source import Pixels
-from ocrsvc.pages.tiles import warm_sizes
+from ocrsvc.pages.tiles import LARGEST
 from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Lane
@@ -107,14 +107,18 @@ class Sessions:
         return min(pixels.shape[1], lane.width) if lane.model in self.recognisers else lane.width
 
     def warm(self, recogniser: Recogniser) -> list[tuple[Lane, int, float]]:
-        """Run every shape once and return (lane, rows, seconds) of each run; raise CorruptModel if a run fails."""
+        """Run each lane and return (lane, rows, seconds) of the runs; raise CorruptModel if one fails.
+
+        Of the detector's shapes only the largest runs: afterwards, no other one is slower for the first time.
+        """
         measured = []
         try:
-            for width, height in warm_sizes():
-                blank = np.full((height, width, 3), 255, dtype=np.uint8)
-                begun = time.perf_counter()
-                self.detector.run(blank)
-                measured.append((detector_lane(self.detector, blank), 1, time.perf_counter() - begun))
+            width, height = LARGEST
+            blank = np.full((height, width, 3), 255, dtype=np.uint8)
+            self.detector.run(blank)
+            begun = time.perf_counter()
+            self.detector.run(blank)
+            measured.append((detector_lane(self.detector, blank), 1, time.perf_counter() - begun))
             for width, rows, seconds in recogniser.warm():
                 measured.append((Lane(recogniser.spec.name, width), rows, seconds))
         except OcrError:
