@@ -28,6 +28,9 @@ def models(manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     return {"models": [_model(manifest, default) for manifest in manifests]}
 
 
+_MOST_SHOWN = 300  # characters of a charset: two scripts would be nine tenths of what a page loads first
+
+
 def _model(manifest: Manifest, default: str) -> dict[str, Any]:
     return {
         "name": manifest.name,
@@ -63,7 +66,14 @@ def options(
         "orientations": list(ORIENTATIONS),
         "pdf_texts": list(PDF_TEXTS),
         "layouts": list(LAYOUTS),
-        "charsets": [{"name": name, "characters": characters} for name, characters in named().items()],
+        "charsets": [
+            {
+                "name": name,
+                "count": len(characters),
+                "characters": characters if len(characters) <= _MOST_SHOWN else None,
+            }
+            for name, characters in named().items()
+        ],
         "accepted_types": [ACCEPTED[kind] for kind in kinds],
         "accepted_suffixes": [suffix for kind in kinds for suffix in SUFFIXES[kind]],
         "limits": {

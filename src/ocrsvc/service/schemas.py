@@ -306,10 +306,11 @@ class FormatShape(Shape):
 
 
 class CharsetShape(Shape):
-    """One named set of characters."""
+    """One named set of characters; ``characters`` is null where there are thousands."""
 
     name: str
-    characters: str
+    count: int
+    characters: str | None
 
 
 class LimitsShape(Shape):

@@ -91,13 +91,15 @@ def test_the_first_load_is_small_and_drawing_is_fetched_when_it_is_needed(open_p
 
 
 def bodies(ocr: OcrPage) -> dict[str, int]:
-    """Bytes of each file of the page as they came over the wire, without headers."""
+    """Bytes of each file of the page, and of its options, as they came over the wire, without headers."""
     entries = ocr.page.evaluate(
         """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
              .map((each) => [each.name, each.encodedBodySize])"""
     )
     return {
-        str(url): int(size) for url, size in entries if "/api/" not in url and not url.startswith("blob:")
+        str(url): int(size)
+        for url, size in entries
+        if ("/api/" not in url or url.endswith("/api/options")) and not url.startswith("blob:")
     }
 
 
