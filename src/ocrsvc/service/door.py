@@ -6,12 +6,10 @@ is missing for the third. The application's own refusals cost twice as much.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -60,17 +58,16 @@ class Door:
         if not self._open or path != _PATH.encode() or method != _METHOD.encode():
             return None
         began = time.perf_counter()
-        client_name, key = self._address(headers, client), ""
-        if self._service.keys.required:
-            known = self._service.keys.client(key_in(headers))
-            if known is None:
-                return None
-            client_name = key = known
+        keys = self._service.keys
+        name = keys.client(key_in(headers)) if keys.required else self._address(headers, client)
+        if name is None:
+            return None
         try:
-            self._service.request_limit.check_room(client_name)
-            self._service.check_room(client_name)
+            self._service.request_limit.check_room(name)
+            self._service.check_room(name)
         except Saturated as error:
-            record = replace(open_record(Headers(raw=list(headers))), client=client_name, key=key)
+            key = name if keys.required else ""
+            record = replace(open_record(Headers(raw=list(headers))), client=name, key=key)
             return self._answer(error, record, began, always)
         except OcrError:
             return None
@@ -85,14 +82,15 @@ class Door:
     def _answer(self, error: Saturated, record: RequestRecord, began: float, always: RawHeaders) -> bytes:
         record.fail(error.slug, error)
         problem = problems.describe(error)
-        body = problem.body(instance=_PATH, request_id=record.request_id)
-        content = json.dumps(body, ensure_ascii=False, default=str).encode()
-        own = {"Content-Type": problems.MEDIA_TYPE, "Content-Length": str(len(content)), **problem.headers}
-        lines = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()]
-        lines += [f"{name}: {value}".encode("latin-1") for name, value in own.items()]
-        lines += [name + b": " + value for name, value in (*always, *added_headers(record, began))]
+        own = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        answer = problems.message(
+            problem,
+            [*own, *always, *added_headers(record, began)],
+            instance=_PATH,
+            request_id=record.request_id,
+        )
         write_down(self._service.metrics, _METHOD, _PATH, problem.status, time.perf_counter() - began, record)
-        return b"\r\n".join([*lines, b"", content])
+        return answer
 
 
 async def _nothing(*_: Any) -> Any:

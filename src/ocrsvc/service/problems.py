@@ -7,7 +7,7 @@ members of the error. ``type`` is a relative URL, under which the service descri
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -61,6 +61,11 @@ class Problem:
         }
         return standard | {key: value for key, value in self.extra.items() if key not in standard}
 
+    def content(self, *, instance: str, request_id: str) -> bytes:
+        """Return the problem document of one occurrence as JSON."""
+        body = self.body(instance=instance, request_id=request_id)
+        return json.dumps(body, ensure_ascii=False, default=str).encode()
+
 
 def describe(error: Exception) -> Problem:
     """Return what the client may know about ``error``; for an internal error (500), only its kind."""
@@ -78,9 +83,23 @@ def describe(error: Exception) -> Problem:
 def response(error: Exception, *, instance: str, request_id: str) -> Response:
     """Return the answer to a request that ended with ``error``."""
     problem = describe(error)
-    body = problem.body(instance=instance, request_id=request_id)
-    content = json.dumps(body, ensure_ascii=False, default=str).encode()
+    content = problem.content(instance=instance, request_id=request_id)
     return Response(content, problem.status, dict(problem.headers), MEDIA_TYPE)
+
+
+def message(
+    problem: Problem, headers: Iterable[tuple[bytes, bytes]], *, instance: str, request_id: str
+) -> bytes:
+    """Return a whole HTTP/1.1 answer with these headers, for requests that the application does not see."""
+    content = problem.content(instance=instance, request_id=request_id)
+    head = (
+        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\n"
+        f"Content-Length: {len(content)}\r\n"
+    )
+    return b"".join(
+        [head.encode(), *(name + b": " + value + b"\r\n" for name, value in headers), b"\r\n", content]
+    )
 
 
 def install(app: FastAPI) -> None:

@@ -8,9 +8,7 @@ keep its connection for ever.
 from __future__ import annotations
 
 import asyncio
-import json
-from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -165,13 +163,7 @@ def guarded(door: Door) -> type[BoundedProtocol]:
 
 
 def _answer(error: OcrError) -> bytes:
-    problem = problems.describe(error)
-    body: dict[str, Any] = problem.body(instance="", request_id=open_record(Headers()).request_id)
-    content = json.dumps(body, ensure_ascii=False).encode()
-    head = (
-        f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
-        f"Content-Type: {problems.MEDIA_TYPE}\r\n"
-        f"Content-Length: {len(content)}\r\n"
-        "Connection: close\r\n\r\n"
+    request_id = open_record(Headers()).request_id
+    return problems.message(
+        problems.describe(error), [(b"Connection", b"close")], instance="", request_id=request_id
     )
-    return head.encode() + content
