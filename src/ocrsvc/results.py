@@ -60,7 +60,7 @@ class LineText:
     ``free``: the text without the charset, from the same run, if there was a charset. ``steps``: what the text was
     decoded from, if alternatives are wanted; ``alternatives``: the other texts that were found in them. Until it is
     calibrated, the confidence of an alternative of the line or of a character is its share of the doubt
-    (``ocrsvc.recognition.alternatives``).
+    (``ocrsvc.recognition.alternatives``). ``model``: name of the model that read it, if a cascade did.
     """
 
     text: str
@@ -69,6 +69,7 @@ class LineText:
     free: LineText | None = None
     steps: TimeSteps | None = None
     alternatives: tuple[Alternative, ...] = ()
+    model: str | None = None
 
     @property
     def length(self) -> int:
@@ -84,7 +85,8 @@ class Line:
     counts from 1. ``confidence``: probability that the whole line is right or, without a calibration, the mean of its
     characters'. ``free_text``: the text without the charset, if there is a conflict (``conflicts``). ``alternatives``:
     the most probable texts, this one first; empty unless a reading asked for them (``n_best``). ``source``: where the
-    text comes from; the confidence of a text that the file states is 1.
+    text comes from; the confidence of a text that the file states is 1. ``model``: name of the model that read it, if a
+    cascade did.
     """
 
     text: str
@@ -96,6 +98,7 @@ class Line:
     free_text: str | None = None
     alternatives: tuple[Alternative, ...] = ()
     source: LineSource = "recognised"
+    model: str | None = None
 
     @property
     def is_spelt(self) -> bool:

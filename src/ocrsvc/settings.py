@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         description="Confidence below which a line needs review. Default: the model's, or 0.9 without a calibration.",
     )
 
+    reread_below: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence below which a cascade reads a line again. Default: that of the cascade.",
+    )
+
     context: bool = Field(True, description="Whether ambiguous characters are resolved with a dictionary.")
 
     workers: int | None = Field(

@@ -191,3 +191,56 @@ def test_a_path_is_a_name_only_if_the_operator_set_it(folder: Path, tmp_path: Pa
 def test_the_checkout_finds_its_own_models() -> None:
     assert default_models_dir().name == "models"
     assert default_models_dir().is_dir()
+
+
+# --- cascades ---
+
+
+def cascade(folder: Path, **changes: Any) -> Path:
+    """Write a cascade of ``tiny`` and its copy ``other`` beside the folder of ``tiny``."""
+    if not (other := folder.parent / "other").exists():
+        shutil.copytree(folder, other)
+        edit(other, name="other")
+    document = {"name": "both", "kind": "cascade", "first": "tiny", "second": "other", "below": 0.8} | changes
+    (made := folder.parent / "both").mkdir()
+    (made / "manifest.json").write_text(json.dumps(document), encoding="utf-8")
+    return made
+
+
+def test_a_cascade_is_a_recogniser_with_the_files_of_both(folder: Path) -> None:
+    cascade(folder)
+    registry = Registry(Settings(models_dir=folder.parent))
+    assert {"both", "other", "tiny"} <= set(registry.names())
+    both, tiny = registry.spec("both"), registry.spec("tiny")
+    assert both.cascade is not None
+    assert (both.cascade.first, both.cascade.second.name, both.cascade.below) == (tiny, "other", 0.8)
+    assert (both.kind, both.charset, both.input) == (tiny.kind, tiny.charset, tiny.input)
+    assert set(both.files) == set(tiny.files) | {f"other {key}" for key in tiny.files}
+    assert both.precisions == tiny.precisions
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"below": 1.5}, "below must be from 0 to 1"),
+        ({"below": None}, "no manifest"),
+        ({"second": "both"}, "both is a cascade"),
+        ({"second": "finder"}, "finder is a detector"),
+        ({"second": "../../etc"}, "outside"),
+        ({"second": "narrow"}, "differ in charset or input"),
+    ],
+)
+def test_a_cascade_that_cannot_be_is_corrupt(folder: Path, changes: dict[str, Any], message: str) -> None:
+    for name, members in (
+        ("finder", {"kind": "detector"}),
+        ("narrow", {"input": {"height": 32, "buckets": [64]}}),
+    ):
+        shutil.copytree(folder, folder.parent / name)
+        edit(folder.parent / name, name=name, **members)
+    with pytest.raises(CorruptModel, match=message):
+        load(cascade(folder, **changes))
+
+
+def test_a_cascade_needs_both_of_its_models(folder: Path) -> None:
+    with pytest.raises(UnknownModel, match="nonesuch"):
+        load(cascade(folder, second="nonesuch"))

@@ -54,6 +54,7 @@ def _line(body: Mapping[str, Any]) -> Line:
         body.get("free_text"),
         _alternatives(body),
         body.get("source", "recognised"),
+        body.get("model"),
     )
 
 

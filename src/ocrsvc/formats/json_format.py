@@ -61,6 +61,8 @@ def _line(line: Line, rendering: Rendering) -> dict[str, Any]:
     }
     if line.source != "recognised":
         body["source"] = line.source
+    if line.model is not None:
+        body["model"] = line.model
     if line.free_text is not None:
         body |= {"charset_conflict": True, "free_text": line.free_text}
     if line.alternatives:

@@ -1,6 +1,7 @@
 """Manifest of a model folder, and its files, verified by their SHA-256.
 
-A model is a folder with ``manifest.json`` and the files that it names; nothing is ever downloaded.
+A model is a folder with ``manifest.json`` and the files that it names; nothing is ever downloaded. A cascade names two
+recognisers in folders beside its own instead of files.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -82,7 +83,8 @@ class Manifest:
     bigram nats against nats of the picture (bigrams.py); ``lexicon_nats``: log-probability bonus (nats) for a
     dictionary word (lexicon.py); 0 turns either off. ``decoder``: of a recogniser with an attention decoder (its file
     ``decoder``; recognition/attention.py), else empty. ``below``: a line with a lower CTC peak is read by the decoder;
-    ``longest``: most characters that it writes.
+    ``longest``: most characters that it writes. ``cascade``: the two recognisers of a cascade, whose other members are
+    those of the first.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Manifest:
     bigram_weight: float = 0.0
     lexicon_nats: float = 0.0
     decoder: Mapping[str, float] = field(default_factory=dict)
+    cascade: Cascade | None = None
 
     @property
     def buckets(self) -> Buckets:
@@ -141,24 +144,25 @@ class Manifest:
         return self.files[precision]
 
 
+@dataclass(frozen=True, slots=True)
+class Cascade:
+    """Two recognisers: ``first`` reads every line, ``second`` again those whose confidence is lower than ``below``."""
+
+    first: Manifest
+    second: Manifest
+    below: float
+
+
 def load(folder: Path, document: Mapping[str, Any] | None = None) -> Manifest:
     """Load the manifest of a model folder, or check ``document`` in its place.
 
     UnknownModel if there is no manifest, CorruptModel if it is invalid.
     """
-    path = folder / "manifest.json"
+    raw = document if document is not None else _document(folder)
     try:
-        raw = document if document is not None else json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UnknownModel(
-            f"There is no model in {folder}: {path} cannot be read.", model=str(folder)
-        ) from error
-    except ValueError as error:
-        raise CorruptModel(f"{path} is not JSON: {reason(error)}.") from error
-    try:
-        return _parse(raw, folder)
+        return _parse_cascade(raw, folder) if raw["kind"] == "cascade" else _parse(raw, folder)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CorruptModel(f"{path} is no manifest of a model: {error!r}.") from error
+        raise CorruptModel(f"{folder / 'manifest.json'} is no manifest of a model: {error!r}.") from error
 
 
 def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest:
@@ -174,7 +178,7 @@ def save(folder: Path, manifest: Manifest, names: Mapping[str, str]) -> Manifest
             (draft / names[key]).write_bytes(file.read())
             files[key] = {"path": names[key], "sha256": file.sha256, "bytes": file.size}
         document = {
-            **{key: getattr(manifest, key) for key in Manifest.__dataclass_fields__},
+            **{key: getattr(manifest, key) for key in Manifest.__dataclass_fields__ if key != "cascade"},
             "input": asdict(manifest.input),
             "files": files,
             "charset_sha256": charset_sha256(manifest.charset),
@@ -197,12 +201,24 @@ def charset_sha256(charset: str) -> str:
     return hashlib.sha256(charset.encode("utf-8")).hexdigest()
 
 
+def _document(folder: Path) -> Any:
+    path = folder / "manifest.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UnknownModel(
+            f"There is no model in {folder}: {path} cannot be read.", model=str(folder)
+        ) from error
+    except ValueError as error:
+        raise CorruptModel(f"{path} is not JSON: {reason(error)}.") from error
+
+
 def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
     charset = raw.get("charset", "")
     shape = {key: raw["input"][key] for key in InputSpec.__dataclass_fields__ if key in raw["input"]}
     shape["buckets"] = tuple(shape.get("buckets", ()))
     if raw["kind"] not in ("recogniser", "detector"):
-        raise ValueError(f"kind must be recogniser or detector, not {raw['kind']!r}")
+        raise ValueError(f"kind must be recogniser, detector or cascade, not {raw['kind']!r}")
     if raw["kind"] == "recogniser":
         _check_charset(charset, raw["charset_sha256"])
         Buckets(shape["buckets"])
@@ -212,7 +228,7 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
     }
     if not {"fp32", "int8"} & set(files):
         raise ValueError("files names neither fp32 nor int8 weights")
-    checked = ("name", "kind", "input", "files", "charset")
+    checked = ("name", "kind", "input", "files", "charset", "cascade")
     others = {key: raw[key] for key in Manifest.__dataclass_fields__ if key in raw and key not in checked}
     found = Manifest(
         name=raw["name"],
@@ -230,6 +246,32 @@ def _parse(raw: Mapping[str, Any], folder: Path) -> Manifest:
             f"decoder.below must be at least 0, and decoder.longest 1, not {dict(found.decoder)}"
         )
     return found
+
+
+def _parse_cascade(raw: Mapping[str, Any], folder: Path) -> Manifest:
+    below = float(raw["below"])
+    if not 0 <= below <= 1:
+        raise ValueError(f"below must be from 0 to 1, not {below}")
+    first, second = (_member(_inside(folder.parent, raw[name])) for name in ("first", "second"))
+    if (first.charset, first.input) != (second.charset, second.input):
+        raise ValueError(f"{first.name} and {second.name} differ in charset or input")
+    members = {f"{second.name} {key}": file for key, file in second.files.items()}
+    return replace(
+        first,
+        name=raw["name"],
+        files={**first.files, **members},
+        **{key: raw.get(key, "") for key in ("architecture", "licence", "origin", "detector")},
+        scores=raw.get("scores", {}),
+        cascade=Cascade(first, second, below),
+    )
+
+
+def _member(folder: Path) -> Manifest:
+    """Return a recogniser of a cascade; ValueError for another cascade, which could be this one."""
+    raw = _document(folder)
+    if raw["kind"] != "recogniser":
+        raise ValueError(f"{folder.name} is a {raw['kind']}, and a cascade has two recognisers")
+    return _parse(raw, folder)
 
 
 def _check_charset(charset: str, sha256: str) -> None:

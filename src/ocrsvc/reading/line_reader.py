@@ -12,6 +12,7 @@ from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.model_runs import ModelRuns
 from ocrsvc.reading.reading import Reading
 from ocrsvc.recognition import alternatives, segments
+from ocrsvc.recognition.recogniser import Recogniser
 from ocrsvc.results import LineText
 from ocrsvc.scheduling.batcher import Lane
 
@@ -19,15 +20,32 @@ _LINES_AT_ONCE = 16  # lines whose alternatives are found in one call of a threa
 
 
 class LineReader:
-    """Reads lines with the recogniser of a reading; runs are batched, the rest is done by the decoder's threads."""
+    """Reads lines with the recognisers of a reading; runs are batched, the rest is done by the decoder's threads."""
 
     def __init__(self, decoder: Decoder, runs: ModelRuns) -> None:
         self._decoder = decoder
         self._runs = runs
 
     async def texts(self, lines: Sequence[LineImage], reading: Reading) -> list[LineText]:
-        """Return the text of each line as it is, with the text that the charset leaves out if there is a charset."""
-        spec = reading.recogniser.spec
+        """Return the text of each line as it is, with the text that the charset leaves out if there is a charset.
+
+        With a cascade, doubtful lines are read again, and each text has the name of the model that read it.
+        """
+        cascade = reading.cascade
+        texts = await self._texts(lines, reading.recogniser, reading)
+        if cascade is None:
+            return texts
+        again = cascade.doubtful(texts)
+        better = await self._texts([lines[i] for i in again], cascade.second, reading) if again else []
+        named = [replace(text, model=cascade.first.spec.name) for text in texts]
+        for i, text in zip(again, better, strict=True):
+            named[i] = replace(text, model=cascade.second.spec.name)
+        return named
+
+    async def _texts(
+        self, lines: Sequence[LineImage], recogniser: Recogniser, reading: Reading
+    ) -> list[LineText]:
+        spec = recogniser.spec
         charset = reading.charset.spec if reading.charset else ""
         steps = reading.wants_steps
         items = [

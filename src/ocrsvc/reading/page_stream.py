@@ -51,7 +51,7 @@ class PageStream:
         background: BackgroundLimits | None = None,
     ) -> None:
         self.numbers = numbers
-        self.model: ModelId = reading.recogniser.id
+        self.model: ModelId = reading.model
         self._reading = reading
         self._read = read
         self._background = background

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ocrsvc.models.calibration import UNCALIBRATED_THRESHOLD
+from ocrsvc.models.calibration import UNCALIBRATED_THRESHOLD, Calibration
 from ocrsvc.reading.reading import Reading
 from ocrsvc.recognition import conflicts
 from ocrsvc.recognition.alternatives import ranked
@@ -32,7 +32,7 @@ def rated(
     Order of the thresholds: the reading's own, the setting ``review_threshold``, the calibration's.
     """
     # A charset spreads all probability over its own characters, so a calibration fitted without it does not apply.
-    calibration = None if reading.charset else reading.recogniser.calibration
+    calibration = None if reading.charset else _calibration(text, reading)
     sure = calibration.apply(text) if calibration else text
     threshold = reading.options.review_threshold
     if threshold is None:
@@ -50,7 +50,12 @@ def rated(
         needs_review=sure.confidence < threshold or differs,
         free_text=text.free.text if text.free and differs else None,
         alternatives=ranked(sure.text, sure.confidence, text.alternatives, count) if count else (),
+        model=text.model,
     )
+
+
+def _calibration(text: LineText, reading: Reading) -> Calibration | None:
+    return reading.cascade.calibration(text) if reading.cascade else reading.recogniser.calibration
 
 
 def _with_alternatives(characters: Sequence[Character], text: LineText, count: int) -> tuple[Character, ...]:

@@ -114,7 +114,9 @@ class Reader:
         recogniser = await self._recogniser(self.settings.model)
         await self.decoder.run(self.sessions.open_detector)
         if warm:
-            for lane, rows, seconds in await self.decoder.run(self.sessions.warm, recogniser):
+            cascade = self.sessions.cascades.get(self.settings.model)
+            used = [cascade.first, cascade.second] if cascade else [recogniser]
+            for lane, rows, seconds in await self.decoder.run(self.sessions.warm, *used):
                 self.batcher.cost.learn(lane, rows, seconds)
             await self.decoder.start()
         await self.batcher.start()
@@ -149,7 +151,7 @@ class Reader:
         document = Document(
             lines=tuple(line for each in results for line in each.lines),
             pages=tuple(each.page for each in results),
-            model=reading.recogniser.id,
+            model=reading.model,
             timing_ms=spent,
             blocks=tuple(block for each in results for block in each.blocks),
             layout=reading.options.layout,
@@ -281,10 +283,12 @@ class Reader:
         self, options: ReadOptions, seconds: float, client: str, log: StageLog | None
     ) -> Reading:
         deadline = asyncio.get_running_loop().time() + seconds
-        recogniser = await self._recogniser(options.model or self.settings.model)
+        name = options.model or self.settings.model
+        recogniser = await self._recogniser(name)
+        cascade = self.sessions.cascades.get(name)
         charset = recogniser.charset(options.charset) if options.charset else None
         flow = Flow(client=client, waits=log.waits if log else None)
-        return Reading(options, recogniser, charset, deadline, flow=flow, log=log)
+        return Reading(options, recogniser, charset, deadline, flow=flow, log=log, cascade=cascade)
 
     async def _recogniser(self, name: str) -> Recogniser:
         """Return the recogniser of this name or path, opened at its first use."""

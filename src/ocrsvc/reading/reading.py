@@ -15,11 +15,12 @@ from ocrsvc.fields.template import Template
 from ocrsvc.pages.source import DocumentOptions, Pixels
 from ocrsvc.pages.text_layer import PdfText, TextLayer
 from ocrsvc.pages.turns import Turn
+from ocrsvc.reading.cascade import Cascade
 from ocrsvc.reading.lines import LineImage
 from ocrsvc.reading.stage_log import StageLog
 from ocrsvc.recognition.charsets import Charset
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import Block, Field, Layout, Line, Page
+from ocrsvc.results import Block, Field, Layout, Line, ModelId, Page
 from ocrsvc.scheduling.fairness import Flow
 
 Mode = Literal["auto", "line", "page"]
@@ -118,7 +119,8 @@ class Reading:
     """State of one reading; ``spent_ms``, ``tally``, ``fonts`` and ``flow`` accumulate.
 
     Its pages share it, or have one each, with a deadline and times of its own and the same ``tally``,
-    ``fonts`` and ``flow``. ``fonts``: whether the text layer is right in the fonts compared so far, one page at a time
+    ``fonts`` and ``flow``. ``recogniser`` reads every line first, and a ``cascade`` some of them again. ``fonts``:
+    whether the text layer is right in the fonts compared so far, one page at a time
     (``comparing``). ``page_numbers``: of all pages that are asked for. ``log``: of stages, if it is wanted.
     """
 
@@ -133,9 +135,15 @@ class Reading:
     comparing: asyncio.Lock = field(default_factory=asyncio.Lock)
     flow: Flow = field(default_factory=Flow)
     log: StageLog | None = None
+    cascade: Cascade | None = None
     spent_ms: dict[str, float] = field(
         default_factory=lambda: {"decode": 0.0, "detect": 0.0, "recognise": 0.0}
     )
+
+    @property
+    def model(self) -> ModelId:
+        """Return name and digest of the model as a whole."""
+        return self.cascade.id if self.cascade else self.recogniser.id
 
     @property
     def auto(self) -> bool:

@@ -10,6 +10,8 @@ import numpy as np
 
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
+from ocrsvc.models import manifest as models
+from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import choose
 from ocrsvc.models.registry import Registry
 from ocrsvc.models.run_watch import RunWatch
@@ -17,8 +19,9 @@ from ocrsvc.pages.boxes import Boxes
 from ocrsvc.pages.detector import Detector
 from ocrsvc.pages.source import Pixels
 from ocrsvc.pages.tiles import LARGEST
+from ocrsvc.reading.cascade import Cascade
 from ocrsvc.recognition.recogniser import Recogniser
-from ocrsvc.results import LineText
+from ocrsvc.results import LineText, ModelId
 from ocrsvc.scheduling.batcher import Lane
 from ocrsvc.settings import Settings
 
@@ -33,6 +36,7 @@ class Sessions:
     def __init__(self, settings: Settings, cpu: Cpu) -> None:
         self.registry = Registry(settings)
         self.recognisers: dict[str, Recogniser] = {}
+        self.cascades: dict[str, Cascade] = {}
         self.watch = RunWatch()
         self._settings = settings
         self._cpu = cpu
@@ -60,8 +64,28 @@ class Sessions:
         return self._detector
 
     def open_recogniser(self, name: str) -> Recogniser:
-        """Return the recogniser of this name or path, loaded at first use; raise UnknownModel or CorruptModel."""
+        """Return the recogniser of this name or path, loaded at first use; raise UnknownModel or CorruptModel.
+
+        Of a cascade it is the first one, and afterwards ``cascades`` has the cascade by its name.
+        """
         spec = self.registry.spec(name)
+        if spec.cascade is None:
+            recogniser = self._opened(spec)
+        else:
+            cascade = self.cascades[name] = self._cascade(spec, spec.cascade)
+            recogniser = cascade.first
+        self.recognisers[name] = recogniser  # the name may be a path
+        return recogniser
+
+    def _cascade(self, spec: Manifest, parts: models.Cascade) -> Cascade:
+        first, second = self._opened(parts.first), self._opened(parts.second)
+        below = self._settings.reread_below
+        below = parts.below if below is None else below
+        about = repr((first.id.digest, second.id.digest, below))
+        digest = f"sha256:{hashlib.sha256(about.encode()).hexdigest()}"
+        return Cascade(ModelId(spec.name, digest), first, second, below)
+
+    def _opened(self, spec: Manifest) -> Recogniser:
         if spec.name not in self.recognisers:
             self.recognisers[spec.name] = Recogniser(
                 spec,
@@ -73,9 +97,7 @@ class Sessions:
                 context=self._settings.context,
                 watch=self.watch,
             )
-        recogniser = self.recognisers[spec.name]
-        self.recognisers[name] = recogniser  # the name may be a path
-        return recogniser
+        return self.recognisers[spec.name]
 
     def identity(self, model: str) -> str:
         """Return a digest of what the answers of a loaded model depend on, beside the lane."""
@@ -106,7 +128,7 @@ class Sessions:
         """Return the width of a line without padding; for a detector, the width of the lane, which has none."""
         return min(pixels.shape[1], lane.width) if lane.model in self.recognisers else lane.width
 
-    def warm(self, recogniser: Recogniser) -> list[tuple[Lane, int, float]]:
+    def warm(self, *recognisers: Recogniser) -> list[tuple[Lane, int, float]]:
         """Run each lane and return (lane, rows, seconds) of the runs; raise CorruptModel if one fails.
 
         Of the detector's shapes only the largest runs: afterwards, no other one is slower for the first time.
@@ -119,8 +141,9 @@ class Sessions:
             begun = time.perf_counter()
             self.detector.run(blank)
             measured.append((detector_lane(self.detector, blank), 1, time.perf_counter() - begun))
-            for width, rows, seconds in recogniser.warm():
-                measured.append((Lane(recogniser.spec.name, width), rows, seconds))
+            for recogniser in recognisers:
+                for width, rows, seconds in recogniser.warm():
+                    measured.append((Lane(recogniser.spec.name, width), rows, seconds))
         except OcrError:
             raise
         except Exception as error:  # the session or the decoding fails on an ordinary input

@@ -227,7 +227,7 @@ class GivenReading:
 # imported: numpy, which comes with them, takes longer than writing most readings.
 BESIDES: Mapping[str, tuple[str, ...]] = {
     "result": ("text", "timing_ms", "request_id", "fields", "page_errors"),
-    "lines": ("charset_conflict", "free_text", "alternatives", "words"),
+    "lines": ("charset_conflict", "free_text", "alternatives", "words", "model"),
     "pages": ("lines_omitted",),
     "blocks": ("lines",),
 }

@@ -72,6 +72,9 @@ class LineShape(Shape):
     source: Literal["pdf_text"] | None = Field(
         None, description="pdf_text if the line is taken from the text layer of a PDF; else absent."
     )
+    model: str | None = Field(
+        None, description="Model that read the line, if the model of the reading is a cascade; else absent."
+    )
     charset_conflict: bool | None = Field(
         None,
         description="true if the charset left out a character or, in mode report, changed anything; else absent.",
@@ -284,7 +287,9 @@ class ModelShape(Shape):
     name: str
     default: bool
     architecture: str
-    weights: dict[str, WeightsShape] = Field(description="By precision: int8, fp32.")
+    weights: dict[str, WeightsShape] = Field(
+        description="By precision: int8, fp32. Of a cascade, those of its first model."
+    )
     characters: int = Field(description="Number of different characters that the model can write.")
     licence: str
     origin: str
