@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ocrsvc.training.commands import large, learning, lines, packing
+from ocrsvc.training.commands import detector, large, learning, lines, packing
 
 DESCRIPTION = """\
 Trains a recogniser on the CPU. Each step can be killed and run again (costs: docs/training.md). In order:
@@ -36,6 +36,10 @@ All layers of a model, on lines drawn meanwhile and on real crops, by the clock,
                                                    convolutions, which stay as they are
   ocrsvc train export --decoder runs/attention/attention/last.pt --from crnn --model models/crnn-attention
 
+A small text detector that finds what a larger one finds, on pictures that nobody labelled:
+
+  ocrsvc train detector --photos PHOTOS --out runs/detector --model my-detector
+
 Fine-tuning of an existing model on your own labelled lines, in minutes (docs/finetuning.md):
 
   ocrsvc train finetune --data my.jsonl --out my-model     kept only if it reads them better and nothing else worse
@@ -53,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ocrsvc train", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     steps = top.add_subparsers(dest="command", required=True, metavar="STEP")
-    for module in (lines, learning, large, packing):
+    for module in (lines, learning, large, detector, packing):
         module.add_parsers(steps)
     return top
 

@@ -1,0 +1,55 @@
+"""Writes the model folder of a trained detector."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, save
+from ocrsvc.training.nets.graph_net import GraphNet
+from ocrsvc.training.packing.folder import commit
+from ocrsvc.training.packing.quantize import halve
+
+
+def write(
+    folder: Path,
+    net: GraphNet,
+    start: Manifest,
+    teacher: Manifest,
+    recipe: Mapping[str, Any],
+    architecture: str,
+) -> Manifest:
+    """Write the detector that ``net`` became, in place of what is there; return its manifest.
+
+    Its convolutions are kept as float16, which ONNX Runtime turns into float32 when it loads them. Its boxes are made
+    with the constants of the teacher, whose probabilities it has learnt.
+    """
+    model = net.written()
+    halve(model)
+    onnx.checker.check_model(model)
+    data = model.SerializeToString()
+    manifest = Manifest(
+        name=folder.name,
+        kind="detector",
+        architecture=architecture,
+        input=InputSpec(height=0, channels=3, order="BGR", width_stride=32, pad_value=127),
+        files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
+        licence=start.licence,
+        origin=f"Begun with {start.name}, trained by this project on what {teacher.name} finds",
+        postprocess=teacher.postprocess,
+        commit=commit(),
+        recipe={
+            **recipe,
+            "start": start.files["fp32"].sha256,
+            "teacher": teacher.files["fp32"].sha256,
+        },
+    )
+    shutil.rmtree(folder, ignore_errors=True)
+    saved = save(folder, manifest, {"fp32": "model.onnx"})
+    folder.chmod(0o755)  # `save` makes it private
+    return saved
