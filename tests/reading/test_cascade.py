@@ -108,16 +108,14 @@ def shipped() -> Settings:
 async def test_each_line_of_a_page_is_what_its_model_reads(
     shipped: Settings, draw_page: Callable[..., DrawnPage]
 ) -> None:
-    # A blurred copy beside the clear page: its lines are in doubt, and those of the clear one not.
     page = draw_page().image
     both = png(np.hstack([page, cv2.GaussianBlur(page, (0, 0), 2.2)]).astype(np.uint8))
     options = replace(PAGE, orientation=0)
-    whole, fast, slow = await read(
-        shipped,
-        (both, options),
-        (both, replace(options, model="crnn-fast")),
-        (both, replace(options, model="crnn")),
+    fast, slow = await read(
+        shipped, (both, replace(options, model="crnn-fast")), (both, replace(options, model="crnn"))
     )
+    below = float(np.median([line.confidence for line in fast.lines]))  # half of the lines are in doubt
+    (whole,) = await read(shipped.model_copy(update={"reread_below": below}), (both, options))
     by_place = {
         name: {line.polygon: line for line in document.lines}
         for name, document in (("crnn-fast", fast), ("crnn", slow))
@@ -129,4 +127,4 @@ async def test_each_line_of_a_page_is_what_its_model_reads(
         assert line.text == alone.text
         assert line.confidence == pytest.approx(alone.confidence, abs=1e-4)
         first = by_place["crnn-fast"].get(line.polygon)
-        assert (line.model == "crnn-fast") == (first is not None and first.confidence >= 0.9)
+        assert (line.model == "crnn-fast") == (first is not None and first.confidence >= below)
