@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from ocrsvc.training.packing import best_classes
+
 if TYPE_CHECKING:
     from ocrsvc.training.nets.net import Crnn
 
@@ -100,6 +102,7 @@ def to_onnx(net: Net, path: Path, height: int = 48) -> None:
         )
     model = onnx.load(path)
     _split(model, serving)
+    best_classes.in_blocks(model)
     for tensor in model.graph.initializer:
         array = numpy_helper.to_array(tensor)
         if array.dtype == np.float32 and (small := tiny(array)).any():

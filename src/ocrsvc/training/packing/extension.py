@@ -25,7 +25,7 @@ from ocrsvc.models.manifest import Manifest, ModelFile
 from ocrsvc.recognition.charsets import characters_of
 from ocrsvc.training.nets import teacher
 from ocrsvc.training.nets.teacher import Head
-from ocrsvc.training.packing import quantize
+from ocrsvc.training.packing import best_classes, quantize
 
 _WEIGHT, _BIAS = "net.head.weight", "net.head.bias"  # as export.Serving names them
 _RIDGE = 1e-3  # share of the mean variance; hardly matters, as thousands of rows fit a few hundred numbers
@@ -248,6 +248,7 @@ def _longer_graph(content: bytes, rows: Rows, name: str) -> bytes:
         quantize.halve(model)
     else:
         raise ValueError(f"the graph of {name} does not carry its last layer as our exports do")
+    best_classes.in_blocks(model)  # of which there may be more now
     del model.graph.value_info[:]  # may hold the old shape of the last layer
     onnx.checker.check_model(model)
     return model.SerializeToString()

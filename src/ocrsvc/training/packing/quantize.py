@@ -29,7 +29,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from ocrsvc.models.buckets import Buckets, stack
 from ocrsvc.training.nets.int8_range import PERCENTILE
-from ocrsvc.training.packing import weight_rounding
+from ocrsvc.training.packing import best_classes, weight_rounding
 
 QUANTISED_OPERATORS = ["Conv", "MatMul", "Gemm", "Sigmoid", "Mul"]
 _OF_CONVOLUTIONS = {"Sigmoid", "Mul"}  # quantised in the backbone only
@@ -114,6 +114,7 @@ def to_int8(
         model, unrounded = onnx.load(target), onnx.load(prepared)
     weight_rounding.compensate(model, unrounded, shown.batches)
     halve(model)
+    best_classes.in_blocks(model)  # in graphs that were exported before
     del model.graph.value_info[:]  # unused shapes
     onnx.checker.check_model(model)
     onnx.save(model, target)
