@@ -1,51 +1,59 @@
-"""How fast and how right ours, RapidOCR and Tesseract read pages, in turns, so that a busy machine slows all alike.
+"""How fast and how right ours and other engines read pages, in turns, so that a busy machine slows all alike.
 
     python bench/pages.py DATA_DIR --limit 12 --engines crnn,crnn+ppocrv6-det-tiny,crnn-fast,rapidocr --json out.json
+    python bench/pages.py DATA_DIR --engines crnn,faster-paddle-small --python faster-paddle-small=venv/bin/python
 
-An engine is ``rapidocr``, ``tesseract`` (its command, with ``chi_sim+eng``) or a model of ours; ``MODEL+DETECTOR``
-takes another detector than the model's own. Each engine runs in a process of its own, which reads a few pages while the
-others wait. Times are those of reading, without start and warm-up. What each engine read is written beside the JSON
-file, as OUT.ENGINE.jsonl. RapidOCR is left out where it is not installed (pip install --no-deps rapidocr).
+An engine is a model of ours (``MODEL+DETECTOR`` takes another detector than the model's own) or one of
+``peers/page_engines.py``. Each runs in a process of its own, which reads a few pages while the others wait;
+``--python`` names the Python in which an engine is installed that cannot be beside others. Times are those of reading,
+without start and warm-up. What each engine read is written beside the JSON file, as OUT.ENGINE.jsonl. RapidOCR is left
+out where it is not installed (pip install --no-deps rapidocr).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import importlib.metadata
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import harness
 import machine
+import onnxruntime
 import plots
+from peers import page_engines
+from peers.page_engines import row, say
 
 from ocrsvc.diagnosis import evaluation
+from ocrsvc.models.wheels import WheelFile
 from ocrsvc.reading.reader import Reader
 from ocrsvc.reading.reading import ReadOptions
 from ocrsvc.settings import Settings
 
-RAPIDOCR, TESSERACT = "rapidocr", "tesseract"
+RAPIDOCR, RAPIDOCR_LITE = "rapidocr", "rapidocrlite"
 IN_FLIGHT = 4  # pages that ours reads at once, as `ocrsvc read` does on two cores
 
 
 def main() -> None:
     options = parse()
     if options.worker:
-        peers = {RAPIDOCR: serve_rapidocr, TESSERACT: serve_tesseract}
-        peers[options.worker]() if options.worker in peers else asyncio.run(serve_ours(options.worker))
+        asyncio.run(serve_ours(options.worker))
         return
     head = harness.head(options, ["rapidocr"])
     found = evaluation.samples(options.data, options.limit)
-    names = [name for name in options.engines if name != RAPIDOCR or importlib.util.find_spec("rapidocr")]
+    pythons = dict(each.split("=", 1) for each in options.python)
+    has_rapidocr = RAPIDOCR in pythons or importlib.util.find_spec("rapidocr")
+    names = [name for name in options.engines if name != RAPIDOCR or has_rapidocr]
     if names != options.engines:
         print("rapidocr is not installed: left out (pip install --no-deps rapidocr)", file=sys.stderr)
-    engines = {name: Engine(name, options.data) for name in names}
+    engines = {name: Engine(name, options.data, pythons) for name in names}
     chunks = [found[i : i + options.chunk] for i in range(0, len(found), options.chunk)]
     harness.take_turns(engines, len(chunks), lambda name, turn: engines[name].read(chunks[turn]))
     figures = {name: engine.close() | score(found, engine.rows) for name, engine in engines.items()}
@@ -63,6 +71,7 @@ def parse() -> argparse.Namespace:
     add = parser.add_argument
     add("--engines", type=harness.names, default=["crnn", RAPIDOCR], metavar="NAME,NAME")
     add("--chunk", type=harness.positive, default=12, help="pages that one reads before the next one's turn")
+    add("--python", nargs="*", default=[], metavar="ENGINE=PYTHON", help="where another engine is installed")
     add("--worker", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -106,12 +115,18 @@ def draw(path: Path, document: Mapping[str, Any]) -> None:
 class Engine:
     """A worker process that reads pages when asked to. ``rows`` has what it read."""
 
-    def __init__(self, name: str, data: Path) -> None:
+    def __init__(self, name: str, data: Path, pythons: Mapping[str, str]) -> None:
         self.rows: list[dict[str, Any]] = []
         self._wall = self._cpu = 0.0
         command = [sys.executable, __file__, str(data), "--worker", name]
+        if name in page_engines.ENGINES:
+            command = [pythons.get(name, sys.executable), page_engines.__file__, name]
+        self._folder = tempfile.TemporaryDirectory()
+        more = models_of_rapidocr(Path(self._folder.name)) if name == RAPIDOCR_LITE else {}
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8")
+        self._process = subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", env=os.environ | more
+        )
         self._about = self._answer()
 
     def read(self, samples: Sequence[evaluation.Sample]) -> None:
@@ -131,6 +146,7 @@ class Engine:
         with self._process:  # which closes its pipes
             self._process.stdin.close()
             self._process.wait(timeout=60)
+        self._folder.cleanup()
         return {**self._about, "wall_seconds": round(self._wall, 2), "cpu_seconds": round(self._cpu, 2)}
 
     def _answer(self) -> dict[str, Any]:
@@ -164,45 +180,13 @@ async def serve_ours(engine: str) -> None:
     await reader.close()
 
 
-def serve_rapidocr() -> None:
-    """Read pages with RapidOCR for the process that asks."""
-    from rapidocr import RapidOCR
-
-    engine = RapidOCR(params={"Global.log_level": "error"})
-    engine(str(Path(__file__).parents[1] / "docs" / "page.png"))  # its models are loaded at the first picture
-    say({"name": f"RapidOCR {importlib.metadata.version('rapidocr')}"})
-    for line in sys.stdin:
-        with machine.Measure() as measure:
-            rows = []
-            for path in json.loads(line):
-                result: Any = engine(path)
-                rows.append(row(path, list(zip(result.txts or (), result.scores or (), strict=True))))
-        say({"rows": rows, **measure.figures})
-
-
-def serve_tesseract() -> None:
-    """Read pages with Tesseract's command for the process that asks; it starts once for each page."""
-    about = subprocess.run(["tesseract", "--version"], check=True, capture_output=True, text=True).stdout
-    say({"name": about.splitlines()[0].capitalize()})
-    for line in sys.stdin:
-        with machine.Measure() as measure:
-            rows = []
-            for path in json.loads(line):
-                command = ["tesseract", path, "-", "-l", "chi_sim+eng"]
-                text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                rows.append(row(path, [(each, 1.0) for each in text.splitlines() if each.strip()]))
-        say({"rows": rows, **measure.figures})
-
-
-def row(path: str, lines: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    """Return what was read of one page, as `ocrsvc read --format jsonl` names it."""
-    texts = [{"text": text, "confidence": round(float(confidence), 4)} for text, confidence in lines]
-    return {"file": path, "text": "\n".join(text for text, _ in lines), "lines": texts}
-
-
-def say(answer: dict[str, Any]) -> None:
-    """Answer on a line to the process that asked."""
-    print(json.dumps(answer, ensure_ascii=False), flush=True)
+def models_of_rapidocr(folder: Path) -> dict[str, str]:
+    """Return where the models of RapidOCR's wheel are, and a file with their characters in ``folder``."""
+    recogniser = WheelFile("rapidocr", "models/PP-OCRv6_rec_small.onnx", "rapidocr==3.10.0").path("RapidOCR")
+    session = onnxruntime.InferenceSession(str(recogniser), providers=["CPUExecutionProvider"])
+    keys = folder / "keys.txt"
+    keys.write_text(session.get_modelmeta().custom_metadata_map["character"], encoding="utf-8")
+    return {"RAPIDOCR_MODELS": str(recogniser.parent), "RAPIDOCR_KEYS": str(keys)}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import cv2
 import pages
 import pytest
+from available import missing
 from drawings import RECEIPT, DrawnPage
 
 
@@ -38,3 +40,28 @@ def test_a_model_with_two_detectors_takes_turns(
         (said,) = out.with_suffix(f".{name}.jsonl").read_text("utf-8").splitlines()
         assert len(json.loads(said)["lines"]) == len(RECEIPT)
     assert "line recall" in plot.read_text("utf-8")
+
+
+def test_another_engine_reads_in_the_python_that_is_named(
+    draw_page: Callable[..., DrawnPage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("tesseract") is None:
+        missing("no tesseract: apt-get install tesseract-ocr tesseract-ocr-chi-sim")
+    folder = tmp_path / "pages" / "receipts"
+    (folder / "img").mkdir(parents=True)
+    cv2.imwrite(str(folder / "img" / "1.png"), draw_page(RECEIPT).image)
+    row = {"file": "img/1.png", "text": "\n".join(RECEIPT), "boxes": [{"text": text} for text in RECEIPT]}
+    (folder / "manifest.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    python, out = tmp_path / "python", tmp_path / "out.json"
+    python.write_text(
+        f'#!/bin/sh\ntouch {tmp_path}/started\nexec {sys.executable} -I "$@"\n', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    arguments = [str(folder.parent), "--engines", "tesseract", "--python", f"tesseract={python}"]
+    monkeypatch.setattr(sys, "argv", ["pages.py", *arguments, "--json", str(out)])
+    pages.main()
+    assert (tmp_path / "started").exists()
+    figures = json.loads(out.read_text("utf-8"))["engines"]["tesseract"]
+    assert figures["name"].startswith("Tesseract")
+    assert figures["scores"]["MEAN"]["char_f1"] > 0.5
+    assert figures["cpu_seconds"] > 0.05, "the time of its command counts"
