@@ -132,5 +132,8 @@ def test_the_command_writes_a_detector_that_reads(tmp_path: Path, photos: Path, 
     assert made.recipe["steps"] > 0
     found = opened(made).detect(receipt)
     assert len(found) >= 5
+    again = ["detector", str(recipe), "--photos", str(photos), "--out", str(tmp_path / "again")]
+    assert cli.main([*again, "--start", str(model), "--model", str(tmp_path / "more"), "--workers", "0"]) == 0
+    assert load(tmp_path / "more").recipe["start"] == made.files["fp32"].sha256
     with pytest.raises(SystemExit, match="no pictures"):
         cli.main([*asked[:3], str(tmp_path / "run"), *asked[4:], "--model", str(model)])

@@ -24,10 +24,12 @@ def add_parsers(steps: Steps) -> None:
         "--dev", type=Path, nargs="*", default=[], help="folders of other pictures to compare on"
     )
     step.add_argument(
-        "--start", default="ppocrv6-det-tiny", help="the detector to train (default: %(default)s)"
+        "--start",
+        default="ppocrv6-det-tiny",
+        help="the detector to train, a name or a folder (default: %(default)s)",
     )
     step.add_argument(
-        "--teacher", default="ppocrv6-det-small", help="the one to learn from (default: %(default)s)"
+        "--teacher", default="ppocrv6-det-small", help="the one to learn from, alike (default: %(default)s)"
     )
     step.add_argument("--out", type=Path, required=True, help="the run; its checkpoint is OUT/last.pt")
     step.add_argument("--model", type=Path, required=True, help="the model folder to write at the end")
@@ -38,6 +40,7 @@ def add_parsers(steps: Steps) -> None:
 
 def _detector(options: argparse.Namespace) -> None:
     from ocrsvc.errors import OcrError
+    from ocrsvc.models.manifest import load
     from ocrsvc.models.registry import Registry
     from ocrsvc.settings import Settings
     from ocrsvc.training.data.page_crops import pictures
@@ -51,7 +54,12 @@ def _detector(options: argparse.Namespace) -> None:
     with explained():
         try:
             registry = Registry(Settings())
-            start, teacher = (registry.spec(name, "detector") for name in (options.start, options.teacher))
+            start, teacher = (
+                load(Path(name))
+                if (Path(name) / "manifest.json").is_file()
+                else registry.spec(name, "detector")
+                for name in (options.start, options.teacher)
+            )
             plan = Plan(
                 start=start,
                 teacher=teacher,

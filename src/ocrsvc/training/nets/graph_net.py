@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import helper, numpy_helper
@@ -28,6 +29,7 @@ class GraphNet(nn.Module):
 
     def __init__(self, model: onnx.ModelProto) -> None:
         super().__init__()
+        model = _in_float32(model)
         self._model = model
         if unknown := sorted({node.op_type for node in model.graph.node} - set(_OPERATORS)):
             raise ValueError(f"the graph has operators that cannot be trained: {', '.join(unknown)}")
@@ -76,6 +78,18 @@ class GraphNet(nn.Module):
             if isinstance(value, nn.Parameter):
                 tensor.CopyFrom(numpy_helper.from_array(value.detach().cpu().numpy(), tensor.name))
         return model
+
+
+def _in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph with weights that are stored as float16, each with a Cast, as float32."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    stored = {tensor.name: tensor for tensor in copy.graph.initializer}
+    for node in [node for node in copy.graph.node if node.op_type == "Cast" and node.input[0] in stored]:
+        tensor, name = stored[node.input[0]], node.output[0]
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), name))
+        copy.graph.node.remove(node)
+    return copy
 
 
 def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
