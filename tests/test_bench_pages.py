@@ -15,20 +15,26 @@ from available import missing
 from drawings import RECEIPT, DrawnPage
 
 
-def test_a_model_with_two_detectors_takes_turns(
-    draw_page: Callable[..., DrawnPage],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def receipts(draw_page: Callable[..., DrawnPage], tmp_path: Path) -> Path:
+    """A labelled data set of one drawn receipt."""
     folder = tmp_path / "pages" / "receipts"
     (folder / "img").mkdir(parents=True)
     cv2.imwrite(str(folder / "img" / "1.png"), draw_page(RECEIPT).image)
     row = {"file": "img/1.png", "text": "\n".join(RECEIPT), "boxes": [{"text": text} for text in RECEIPT]}
     (folder / "manifest.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    return folder.parent
+
+
+def test_a_model_with_two_detectors_takes_turns(
+    receipts: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out, plot = tmp_path / "out.json", tmp_path / "out.svg"
     engines = ["crnn-fast", "crnn-fast+ppocrv6-det-small"]
-    arguments = [str(folder.parent), "--engines", ",".join(engines), "--json", str(out), "--plot", str(plot)]
+    arguments = [str(receipts), "--engines", ",".join(engines), "--json", str(out), "--plot", str(plot)]
     monkeypatch.setattr(sys, "argv", ["pages.py", *arguments])
     pages.main()
     assert "crnn-fast, ppocrv6-det-tiny" in capsys.readouterr().out
@@ -43,21 +49,16 @@ def test_a_model_with_two_detectors_takes_turns(
 
 
 def test_another_engine_reads_in_the_python_that_is_named(
-    draw_page: Callable[..., DrawnPage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    receipts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if shutil.which("tesseract") is None:
         missing("no tesseract: apt-get install tesseract-ocr tesseract-ocr-chi-sim")
-    folder = tmp_path / "pages" / "receipts"
-    (folder / "img").mkdir(parents=True)
-    cv2.imwrite(str(folder / "img" / "1.png"), draw_page(RECEIPT).image)
-    row = {"file": "img/1.png", "text": "\n".join(RECEIPT), "boxes": [{"text": text} for text in RECEIPT]}
-    (folder / "manifest.jsonl").write_text(json.dumps(row), encoding="utf-8")
     python, out = tmp_path / "python", tmp_path / "out.json"
     python.write_text(
         f'#!/bin/sh\ntouch {tmp_path}/started\nexec {sys.executable} -I "$@"\n', encoding="utf-8"
     )
     python.chmod(0o755)
-    arguments = [str(folder.parent), "--engines", "tesseract", "--python", f"tesseract={python}"]
+    arguments = [str(receipts), "--engines", "tesseract", "--python", f"tesseract={python}"]
     monkeypatch.setattr(sys, "argv", ["pages.py", *arguments, "--json", str(out)])
     pages.main()
     assert (tmp_path / "started").exists()

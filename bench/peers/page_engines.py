@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,8 @@ def rapidocr(runtime: str | None = None) -> tuple[str, Read]:
         kind = package.EngineType(runtime)
         params |= {"Det.engine_type": kind, "Rec.engine_type": kind, "Cls.engine_type": kind}
     engine = package.RapidOCR(params=params)
-
-    def read(path: str) -> list[Line]:
-        result: Any = engine(path)
-        return list(zip(result.txts or (), result.scores or (), strict=True))
-
     name = f"RapidOCR {importlib.metadata.version('rapidocr')}"
-    return (f"{name}, {runtime}" if runtime else name), read
+    return (f"{name}, {runtime}" if runtime else name), partial(lines_of, engine)
 
 
 def rapidocrlite() -> tuple[str, Read]:
@@ -58,12 +54,13 @@ def rapidocrlite() -> tuple[str, Read]:
             "Global.use_cls": False,
         }
     )
+    return f"RapidOCRLite {importlib.metadata.version('rapidocrlite')}", partial(lines_of, engine)
 
-    def read(path: str) -> list[Line]:
-        result: Any = engine(path)
-        return list(zip(result.txts or (), result.scores or (), strict=True))
 
-    return f"RapidOCRLite {importlib.metadata.version('rapidocrlite')}", read
+def lines_of(engine: Callable[[str], Any], path: str) -> list[Line]:
+    """Return what RapidOCR, or what has its interface, reads of a page."""
+    result = engine(path)
+    return list(zip(result.txts or (), result.scores or (), strict=True))
 
 
 def faster_paddle(size: str) -> tuple[str, Read]:

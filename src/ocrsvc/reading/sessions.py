@@ -10,7 +10,7 @@ import numpy as np
 
 from ocrsvc.errors import CorruptModel, OcrError
 from ocrsvc.machine.cpu import Cpu
-from ocrsvc.models import manifest as models
+from ocrsvc.models.manifest import Cascade as CascadeSpec
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.models.providers import choose
 from ocrsvc.models.registry import Registry
@@ -77,7 +77,7 @@ class Sessions:
         self.recognisers[name] = recogniser  # the name may be a path
         return recogniser
 
-    def _cascade(self, spec: Manifest, parts: models.Cascade) -> Cascade:
+    def _cascade(self, spec: Manifest, parts: CascadeSpec) -> Cascade:
         first, second = self._opened(parts.first), self._opened(parts.second)
         below = self._settings.reread_below
         below = parts.below if below is None else below

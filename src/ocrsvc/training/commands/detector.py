@@ -39,10 +39,9 @@ def add_parsers(steps: Steps) -> None:
 
 
 def _detector(options: argparse.Namespace) -> None:
+    from ocrsvc.diagnosis import configuration
     from ocrsvc.errors import OcrError
-    from ocrsvc.models.manifest import load
     from ocrsvc.models.registry import Registry
-    from ocrsvc.settings import Settings
     from ocrsvc.training.data.page_crops import pictures
     from ocrsvc.training.learning.detector import Plan, Recipe, train
     from ocrsvc.training.packing import detector_package
@@ -53,11 +52,8 @@ def _detector(options: argparse.Namespace) -> None:
         content = {**content, "minutes": options.minutes}
     with explained():
         try:
-            registry = Registry(Settings())
             start, teacher = (
-                load(Path(name))
-                if (Path(name) / "manifest.json").is_file()
-                else registry.spec(name, "detector")
+                Registry(configuration.load(detector=name)).spec(name, "detector")
                 for name in (options.start, options.teacher)
             )
             plan = Plan(

@@ -18,11 +18,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 from ocrsvc.machine.cpu import inspect
 from ocrsvc.models.manifest import Manifest
 from ocrsvc.pages.detector import Detector
-from ocrsvc.pages.kinds import SUFFIXES
 from ocrsvc.pages.tiles import tiles
+from ocrsvc.training.data.photos import below
 
 Pixels = NDArray[np.uint8]
-Map = NDArray[np.float32]
 
 SIDE_PIXELS = 960  # of the service's detector: crops have its resolution, times a stretch
 _STRETCHES = (0.6, 1.5)  # least and most; their logarithms are equally likely
@@ -33,10 +32,7 @@ _SKIPS = 0.5  # scale below which bilinear shrinking would skip pixels
 
 def pictures(folders: Sequence[Path]) -> list[Path]:
     """Return the pictures in these folders; FileNotFoundError without any."""
-    suffixes = {*SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
-    found = sorted(
-        file for folder in folders for file in folder.rglob("*") if file.suffix.lower() in suffixes
-    )
+    found = sorted(file for folder in folders for file in below(folder))
     if not found:
         raise FileNotFoundError(f"there are no pictures in {', '.join(map(str, folders)) or 'no folder'}")
     return found

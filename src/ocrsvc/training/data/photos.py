@@ -24,6 +24,11 @@ def _wanted(folder: Path) -> list[Path]:
     if manifest.exists():
         rows = [json.loads(row) for row in manifest.read_text("utf-8").splitlines() if row.strip()]
         return [folder / row["file"] for row in rows if not row.get("eval_overlap")]
+    return below(folder)
+
+
+def below(folder: Path) -> list[Path]:
+    """Return the JPEG and PNG pictures anywhere below a folder, sorted."""
     suffixes = {*SUFFIXES["JPEG"], *SUFFIXES["PNG"]}
     return sorted(file for file in folder.rglob("*") if file.suffix.lower() in suffixes)
 

@@ -7,7 +7,6 @@ steps. A killed run resumes at the same point of its schedule.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -29,6 +28,8 @@ from ocrsvc.pages.boxes import PostProcess, boxes_of
 from ocrsvc.training.data.page_crops import PageCrops, opened
 from ocrsvc.training.learning import checkpoint
 from ocrsvc.training.learning.progress import Report, shown
+from ocrsvc.training.learning.schedule import cosine
+from ocrsvc.training.learning.scratch import follow
 from ocrsvc.training.nets.graph_net import GraphNet
 
 _SAVE_SECONDS = 60.0
@@ -209,7 +210,7 @@ def _crops(plan: Plan, step: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def _step(state: State, batch: tuple[Tensor, Tensor], recipe: Recipe, done: float) -> float:
-    rate = min(1.0, done / recipe.warmup) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    rate = min(1.0, done / recipe.warmup) * cosine(done)
     for group in state.optimiser.param_groups:
         group["lr"] = recipe.learning_rate * group["size"] * max(rate, 1e-3)
     pixels, target = batch
@@ -219,41 +220,27 @@ def _step(state: State, batch: tuple[Tensor, Tensor], recipe: Recipe, done: floa
     torch.nn.utils.clip_grad_norm_(state.net.parameters(), recipe.clip)
     state.optimiser.step()
     state.step += 1
-    keep = min(recipe.ema, state.step / (state.step + 10))
-    with torch.no_grad():
-        for mean, value in zip(state.average.parameters(), state.net.parameters(), strict=True):
-            mean.lerp_(value, 1 - keep)
+    follow(state.average, state.net, min(recipe.ema, state.step / (state.step + 10)))
     return float(loss.detach())
 
 
 def _matches(wanted: NDArray[np.float32], found: NDArray[np.float32]) -> int:
     """Return how many pairs of boxes ``[N,4,2]``, each in one pair at most, are the same line."""
-    left = [cv2.boundingRect(box) for box in found]
-    rectangles = [cv2.minAreaRect(box) for box in found]
-    used: set[int] = set()
-    for box in wanted:
-        bounds, rectangle = cv2.boundingRect(box), cv2.minAreaRect(box)
-        for i, other in enumerate(left):
-            if i in used or not _overlap(bounds, other):
-                continue
-            _, common = cv2.rotatedRectangleIntersection(rectangle, rectangles[i])
-            if common is None:
-                continue
-            shared = cv2.contourArea(cv2.convexHull(common))
-            whole = _area(rectangle) + _area(rectangles[i]) - shared
-            if shared >= _SAME * whole:
-                used.add(i)
-                break
-    return len(used)
+    free = [cv2.minAreaRect(box) for box in found]
+    for rectangle in map(cv2.minAreaRect, wanted):
+        same = next((i for i, other in enumerate(free) if _are_same(rectangle, other)), None)
+        if same is not None:
+            del free[same]
+    return len(found) - len(free)
 
 
-def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
-    return (
-        one[0] < other[0] + other[2]
-        and other[0] < one[0] + one[2]
-        and one[1] < other[1] + other[3]
-        and other[1] < one[1] + one[3]
-    )
+def _are_same(one: Any, other: Any) -> bool:
+    """Return whether two rectangles, as OpenCV has them, share enough of their area to be the same line."""
+    _, common = cv2.rotatedRectangleIntersection(one, other)
+    if common is None:
+        return False
+    shared = cv2.contourArea(cv2.convexHull(common))
+    return shared >= _SAME * (_area(one) + _area(other) - shared)
 
 
 def _area(rectangle: Any) -> float:

@@ -5,7 +5,6 @@ Training is resumable: it writes a checkpoint every few minutes and after every 
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from ocrsvc.text import fold
 from ocrsvc.training.data.shards import Line, Shards
 from ocrsvc.training.data.targets import Truths
 from ocrsvc.training.learning.loss import Loss, Weights
+from ocrsvc.training.learning.schedule import cosine
 from ocrsvc.training.learning.state import Recipe, State, average, learning_rows, start
 from ocrsvc.training.nets import rounding, teacher
 from ocrsvc.training.nets.net import Crnn
@@ -62,7 +62,7 @@ def rate(progress: float) -> float:
     """Return the factor of the learning rate at 0 to 1 of a run: linear warm-up over 5 %, then a cosine to 1 %."""
     if progress < 0.05:
         return max(progress / 0.05, 0.02)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.05) / 0.95)))
+    return cosine((progress - 0.05) / 0.95)
 
 
 def fit(

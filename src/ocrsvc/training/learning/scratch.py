@@ -6,7 +6,6 @@ checkpoint, at the same point of its schedule.
 
 from __future__ import annotations
 
-import math
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -22,6 +21,7 @@ from ocrsvc.recognition.ctc import BLANK
 from ocrsvc.training.data.feed import Batch, Feed, Order, held
 from ocrsvc.training.learning import checkpoint
 from ocrsvc.training.learning.progress import Report, shown
+from ocrsvc.training.learning.schedule import cosine
 from ocrsvc.training.nets.vgg import Shape, Vgg
 
 _SAVE_SECONDS = 60.0
@@ -143,7 +143,7 @@ def load(path: Path) -> tuple[Vgg, str]:
 def rate(step: int, done: float, warmup_steps: int) -> float:
     """Return the factor of the learning rate: a linear warm-up, a cosine to 1 % over ``done``, 0 to 1."""
     warm = min(1.0, (step + 1) / max(1, warmup_steps))
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+    return warm * cosine(done)
 
 
 def _has_amx() -> bool:

@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -78,12 +79,11 @@ def build(size: str, folder: Path) -> Manifest:
     source = SOURCES[size]
     content = source.path("the detector").read_bytes()
     data = convert(content)
-    manifest = Manifest(
+    return write(
+        folder,
+        data,
         name=name_of(size),
-        kind="detector",
         architecture=f"PP-OCRv6 {size} detector: convolutions, DB head",
-        input=InputSpec(height=0, channels=3, order="BGR", width_stride=STRIDE, pad_value=127),
-        files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
         licence="Apache-2.0",
         origin=f"PP-OCRv6 {size} detector of PaddleOCR",
         postprocess=POSTPROCESS.get(size, {}),
@@ -92,6 +92,19 @@ def build(size: str, folder: Path) -> Manifest:
             "source_sha256": hashlib.sha256(content).hexdigest(),
             "made_by": f"python -m ocrsvc.training.nets.detector {size}",
         },
+    )
+
+
+def write(folder: Path, data: bytes, **members: Any) -> Manifest:
+    """Write the model folder of a detector with this graph, replacing an existing one; return its manifest.
+
+    ``members``: those of the manifest that do not follow from its being a detector.
+    """
+    manifest = Manifest(
+        kind="detector",
+        input=InputSpec(height=0, channels=3, order="BGR", width_stride=STRIDE, pad_value=127),
+        files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
+        **members,
     )
     shutil.rmtree(folder, ignore_errors=True)
     saved = save(folder, manifest, {"fp32": "model.onnx"})

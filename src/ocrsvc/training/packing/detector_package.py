@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from ocrsvc.models.manifest import InputSpec, Manifest, ModelFile, save
+from ocrsvc.models.manifest import Manifest
+from ocrsvc.training.nets import detector
 from ocrsvc.training.nets.graph_net import GraphNet
 from ocrsvc.training.packing.folder import commit
 from ocrsvc.training.packing.quantize import halve
@@ -32,13 +31,11 @@ def write(
     model = net.written()
     halve(model)
     onnx.checker.check_model(model)
-    data = model.SerializeToString()
-    manifest = Manifest(
+    return detector.write(
+        folder,
+        model.SerializeToString(),
         name=folder.name,
-        kind="detector",
         architecture=architecture,
-        input=InputSpec(height=0, channels=3, order="BGR", width_stride=32, pad_value=127),
-        files={"fp32": ModelFile(hashlib.sha256(data).hexdigest(), len(data), data=data)},
         licence=start.licence,
         origin=f"Begun with {start.name}, trained by this project on what {teacher.name} finds",
         postprocess=teacher.postprocess,
@@ -49,7 +46,3 @@ def write(
             "teacher": teacher.files["fp32"].sha256,
         },
     )
-    shutil.rmtree(folder, ignore_errors=True)
-    saved = save(folder, manifest, {"fp32": "model.onnx"})
-    folder.chmod(0o755)  # `save` makes it private
-    return saved
