@@ -46,11 +46,18 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _tiny_floats_are_floats() -> None:
+def _tiny_floats_are_floats() -> Iterator[None]:
     """ONNX Runtime leaves the thread that ran it rounding subnormal numbers to 0, and hypothesis refuses to draw them.
 
-    ``fesetenv(FE_DFL_ENV)`` of the C library takes that back on x86 and ARM.
+    ``fesetenv(FE_DFL_ENV)`` of the C library takes that back on x86 and ARM: before each test, and after it, because
+    the fixtures of the next module are made before its first test begins.
     """
+    _take_back()
+    yield
+    _take_back()
+
+
+def _take_back() -> None:
     with contextlib.suppress(AttributeError):  # a Python without the C library's mathematics
         ctypes.CDLL(None).fesetenv(ctypes.c_void_p(-1))
 

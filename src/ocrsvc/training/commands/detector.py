@@ -39,6 +39,8 @@ def add_parsers(steps: Steps) -> None:
 
 
 def _detector(options: argparse.Namespace) -> None:
+    import torch
+
     from ocrsvc.diagnosis import configuration
     from ocrsvc.errors import OcrError
     from ocrsvc.models.registry import Registry
@@ -46,6 +48,8 @@ def _detector(options: argparse.Namespace) -> None:
     from ocrsvc.training.learning.detector import Plan, Recipe, train
     from ocrsvc.training.packing import detector_package
 
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
     given = recipe(options.recipe)
     content = given.get("detector", {})
     if options.minutes is not None:
@@ -63,7 +67,6 @@ def _detector(options: argparse.Namespace) -> None:
                 dev=pictures(options.dev) if options.dev else [],
                 recipe=Recipe(**content),
                 folder=options.out,
-                threads=options.threads,
                 workers=options.workers,
             )
             state = train(plan)

@@ -63,7 +63,6 @@ class Plan:
     dev: Sequence[Path]
     recipe: Recipe
     folder: Path
-    threads: int = 1
     workers: int = 1
 
     @property
@@ -113,8 +112,6 @@ def train(plan: Plan) -> State:
     """Train until the time of the recipe is used, from the checkpoint if there is one; return the last state."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.recipe.seed)
-    torch.set_num_threads(plan.threads)
-    torch.set_flush_denormal(True)
     state = _started(plan)
     if plan.checkpoint.exists():
         state.load(plan)
